@@ -1,0 +1,1 @@
+"""cnncalc: what a convolutional network costs, from a short YAML spec, without running it."""

@@ -1,0 +1,133 @@
+"""The errors that a user sees: one message with the place, the cause and the mend; never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A spec's text and the name under which messages speak of it."""
+
+    name: str
+    text: str
+
+    def line(self, number: int) -> str:
+        """The line with this number (from 0), or an empty one past the end."""
+        lines = self.text.split("\n")
+        return lines[number].rstrip("\r") if number < len(lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in a spec; line and column count from 0, as YAML's marks do."""
+
+    source: Source
+    line: int
+    column: int
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line + 1}:{self.column + 1}"
+
+
+class CnncalcError(Exception):
+    """Any error that is the user's to mend. The command line prints `render()` and leaves with `exit_status`."""
+
+    exit_status = 2
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def render(self) -> str:
+        """The message as it is printed.
+
+        >>> print(RequestError("no network is called 'alxnet'", hint="did you mean 'alexnet'?").render())
+        error: no network is called 'alxnet'
+           = did you mean 'alexnet'?
+        """
+        lines = [f"error: {self.message}"]
+        if self.hint:
+            lines.append(f"   = {self.hint}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.render()
+
+
+class RequestError(CnncalcError):
+    """The request is wrong: an unknown network, an option that makes no sense."""
+
+
+class SpecError(CnncalcError):
+    """The spec is wrong, at `place`. `label` stands under the text at fault; `notes` give context."""
+
+    def __init__(
+        self,
+        message: str,
+        place: Place,
+        *,
+        label: str | None = None,
+        hint: str | None = None,
+        notes: Iterable[str] = (),
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.place = place
+        self.label = label
+        self.notes = list(notes)
+
+    def render(self) -> str:
+        """The message with the line of the spec, a mark under the place, and what would mend it."""
+        place = self.place
+        number = str(place.line + 1)
+        gutter = " " * len(number)
+        text, column = _window(place.source.line(place.line), place.column)
+        mark = "^" * max(1, min(place.width, len(text) - column))
+        label = f" {self.label}" if self.label else ""
+        lines = [
+            f"error: {self.message}",
+            f"{gutter}--> {place}",
+            f"{gutter} |",
+            f"{number} | {text}",
+            f"{gutter} | {' ' * column}{mark}{label}",
+        ]
+        lines += [f"{gutter} = {note}" for note in [*self.notes, self.hint] if note]
+        return "\n".join(lines)
+
+
+class LayerError(Exception):
+    """A layer cannot be as its options say. The expander turns it into a `SpecError` at the option's place."""
+
+    def __init__(
+        self, message: str, *, option: str | None = None, label: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.option = option
+        self.label = label
+        self.hint = hint
+
+
+_LONGEST_LINE = 100
+
+
+def _window(text: str, column: int) -> tuple[str, int]:
+    """A printable part of a line around a column, and the column in it. Long lines and control characters
+    come from broken files; a message must survive both."""
+    start = max(0, column - _LONGEST_LINE // 2) if len(text) > _LONGEST_LINE else 0
+    part = text[start : start + _LONGEST_LINE]
+    return "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in part), column - start
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint that names the nearest right word, or None when nothing is near.
+
+    >>> did_you_mean("kernal", ["kernel", "stride"])
+    "did you mean 'kernel'?"
+    """
+    near = get_close_matches(word.lower()[:100], list(known), n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else None

@@ -1,0 +1,207 @@
+"""Formulas: plain integer arithmetic that computes, and that writes itself down.
+
+A `Formula` wraps an ordinary function. Called with integers it gives a number; with NumPy integer
+arrays, an array; with its own names or with numbers to substitute, the text of the calculation. There
+is one body, so a number and its explanation cannot disagree.
+
+>>> @Formula
+... def output_size(n, k, s, p):
+...     return (n - k + 2 * p) // s + 1
+>>> output_size(n=227, k=11, s=4, p=0)
+55
+>>> output_size.text
+'floor((n - k + 2*p) / s) + 1'
+>>> output_size.explain(n=227, k=11, s=4, p=0)
+'(227 - 11 + 2*0) / 4 + 1 = 55'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import mul
+from typing import Any
+
+# How tightly a piece of text binds, loosest first: what decides where brackets are needed.
+_SUM, _QUOTIENT, _PRODUCT, _ATOM = range(4)
+
+
+class Term:
+    """A piece of arithmetic while it is being written down: its text, its binding, its value if known."""
+
+    __slots__ = ("level", "text", "value")
+
+    def __init__(self, text: str, level: int = _ATOM, value: Any = None) -> None:
+        self.text = text
+        self.level = level
+        self.value = value
+
+    @classmethod
+    def of(cls, number: Any) -> Term:
+        """The term of a number, or the term itself."""
+        return number if isinstance(number, Term) else cls(str(number), value=number)
+
+    def bound(self, level: int) -> str:
+        """The text, in brackets if it binds more loosely than `level`."""
+        return self.text if self.level >= level else f"({self.text})"
+
+    def __add__(self, other: Any) -> Term:
+        other = Term.of(other)
+        if self.value is False:  # a switched-off part is not written
+            return other
+        if other.value is False:
+            return self
+        return Term(f"{self.text} + {other.text}", _SUM, _known(lambda a, b: a + b, self, other))
+
+    def __sub__(self, other: Any) -> Term:
+        other = Term.of(other)
+        if other.value is False:
+            return self
+        return Term(f"{self.text} - {other.bound(_QUOTIENT)}", _SUM, _known(lambda a, b: a - b, self, other))
+
+    def __mul__(self, other: Any) -> Term:
+        other = Term.of(other)
+        for switch, kept in ((self, other), (other, self)):
+            if switch.value is True:  # a part that is switched on is written without its switch
+                return kept
+            if switch.value is False:
+                return switch
+        text = f"{self.bound(_PRODUCT)}*{other.bound(_PRODUCT)}"
+        return Term(text, _PRODUCT, _known(mul, self, other))
+
+    def __floordiv__(self, other: Any) -> Term:
+        other = Term.of(other)
+        text = f"{self.bound(_PRODUCT)} / {other.bound(_ATOM)}"
+        value = _known(lambda a, b: a // b, self, other)
+        if value is not None and value * other.value == self.value:
+            return Term(text, _QUOTIENT, value)
+        return Term(f"floor({text})", _ATOM, value)
+
+    def __radd__(self, other: Any) -> Term:
+        return Term.of(other) + self
+
+    def __rsub__(self, other: Any) -> Term:
+        return Term.of(other) - self
+
+    def __rmul__(self, other: Any) -> Term:
+        return Term.of(other) * self
+
+    def __rfloordiv__(self, other: Any) -> Term:
+        return Term.of(other) // self
+
+
+def _known(operation: Callable[[Any, Any], Any], left: Term, right: Term) -> Any:
+    """The operation on two known values; None where one is only a name."""
+    if left.value is None or right.value is None:
+        return None
+    return operation(left.value, right.value)
+
+
+def prod(factors: Any) -> Any:
+    """The product of a list of sizes; 1 for the empty list.
+
+    >>> prod((11, 11))
+    121
+    """
+    if isinstance(factors, Term):
+        return Term(f"prod({factors.text})")
+    return reduce(mul, factors) if len(factors) else 1
+
+
+def total(addends: Any) -> Any:
+    """The sum of a list of counts.
+
+    >>> total((3, 4, 6))
+    13
+    """
+    if isinstance(addends, Term):
+        return Term(f"sum({addends.text})")
+    return reduce(lambda a, b: a + b, addends) if len(addends) else 0
+
+
+def divide(a: Any, b: Any) -> Any:
+    """A division that leaves no remainder; a divisor of 1 is not written.
+
+    >>> divide(96, 2)
+    48
+    """
+    if isinstance(a, Term) or isinstance(b, Term):
+        a, b = Term.of(a), Term.of(b)
+        if b.value == 1:
+            return a
+        text = f"{a.bound(_PRODUCT)}/{b.bound(_ATOM)}"
+        return Term(text, _QUOTIENT, _known(lambda x, y: x // y, a, b))
+    return a // b
+
+
+def ceil_div(a: Any, b: Any) -> Any:
+    """a / b rounded up, without leaving the integers.
+
+    >>> ceil_div(7, 2)
+    4
+    """
+    if isinstance(a, Term) or isinstance(b, Term):
+        a, b = Term.of(a), Term.of(b)
+        value = _known(lambda x, y: -(-x // y), a, b)
+        return Term(f"ceil({a.bound(_PRODUCT)} / {b.bound(_ATOM)})", _ATOM, value)
+    return -(-a // b)
+
+
+def least(a: Any, b: Any) -> Any:
+    """The smaller of two sizes, also element by element of two arrays.
+
+    >>> least(3, 5)
+    3
+    """
+    if isinstance(a, Term) or isinstance(b, Term):
+        a, b = Term.of(a), Term.of(b)
+        return Term(f"min({a.text}, {b.text})", _ATOM, _known(min, a, b))
+    return a * (a <= b) + b * (b < a)
+
+
+class Formula:
+    """A named calculation over integers; `meaning` says what it counts, and in which units."""
+
+    __slots__ = ("function", "meaning", "name", "names")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        self.meaning = (function.__doc__ or "").strip()
+
+    def __call__(self, **values: Any) -> Any:
+        """Compute. Extra values are ignored, so that a layer's formulas can share one set of symbols."""
+        return self.function(*[values[name] for name in self.names])
+
+    @property
+    def text(self) -> str:
+        """The formula in its own symbols."""
+        return Term.of(self.function(*[Term(name) for name in self.names])).text
+
+    def substituted(self, **values: Any) -> str:
+        """The formula with the numbers in place of the symbols."""
+        return Term.of(self.function(*[_symbols(values[name]) for name in self.names])).text
+
+    def explain(self, **values: Any) -> str:
+        """The formula with the numbers substituted, and its result with thousands grouped."""
+        result = self(**values)
+        text = self.substituted(**values)
+        plain = str(int(result))
+        return plain_group(result) if text == plain else f"{text} = {plain_group(result)}"
+
+
+def _symbols(value: Any) -> Any:
+    """A number, or a list of numbers, ready to be written down."""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return tuple(Term.of(part) for part in value)
+    return Term.of(value)
+
+
+def plain_group(number: Any) -> str:
+    """An integer with its thousands grouped by commas.
+
+    >>> plain_group(60964224)
+    '60,964,224'
+    """
+    return f"{int(number):,}"

@@ -1,0 +1,150 @@
+"""What every layer kind has: options, an output shape, formulas for its costs, and what each unit sees.
+
+A kind is a frozen `msgspec.Struct`; its fields are the options a spec may give. To add a kind, write such
+a class in its family's file and list it in `KINDS`; nothing else in the calculator changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import msgspec
+
+from cnncalc.errors import LayerError
+from cnncalc.formula import Formula, prod
+
+Shape = tuple[int, ...]
+"""Channels first, without the batch: [C, H, W], [C, L], [C, D, H, W], or [C] once flat."""
+
+OPERATIONS = ("mac", "add", "mul", "div", "compare", "exp")
+"""The classes of operations. `exp` holds every transcendental one: exponentials, roots, powers, erf."""
+
+
+class Window(NamedTuple):
+    """How one spatial dimension of a layer looks at its input.
+
+    Unit u sees the inputs `u * stride - before + dilation * t` for t in 0..kernel-1. With `upsampling` f > 1
+    the input is first stretched: zeros between its elements for a transposed convolution (`zeros`), or
+    repeated elements for an upsampling layer. With `bins` m > 0 the n inputs are cut into m bins, and unit u
+    sees floor(u * n / m) to ceil((u + 1) * n / m) - 1 (adaptive pooling).
+    """
+
+    kernel: int = 1
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+    dilation: int = 1
+    upsampling: int = 1
+    zeros: bool = False
+    bins: int = 0
+
+
+POINT = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a layer's arithmetic: what it gives, by which formula, on which values."""
+
+    label: str
+    formula: Formula
+    values: Mapping[str, Any]
+
+    @property
+    def value(self) -> int:
+        return int(self.formula(**self.values))
+
+    @property
+    def text(self) -> str:
+        return self.formula.explain(**self.values)
+
+
+class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The base of all kinds. A subclass overrides what differs from an element-by-element layer."""
+
+    name: ClassVar[str]
+    main: ClassVar[str | None] = None  # the option that the head of an item gives
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # options that also take a word, and which
+    costs: ClassVar[Mapping[str, Formula]] = {}  # params, buffers and classes of operations
+    merges: ClassVar[bool] = False  # takes a list of branches
+
+    def steps(self, *inputs: Shape) -> list[Step]:
+        """The arithmetic of the spatial output sizes, one step a dimension; empty where the shape is kept."""
+        return []
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        """The output shape for these input shapes.
+
+        Raises:
+            LayerError: the layer does not fit its input.
+        """
+        return inputs[0]
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        """The symbols of this kind's formulas. Every kind has `n`, the elements of its output, `c`, the
+        channels of its input, and `training`, 1 where it is counted in training."""
+        return {"c": inputs[0][0], "n": prod(output)}
+
+    def formulas(self) -> Mapping[str, Formula]:
+        """The formulas of this layer's costs; `costs` unless an option changes the counting."""
+        return self.costs
+
+    def windows(self, *inputs: Shape) -> tuple[Window, ...] | None:
+        """What a unit sees of its input, one window a spatial dimension; None if it sees all of it."""
+        return (POINT,) * (len(inputs[0]) - 1)
+
+
+def explain_costs(
+    kind: Kind, inputs: tuple[Shape, ...], output: Shape, training: bool = False
+) -> dict[str, Step]:
+    """The layer's costs, each as the formula that gives it and the values to substitute."""
+    values = {**kind.values(inputs, output), "training": training}
+    return {quantity: Step(quantity, formula, values) for quantity, formula in kind.formulas().items()}
+
+
+def spatial(shape: Shape, kind: str) -> Shape:
+    """The spatial sizes of a shape; an error if it has none."""
+    if len(shape) < 2:
+        raise LayerError(
+            f"{kind} needs spatial dimensions",
+            label=f"the input here is flat: {show(shape)}",
+            hint="move it before flatten, or use linear",
+        )
+    return shape[1:]
+
+
+def per_dimension(value: int | tuple[int, ...], dimensions: int, option: str) -> tuple[int, ...]:
+    """An option as one number a spatial dimension.
+
+    >>> per_dimension(3, 2, "kernel")
+    (3, 3)
+    """
+    if isinstance(value, int):
+        return (value,) * dimensions
+    if len(value) != dimensions:
+        raise LayerError(
+            f"{option} has {count(len(value), 'number')} for {count(dimensions, 'spatial dimension')}",
+            option=option,
+            hint=f"give one number, or {dimensions}",
+        )
+    return value
+
+
+def show(shape: Shape) -> str:
+    """A shape as it is printed.
+
+    >>> show((96, 55, 55))
+    '96x55x55'
+    """
+    return "x".join(map(str, shape))
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(2, "group")
+    '2 groups'
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

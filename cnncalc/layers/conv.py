@@ -1,0 +1,342 @@
+"""Convolutions: ordinary, transposed, depthwise and separable, in any number of spatial dimensions.
+
+Symbols: c_in, c_out channels; k the kernel's sizes; out the output's spatial sizes; groups; bias 0 or 1.
+A multiply-accumulate is counted for every kernel position, those on padding included, as all tools do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from cnncalc.errors import LayerError
+from cnncalc.formula import Formula, divide, prod
+from cnncalc.layers.base import Kind, Shape, Step, Window, count, per_dimension, spatial
+from cnncalc.layers.window import (
+    PADDING_WORDS,
+    Natural,
+    Padding,
+    Positive,
+    Sizes,
+    Slide,
+    Sliding,
+    dimension_names,
+    slide,
+)
+
+# mypy: disable-error-code="no-untyped-def"
+
+
+@Formula
+def conv_params(c_in, c_out, groups, k, bias):
+    """Weights, one kernel for each output channel and each input channel of its group, and the biases."""
+    return prod(k) * divide(c_in, groups) * c_out + c_out * bias
+
+
+@Formula
+def conv_macs(c_in, c_out, groups, k, out):
+    """Each output is the sum over its window, in the input channels of its group."""
+    return prod(k) * divide(c_in, groups) * c_out * prod(out)
+
+
+@Formula
+def sparse_params(connections, c_out, k, bias):
+    """Weights of the connected pairs of channels only, and the biases."""
+    return prod(k) * connections + c_out * bias
+
+
+@Formula
+def sparse_macs(connections, k, out):
+    """Each connected pair of channels is convolved once."""
+    return prod(k) * connections * prod(out)
+
+
+@Formula
+def bias_adds(c_out, out, bias):
+    """One addition for each output, where there is a bias."""
+    return c_out * prod(out) * bias
+
+
+@Formula
+def transposed_macs(c_in, c_out, groups, k, inp):
+    """Each input is multiplied by the whole kernel, into the output channels of its group."""
+    return prod(k) * divide(c_out, groups) * c_in * prod(inp)
+
+
+@Formula
+def transposed_params(c_in, c_out, groups, k, bias):
+    """Weights, one kernel for each input channel and each output channel of its group, and the biases."""
+    return prod(k) * divide(c_out, groups) * c_in + c_out * bias
+
+
+@Formula
+def transposed_size(n, k, s, p, extra):
+    """Output size of a transposed convolution; k is the kernel's extent, extra the output padding."""
+    return (n - 1) * s - 2 * p + k + extra
+
+
+@Formula
+def separable_params(c_in, c_out, multiplier, k, bias):
+    """The depthwise kernels, the 1x1 convolution that mixes their outputs, and its biases."""
+    return prod(k) * c_in * multiplier + c_in * multiplier * c_out + c_out * bias
+
+
+@Formula
+def separable_macs(c_in, c_out, multiplier, k, out):
+    """The depthwise convolution, then the 1x1 convolution, both at the output's resolution."""
+    return (prod(k) * c_in * multiplier + c_in * multiplier * c_out) * prod(out)
+
+
+def _check_groups(groups: int, c_in: int, c_out: int) -> None:
+    """Groups share out the channels evenly, on both sides."""
+    for channels, side in ((c_in, "input"), (c_out, "output")):
+        if channels % groups:
+            raise LayerError(
+                f"groups must divide the {side} channels",
+                option="groups",
+                label=f"{count(channels, f'{side} channel')} in {count(groups, 'group')}",
+            )
+
+
+class Conv(Sliding, frozen=True):
+    """Convolution.
+
+    Input [C_in, *spatial], output [out_channels, *spatial']. As PyTorch's `Conv1d`, `Conv2d`, `Conv3d`.
+    `connections` lists, for each output channel, the input channels it sees (LeNet-5's C3).
+
+    >>> Conv(96, kernel=11, stride=4).output_shape((3, 227, 227))
+    (96, 55, 55)
+    """
+
+    out_channels: Positive
+    kernel: Sizes
+    stride: Sizes = 1
+    padding: Padding = 0
+    dilation: Sizes = 1
+    groups: Positive = 1
+    bias: bool = True
+    connections: tuple[tuple[Natural, ...], ...] | None = None
+
+    name: ClassVar[str] = "conv"
+    main: ClassVar[str | None] = "out_channels"
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = PADDING_WORDS
+    costs: ClassVar[Mapping[str, Formula]] = {"params": conv_params, "mac": conv_macs, "add": bias_adds}
+
+    def slides(self, x: Shape) -> list[Slide]:
+        return slide(x, self.name, self.kernel, self.stride, self.padding, self.dilation)
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        slides = self.slides(inputs[0])
+        _check_groups(self.groups, inputs[0][0], self.out_channels)
+        if self.connections is not None:
+            self._check_connections(inputs[0][0])
+        return (self.out_channels, *(dimension.size for dimension in slides))
+
+    def _check_connections(self, c_in: int) -> None:
+        """The table has a row for each output channel, of different input channels that exist."""
+        table = self.connections or ()
+        if len(table) != self.out_channels or self.groups != 1:
+            raise LayerError(
+                "connections need one list of input channels for each output channel, and no groups",
+                option="connections",
+                label=f"{count(len(table), 'list')} for {count(self.out_channels, 'output channel')}",
+            )
+        for row in table:
+            if not row or len(set(row)) != len(row) or max(row) >= c_in:
+                raise LayerError(
+                    "connections name the input channels, each once, from 0",
+                    option="connections",
+                    label=f"{list(row)} with {count(c_in, 'input channel')}",
+                )
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        values = {
+            "c_in": inputs[0][0],
+            "c_out": self.out_channels,
+            "groups": self.groups,
+            "k": per_dimension(self.kernel, len(output) - 1, "kernel"),
+            "out": output[1:],
+            "bias": self.bias,
+        }
+        if self.connections is not None:
+            values["connections"] = sum(map(len, self.connections))
+        return values
+
+    def formulas(self) -> Mapping[str, Formula]:
+        if self.connections is None:
+            return self.costs
+        return {"params": sparse_params, "mac": sparse_macs, "add": bias_adds}
+
+
+class ConvTranspose(Kind, frozen=True):
+    """Transposed convolution, PyTorch's `ConvTranspose2d` and so on: the gradient of a convolution.
+
+    Input [C_in, *spatial], output [out_channels, *spatial'].
+
+    >>> ConvTranspose(64, kernel=2, stride=2).output_shape((128, 28, 28))
+    (64, 56, 56)
+    """
+
+    out_channels: Positive
+    kernel: Sizes
+    stride: Sizes = 1
+    padding: Natural | tuple[Natural, ...] = 0
+    output_padding: Natural | tuple[Natural, ...] = 0
+    dilation: Sizes = 1
+    groups: Positive = 1
+    bias: bool = True
+
+    name: ClassVar[str] = "conv_transpose"
+    main: ClassVar[str | None] = "out_channels"
+    costs: ClassVar[Mapping[str, Formula]] = {
+        "params": transposed_params,
+        "mac": transposed_macs,
+        "add": bias_adds,
+    }
+
+    def _options(self, x: Shape) -> list[tuple[int, int, int, int, int, int]]:
+        """Input size, kernel, stride, padding, output padding and dilation of each dimension."""
+        sizes = spatial(x, self.name)
+        d = len(sizes)
+        columns = (
+            per_dimension(self.kernel, d, "kernel"),
+            per_dimension(self.stride, d, "stride"),
+            per_dimension(self.padding, d, "padding"),
+            per_dimension(self.output_padding, d, "output_padding"),
+            per_dimension(self.dilation, d, "dilation"),
+        )
+        return list(zip(sizes, *columns, strict=True))
+
+    def steps(self, *inputs: Shape) -> list[Step]:
+        labels = dimension_names(len(inputs[0]) - 1)
+        return [
+            Step(label, transposed_size, {"n": n, "k": d * (k - 1) + 1, "s": s, "p": p, "extra": extra})
+            for label, (n, k, s, p, extra, d) in zip(labels, self._options(inputs[0]), strict=True)
+        ]
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        for _, _, s, _, extra, d in self._options(inputs[0]):
+            if extra >= max(s, d):
+                raise LayerError(
+                    "output_padding must be smaller than the stride or the dilation",
+                    option="output_padding",
+                    label=f"{extra}, with stride {s} and dilation {d}",
+                )
+        sizes = [step.value for step in self.steps(*inputs)]
+        _check_groups(self.groups, inputs[0][0], self.out_channels)
+        if min(sizes) < 1:
+            raise LayerError(
+                "conv_transpose's padding removes its whole output",
+                option="padding",
+                label=f"the output size would be {min(sizes)}",
+            )
+        return (self.out_channels, *sizes)
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {
+            "c_in": inputs[0][0],
+            "c_out": self.out_channels,
+            "groups": self.groups,
+            "k": per_dimension(self.kernel, len(output) - 1, "kernel"),
+            "inp": inputs[0][1:],
+            "out": output[1:],
+            "bias": self.bias,
+        }
+
+    def windows(self, *inputs: Shape) -> tuple[Window, ...]:
+        # The output is an ordinary convolution, stride 1, over the input stretched by zeros; the padding of
+        # that convolution is what the kernel's reach leaves of the layer's own.
+        windows = []
+        for _, k, s, p, extra, d in self._options(inputs[0]):
+            margin = d * (k - 1) - p
+            windows.append(Window(k, 1, margin, margin + extra, d, upsampling=s, zeros=True))
+        return tuple(windows)
+
+
+class Depthwise(Sliding, frozen=True):
+    """Depthwise convolution: each input channel alone, into `multiplier` output channels.
+
+    Input [C, *spatial], output [C * multiplier, *spatial']. A convolution with as many groups as channels.
+
+    >>> Depthwise(3, stride=2, padding=1).output_shape((32, 112, 112))
+    (32, 56, 56)
+    """
+
+    kernel: Sizes
+    stride: Sizes = 1
+    padding: Padding = 0
+    dilation: Sizes = 1
+    multiplier: Positive = 1
+    bias: bool = True
+
+    name: ClassVar[str] = "depthwise"
+    main: ClassVar[str | None] = "kernel"
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = PADDING_WORDS
+    costs: ClassVar[Mapping[str, Formula]] = {"params": conv_params, "mac": conv_macs, "add": bias_adds}
+
+    def conv(self, c_in: int) -> Conv:
+        """The same layer as a grouped convolution on c_in channels."""
+        return Conv(
+            c_in * self.multiplier,
+            kernel=self.kernel,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=c_in,
+            bias=self.bias,
+        )
+
+    def slides(self, x: Shape) -> list[Slide]:
+        return slide(x, self.name, self.kernel, self.stride, self.padding, self.dilation)
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return (inputs[0][0] * self.multiplier, *(dimension.size for dimension in self.slides(inputs[0])))
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return self.conv(inputs[0][0]).values(inputs, output)
+
+
+class Separable(Sliding, frozen=True):
+    """Depthwise separable convolution: a depthwise one without bias, then a 1x1 convolution that mixes.
+
+    Input [C_in, *spatial], output [out_channels, *spatial']. As Keras' `SeparableConv2D`.
+
+    >>> Separable(64, kernel=7, stride=2, padding=3, multiplier=8).output_shape((3, 224, 224))
+    (64, 112, 112)
+    """
+
+    out_channels: Positive
+    kernel: Sizes
+    stride: Sizes = 1
+    padding: Padding = 0
+    dilation: Sizes = 1
+    multiplier: Positive = 1
+    bias: bool = True
+
+    name: ClassVar[str] = "separable"
+    main: ClassVar[str | None] = "out_channels"
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = PADDING_WORDS
+    costs: ClassVar[Mapping[str, Formula]] = {
+        "params": separable_params,
+        "mac": separable_macs,
+        "add": bias_adds,
+    }
+
+    def slides(self, x: Shape) -> list[Slide]:
+        return slide(x, self.name, self.kernel, self.stride, self.padding, self.dilation)
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return (self.out_channels, *(dimension.size for dimension in self.slides(inputs[0])))
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {
+            "c_in": inputs[0][0],
+            "c_out": self.out_channels,
+            "multiplier": self.multiplier,
+            "k": per_dimension(self.kernel, len(output) - 1, "kernel"),
+            "out": output[1:],
+            "bias": self.bias,
+        }
+
+
+KINDS = (Conv, ConvTranspose, Depthwise, Separable)

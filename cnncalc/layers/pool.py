@@ -1,0 +1,358 @@
+"""Poolings: over sliding windows, over the whole image, and the learnt and second-order ones.
+
+Symbols: k the window's sizes, n the outputs, c channels, hw the input positions. A window on padding or
+past the edge is counted whole, as the hardware that does not know better would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta
+
+from cnncalc.errors import LayerError
+from cnncalc.formula import Formula, prod
+from cnncalc.layers.base import Kind, Shape, Window, per_dimension, spatial
+from cnncalc.layers.window import PADDING_WORDS, Padding, Positive, Sizes, Slide, Sliding, slide
+
+# mypy: disable-error-code="no-untyped-def"
+
+
+@Formula
+def window_compares(n, k):
+    """One comparison fewer than elements in the window."""
+    return n * (prod(k) - 1)
+
+
+@Formula
+def window_adds(n, k):
+    """One addition fewer than elements in the window."""
+    return n * (prod(k) - 1)
+
+
+@Formula
+def one_each(n):
+    """One for each output element."""
+    return n
+
+
+@Formula
+def window_each(n, k):
+    """One for each element of each window."""
+    return n * prod(k)
+
+
+@Formula
+def window_two_sums(n, k):
+    """Two sums over each window: of the squares and of the elements."""
+    return 2 * n * (prod(k) - 1)
+
+
+@Formula
+def score_params(c):
+    """One weight a channel and a bias: the score of a position is a linear function of its channels."""
+    return c + 1
+
+
+@Formula
+def attention_macs(c, hw):
+    """The score of each position, and the sum of the positions weighted by their scores."""
+    return 2 * c * hw
+
+
+@Formula
+def positions(hw):
+    """One for each position: the bias of its score, its exponential, the division by their sum."""
+    return hw
+
+
+@Formula
+def attention_adds(hw):
+    """The bias of each score, and the sum of the exponentials."""
+    return hw + hw - 1
+
+
+@Formula
+def outer_macs(c, hw):
+    """The outer product of the channels at each position, summed over the positions."""
+    return c * c * hw
+
+
+AVERAGE: Mapping[str, Formula] = {"add": window_adds, "div": one_each}
+MAXIMUM: Mapping[str, Formula] = {"compare": window_compares}
+
+
+def check_pool_padding(slides: list[Slide], padding: Padding) -> list[Slide]:
+    """PyTorch's rule for explicit padding of a pool: at most half the kernel, or windows could see none of
+    the input."""
+    for window in (dimension.window for dimension in slides):
+        reach = window.dilation * (window.kernel - 1) + 1
+        if not isinstance(padding, str) and max(window.before, window.after) > reach // 2:
+            raise LayerError(
+                "a pool's padding is at most half its kernel",
+                option="padding",
+                label=f"padding {max(window.before, window.after)} for a kernel of {window.kernel}",
+            )
+    return slides
+
+
+class _WindowPool(Sliding, frozen=True):
+    """What the poolings over sliding windows share: their output keeps the channels."""
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return (inputs[0][0], *(dimension.size for dimension in self.slides(inputs[0])))
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        windows = self.windows(*inputs)
+        return {"c": inputs[0][0], "n": prod(output), "k": tuple(window.kernel for window in windows)}
+
+
+class MaxPool(_WindowPool, frozen=True):
+    """Max pooling, PyTorch's `MaxPool2d` and so on; the stride is the kernel's size unless given.
+
+    Input [C, *spatial], output [C, *spatial'].
+
+    >>> MaxPool(3, stride=2).output_shape((96, 55, 55))
+    (96, 27, 27)
+    """
+
+    kernel: Sizes
+    stride: Sizes | None = None
+    padding: Padding = 0
+    dilation: Sizes = 1
+    ceil: bool = False
+
+    name: ClassVar[str] = "maxpool"
+    main: ClassVar[str | None] = "kernel"
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = PADDING_WORDS
+    costs: ClassVar[Mapping[str, Formula]] = MAXIMUM
+
+    def slides(self, x: Shape) -> list[Slide]:
+        stride = self.kernel if self.stride is None else self.stride
+        slides = slide(x, self.name, self.kernel, stride, self.padding, self.dilation, self.ceil)
+        return check_pool_padding(slides, self.padding)
+
+
+class AvgPool(_WindowPool, frozen=True):
+    """Average pooling, PyTorch's `AvgPool2d` and so on.
+
+    Input [C, *spatial], output [C, *spatial']. `count_include_pad` says whether padding zeros are averaged
+    in; with `same` and uneven padding they never are, as in TensorFlow.
+
+    >>> AvgPool(7).output_shape((2048, 7, 7))
+    (2048, 1, 1)
+    """
+
+    kernel: Sizes
+    stride: Sizes | None = None
+    padding: Padding = 0
+    ceil: bool = False
+    count_include_pad: bool = True
+
+    name: ClassVar[str] = "avgpool"
+    main: ClassVar[str | None] = "kernel"
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = PADDING_WORDS
+    costs: ClassVar[Mapping[str, Formula]] = AVERAGE
+
+    def slides(self, x: Shape) -> list[Slide]:
+        stride = self.kernel if self.stride is None else self.stride
+        slides = slide(x, self.name, self.kernel, stride, self.padding, ceil=self.ceil)
+        return check_pool_padding(slides, self.padding)
+
+
+class LPPool(_WindowPool, frozen=True):
+    """Power-average pooling, PyTorch's `LPPool2d`: the p-th root of the sum of p-th powers. p = 2 is L2 pooling.
+
+    Input [C, *spatial], output [C, *spatial'].
+
+    >>> LPPool(2).output_shape((64, 28, 28))
+    (64, 14, 14)
+    """
+
+    kernel: Sizes
+    p: Annotated[float, Meta(gt=0)] = 2.0
+    stride: Sizes | None = None
+    ceil: bool = False
+
+    name: ClassVar[str] = "lppool"
+    main: ClassVar[str | None] = "kernel"
+    costs: ClassVar[Mapping[str, Formula]] = {"mul": window_each, "add": window_adds, "exp": one_each}
+
+    def slides(self, x: Shape) -> list[Slide]:
+        stride = self.kernel if self.stride is None else self.stride
+        return slide(x, self.name, self.kernel, stride, 0, ceil=self.ceil)
+
+
+class StochasticPool(_WindowPool, frozen=True):
+    """Stochastic pooling (Zeiler and Fergus 2013): samples an element with probability by its size in
+    training, averages the elements weighted by those probabilities at inference, which is counted here.
+
+    Input [C, *spatial], output [C, *spatial'].
+
+    >>> StochasticPool(3, stride=2).output_shape((64, 27, 27))
+    (64, 13, 13)
+    """
+
+    kernel: Sizes
+    stride: Sizes | None = None
+    ceil: bool = False
+
+    name: ClassVar[str] = "stochastic_pool"
+    main: ClassVar[str | None] = "kernel"
+    costs: ClassVar[Mapping[str, Formula]] = {"mul": window_each, "add": window_two_sums, "div": one_each}
+
+    def slides(self, x: Shape) -> list[Slide]:
+        stride = self.kernel if self.stride is None else self.stride
+        return slide(x, self.name, self.kernel, stride, 0, ceil=self.ceil)
+
+
+@Formula
+def adaptive_work(taps, n):
+    """One fewer than elements in each window; taps counts the elements of all windows."""
+    return taps - n
+
+
+def adaptive_taps(size: int, output: int) -> int:
+    """The elements in all windows of an adaptive pool along one dimension: window i runs from
+    floor(i * size / output) to ceil((i + 1) * size / output), as in PyTorch.
+
+    >>> adaptive_taps(7, 7), adaptive_taps(13, 6)
+    (7, 18)
+    """
+    return sum(-(-(i + 1) * size // output) - i * size // output for i in range(output))
+
+
+class _AdaptivePool(Kind, frozen=True):
+    """What the poolings to a given output size share."""
+
+    output: Sizes
+
+    main: ClassVar[str | None] = "output"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        sizes = spatial(inputs[0], self.name)
+        return (inputs[0][0], *per_dimension(self.output, len(sizes), "output"))
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        taps = [adaptive_taps(n, m) for n, m in zip(inputs[0][1:], output[1:], strict=True)]
+        return {"c": inputs[0][0], "n": prod(output), "taps": inputs[0][0] * prod(taps)}
+
+    def windows(self, *inputs: Shape) -> tuple[Window, ...]:
+        sizes = per_dimension(self.output, len(inputs[0]) - 1, "output")
+        return tuple(Window(bins=m) for m in sizes)
+
+
+class _GlobalPool(Kind, frozen=True):
+    """What the poolings of the whole image share: output [C, 1, 1]."""
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return (inputs[0][0], *(1 for _ in spatial(inputs[0], self.name)))
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"c": inputs[0][0], "n": prod(output), "k": inputs[0][1:], "hw": prod(inputs[0][1:])}
+
+    def windows(self, *inputs: Shape) -> None:
+        return None
+
+
+class AdaptiveAvgPool(_AdaptivePool, frozen=True):
+    """Average pooling to a given output size, PyTorch's `AdaptiveAvgPool2d`.
+
+    Input [C, *spatial], output [C, *output].
+
+    >>> AdaptiveAvgPool(6).output_shape((256, 13, 13))
+    (256, 6, 6)
+    """
+
+    name: ClassVar[str] = "adaptive_avgpool"
+    costs: ClassVar[Mapping[str, Formula]] = {"add": adaptive_work, "div": one_each}
+
+
+class AdaptiveMaxPool(_AdaptivePool, frozen=True):
+    """Max pooling to a given output size, PyTorch's `AdaptiveMaxPool2d`.
+
+    Input [C, *spatial], output [C, *output].
+
+    >>> AdaptiveMaxPool((1, 4)).output_shape((256, 13, 13))
+    (256, 1, 4)
+    """
+
+    name: ClassVar[str] = "adaptive_maxpool"
+    costs: ClassVar[Mapping[str, Formula]] = {"compare": adaptive_work}
+
+
+class GlobalAvgPool(_GlobalPool, frozen=True):
+    """Global average pooling (Lin et al. 2014, Network in Network): each channel's mean.
+
+    Input [C, *spatial], output [C, 1, 1].
+
+    >>> GlobalAvgPool().output_shape((1000, 6, 6))
+    (1000, 1, 1)
+    """
+
+    name: ClassVar[str] = "global_avgpool"
+    costs: ClassVar[Mapping[str, Formula]] = AVERAGE
+
+
+class GlobalMaxPool(_GlobalPool, frozen=True):
+    """Global max pooling: each channel's largest value.
+
+    Input [C, *spatial], output [C, 1, 1].
+
+    >>> GlobalMaxPool().output_shape((512, 7, 7))
+    (512, 1, 1)
+    """
+
+    name: ClassVar[str] = "global_maxpool"
+    costs: ClassVar[Mapping[str, Formula]] = MAXIMUM
+
+
+class AttentionPool(_GlobalPool, frozen=True):
+    """Attention pooling: a learnt linear score for each position, their softmax, and the weighted sum.
+
+    Input [C, *spatial], output [C, 1, 1].
+
+    >>> AttentionPool().output_shape((512, 7, 7))
+    (512, 1, 1)
+    """
+
+    name: ClassVar[str] = "attention_pool"
+    costs: ClassVar[Mapping[str, Formula]] = {
+        "params": score_params,
+        "mac": attention_macs,
+        "add": attention_adds,
+        "div": positions,
+        "exp": positions,
+    }
+
+
+class BilinearPool(_GlobalPool, frozen=True):
+    """Bilinear pooling (Lin, RoyChowdhury and Maji 2015): outer products of the channels, summed over positions.
+
+    Input [C, *spatial], output [C * C].
+
+    >>> BilinearPool().output_shape((512, 28, 28))
+    (262144,)
+    """
+
+    name: ClassVar[str] = "bilinear_pool"
+    costs: ClassVar[Mapping[str, Formula]] = {"mac": outer_macs}
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        spatial(inputs[0], self.name)
+        return (inputs[0][0] ** 2,)
+
+
+KINDS = (
+    MaxPool,
+    AvgPool,
+    LPPool,
+    StochasticPool,
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    AttentionPool,
+    BilinearPool,
+)

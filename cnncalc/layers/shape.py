@@ -1,0 +1,270 @@
+"""Layers that move, cut, stretch or scale what they are given. Symbols: n outputs, c channels, d dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from cnncalc.errors import LayerError
+from cnncalc.formula import Formula, prod
+from cnncalc.layers.base import Kind, Shape, Step, Window, count, per_dimension, show, spatial
+from cnncalc.layers.window import Positive, Sizes, dimension_names
+
+# mypy: disable-error-code="no-untyped-def"
+
+
+class Flatten(Kind, frozen=True):
+    """All elements in one row, PyTorch's `Flatten`.
+
+    Input [C, *spatial], output [C * product of spatial].
+
+    >>> Flatten().output_shape((256, 6, 6))
+    (9216,)
+    """
+
+    name: ClassVar[str] = "flatten"
+
+    def steps(self, *inputs: Shape) -> list[Step]:
+        return [Step("features", flat_size, {"shape": inputs[0]})]
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return (prod(inputs[0]),)
+
+    def windows(self, *inputs: Shape) -> None:
+        return None
+
+
+@Formula
+def flat_size(shape):
+    """The product of all sizes."""
+    return prod(shape)
+
+
+@Formula
+def padded_size(n, before, after):
+    """Zeros before and after; negative ones cut."""
+    return n + before + after
+
+
+class Pad(Kind, frozen=True):
+    """Zeros around the image; negative padding crops it. PyTorch's `functional.pad`.
+
+    Input [C, *spatial], output [C, *spatial'].
+
+    >>> Pad(((0, 1), (0, 1))).output_shape((64, 112, 112))
+    (64, 113, 113)
+    >>> Pad(-4).output_shape((64, 64, 64))
+    (64, 56, 56)
+    """
+
+    padding: int | tuple[int | tuple[int, int], ...]
+
+    name: ClassVar[str] = "pad"
+    main: ClassVar[str | None] = "padding"
+
+    def pads(self, x: Shape) -> tuple[tuple[int, int], ...]:
+        """[before, after] of each spatial dimension."""
+        d = len(spatial(x, self.name))
+        padding = (self.padding,) * d if isinstance(self.padding, int) else self.padding
+        if len(padding) != d:
+            raise LayerError(
+                f"padding has {len(padding)} entries for {count(d, 'spatial dimension')}",
+                option="padding",
+                hint="give one number, one a dimension, or [before, after] a dimension",
+            )
+        return tuple((p, p) if isinstance(p, int) else p for p in padding)
+
+    def steps(self, *inputs: Shape) -> list[Step]:
+        rows = zip(dimension_names(len(inputs[0]) - 1), inputs[0][1:], self.pads(inputs[0]), strict=True)
+        return [
+            Step(label, padded_size, {"n": n, "before": before, "after": after})
+            for label, n, (before, after) in rows
+        ]
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        pads = self.pads(inputs[0])
+        for n, (before, after) in zip(inputs[0][1:], pads, strict=True):
+            if n + before + after < 1 or before < -n or after < -n:
+                raise LayerError(
+                    "the crop leaves nothing", option="padding", label=f"size {n}, padding {before} and {after}"
+                )
+        return (inputs[0][0], *(step.value for step in self.steps(*inputs)))
+
+    def windows(self, *inputs: Shape) -> tuple[Window, ...]:
+        return tuple(Window(1, 1, before, after) for before, after in self.pads(inputs[0]))
+
+
+class Slice(Kind, frozen=True):
+    """A range of the channels: start included, stop not.
+
+    Input [C, *spatial], output [stop - start, *spatial].
+
+    >>> Slice((0, 58)).output_shape((116, 28, 28))
+    (58, 28, 28)
+    """
+
+    channels: tuple[int, int]
+
+    name: ClassVar[str] = "slice"
+    main: ClassVar[str | None] = "channels"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        start, stop = self.channels
+        if not 0 <= start < stop <= inputs[0][0]:
+            raise LayerError(
+                "slice takes [start, stop] within the channels",
+                option="channels",
+                label=f"{start} to {stop} of {count(inputs[0][0], 'channel')}",
+            )
+        return (stop - start, *inputs[0][1:])
+
+
+class ChannelShuffle(Kind, frozen=True):
+    """Deals the channels of the groups out in turn (Zhang et al. 2018, ShuffleNet).
+
+    Shape [C, *spatial], kept.
+
+    >>> ChannelShuffle(2).output_shape((116, 28, 28))
+    (116, 28, 28)
+    """
+
+    groups: Positive
+
+    name: ClassVar[str] = "channel_shuffle"
+    main: ClassVar[str | None] = "groups"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        if inputs[0][0] % self.groups:
+            raise LayerError(
+                "groups must divide the channels",
+                option="groups",
+                label=f"{count(inputs[0][0], 'channel')} in {count(self.groups, 'group')}",
+            )
+        return inputs[0]
+
+
+@Formula
+def stretched_size(n, f):
+    """The size times the factor."""
+    return n * f
+
+
+@Formula
+def interpolation_muls(n, taps):
+    """Each output weighs its 2^d neighbours."""
+    return n * taps
+
+
+@Formula
+def interpolation_adds(n, taps):
+    """Each output sums its 2^d neighbours."""
+    return n * (taps - 1)
+
+
+class Upsample(Kind, frozen=True):
+    """Upsampling by a factor or to a size, PyTorch's `Upsample` without aligned corners.
+
+    Input [C, *spatial], output [C, *spatial * factor]. `nearest` repeats elements, `linear` interpolates
+    between the 2^d nearest.
+
+    >>> Upsample(2).output_shape((256, 13, 13))
+    (256, 26, 26)
+    """
+
+    factor: Sizes | None = None
+    size: Sizes | None = None
+    mode: Literal["nearest", "linear"] = "nearest"
+
+    name: ClassVar[str] = "upsample"
+    main: ClassVar[str | None] = "factor"
+    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"mode": ("nearest", "linear")}
+    costs: ClassVar[Mapping[str, Formula]] = {"mul": interpolation_muls, "add": interpolation_adds}
+
+    def formulas(self) -> Mapping[str, Formula]:
+        return self.costs if self.mode == "linear" else {}
+
+    def _sizes(self, x: Shape) -> tuple[int, ...]:
+        sizes = spatial(x, self.name)
+        if (self.factor is None) == (self.size is None):
+            raise LayerError("upsample needs a factor or a size", hint="such as {upsample: 2}")
+        if self.size is not None:
+            return per_dimension(self.size, len(sizes), "size")
+        assert self.factor is not None
+        factors = per_dimension(self.factor, len(sizes), "factor")
+        return tuple(n * f for n, f in zip(sizes, factors, strict=True))
+
+    def steps(self, *inputs: Shape) -> list[Step]:
+        if self.factor is None:
+            return []
+        factors = per_dimension(self.factor, len(inputs[0]) - 1, "factor")
+        rows = zip(dimension_names(len(factors)), inputs[0][1:], factors, strict=True)
+        return [Step(label, stretched_size, {"n": n, "f": f}) for label, n, f in rows]
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        sizes = self._sizes(inputs[0])
+        if self.mode == "linear" and len(sizes) > 3:
+            raise LayerError("linear upsampling works in 1 to 3 dimensions", option="mode", label=show(inputs[0]))
+        return (inputs[0][0], *sizes)
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"n": prod(output), "taps": 2 ** (len(output) - 1)}
+
+    def windows(self, *inputs: Shape) -> tuple[Window, ...] | None:
+        windows = []
+        for n, m in zip(inputs[0][1:], self._sizes(inputs[0]), strict=True):
+            if m % n:  # the units see the image at no fixed stride
+                return None
+            windows.append(Window(upsampling=m // n) if self.mode == "nearest" else _linear_window(m // n))
+        return tuple(windows)
+
+
+def _linear_window(factor: int) -> Window:
+    """A unit interpolates between its two nearest inputs; seen from the repeated input, that is a window of
+    2 * (factor // 2) + 1 elements around it."""
+    half = factor // 2
+    return Window(kernel=2 * half + 1, before=half, after=half, upsampling=factor)
+
+
+class Identity(Kind, frozen=True):
+    """The input, unchanged. Any shape."""
+
+    name: ClassVar[str] = "identity"
+
+
+@Formula
+def scale_params(c, bias):
+    """A factor a channel, and an offset a channel if there is a bias."""
+    return c + c * bias
+
+
+@Formula
+def scale_muls(n):
+    """One for each element."""
+    return n
+
+
+@Formula
+def scale_adds(n, bias):
+    """One for each element, if there is a bias."""
+    return n * bias
+
+
+class Scale(Kind, frozen=True):
+    """A learnt factor a channel, and optionally a learnt offset (LeNet-5's subsampling, ConvNeXt's layer scale).
+
+    Shape [C, *spatial], kept.
+
+    >>> Scale(bias=True).output_shape((6, 14, 14))
+    (6, 14, 14)
+    """
+
+    bias: bool = False
+
+    name: ClassVar[str] = "scale"
+    costs: ClassVar[Mapping[str, Formula]] = {"params": scale_params, "mul": scale_muls, "add": scale_adds}
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"c": output[0], "n": prod(output), "bias": self.bias}
+
+
+KINDS = (Flatten, Pad, Slice, ChannelShuffle, Upsample, Identity, Scale)

@@ -1,0 +1,171 @@
+"""Sliding windows: kernel, stride, padding, dilation, and the output size they give.
+
+The three forms of the output-size rule (explicit padding, `valid`, `same`) and Caffe's rounding up are the
+formulas here; convolutions and poolings share them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+from msgspec import Meta
+
+from cnncalc.errors import LayerError
+from cnncalc.formula import Formula, ceil_div, least
+from cnncalc.layers.base import Kind, Shape, Step, Window, count, per_dimension, spatial
+
+Positive = Annotated[int, Meta(ge=1)]
+Natural = Annotated[int, Meta(ge=0)]
+Sizes = Positive | tuple[Positive, ...]
+"""One number, or one a spatial dimension."""
+Padding = Natural | tuple[Natural | tuple[Natural, Natural], ...] | Literal["same", "valid"]
+"""A number, one a dimension, [before, after] a dimension, or TensorFlow's words."""
+
+PADDING_WORDS = {"padding": ("same", "valid")}
+_NAMES = (("length",), ("height", "width"), ("depth", "height", "width"))
+
+
+@Formula
+def extent(k, d):  # type: ignore[no-untyped-def]
+    """The extent of a dilated kernel."""
+    return d * (k - 1) + 1
+
+
+@Formula
+def explicit_size(n, k, s, p):  # type: ignore[no-untyped-def]
+    """Output size with p zeros on both sides."""
+    return (n - k + 2 * p) // s + 1
+
+
+@Formula
+def uneven_size(n, k, s, before, after):  # type: ignore[no-untyped-def]
+    """Output size with different padding before and after."""
+    return (n - k + before + after) // s + 1
+
+
+@Formula
+def valid_size(n, k, s):  # type: ignore[no-untyped-def]
+    """Output size without padding, TensorFlow's `valid`."""
+    return ceil_div(n - k + 1, s)
+
+
+@Formula
+def same_size(n, s):  # type: ignore[no-untyped-def]
+    """Output size of TensorFlow's `same`: padding as needed, the odd element at the end."""
+    return ceil_div(n, s)
+
+
+@Formula
+def ceil_size(n, k, s, before, after):  # type: ignore[no-untyped-def]
+    """Output size rounded up, as Caffe does; the last window must start inside the input or its padding."""
+    return least(ceil_div(n - k + before + after, s) + 1, ceil_div(n + before, s))
+
+
+class Slide(NamedTuple):
+    """One dimension of a sliding window: its steps of arithmetic, output size, and window."""
+
+    steps: list[Step]
+    size: int
+    window: Window
+
+
+class Sliding(Kind, frozen=True):
+    """A kind whose units slide a window over the input; `slides` says how."""
+
+    def slides(self, x: Shape) -> list[Slide]:
+        """How the window lies over each spatial dimension of an input [C, *spatial]."""
+        raise TypeError(f"{type(self).__name__} does not say how its window slides")
+
+    def steps(self, *inputs: Shape) -> list[Step]:
+        return [step for dimension in self.slides(inputs[0]) for step in dimension.steps]
+
+    def windows(self, *inputs: Shape) -> tuple[Window, ...]:
+        return tuple(dimension.window for dimension in self.slides(inputs[0]))
+
+
+def slide(
+    shape: Shape,
+    kind: str,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Padding,
+    dilation: Sizes = 1,
+    ceil: bool = False,
+) -> list[Slide]:
+    """Lay a window over the spatial dimensions of a shape [C, *spatial].
+
+    Raises:
+        LayerError: an option has the wrong number of dimensions, or the kernel is larger than the input.
+    """
+    sizes = spatial(shape, kind)
+    d = len(sizes)
+    options = zip(
+        sizes,
+        per_dimension(kernel, d, "kernel"),
+        per_dimension(stride, d, "stride"),
+        _pads(padding, d),
+        per_dimension(dilation, d, "dilation"),
+        dimension_names(d),
+        strict=True,
+    )
+    return [_slide(n, k, s, p, dil, ceil, label, kind) for n, k, s, p, dil, label in options]
+
+
+Pad = tuple[int, int] | str
+
+
+def _pads(padding: Padding, dimensions: int) -> tuple[Pad, ...]:
+    """The padding of each dimension: [before, after], or the word."""
+    if isinstance(padding, (str, int)):
+        one: Pad = padding if isinstance(padding, str) else (padding, padding)
+        return (one,) * dimensions
+    if len(padding) != dimensions:
+        raise LayerError(
+            f"padding has {count(len(padding), 'entry').replace('entrys', 'entries')}"
+            f" for {count(dimensions, 'spatial dimension')}",
+            option="padding",
+            hint="give one number, one a dimension, or [before, after] a dimension",
+        )
+    return tuple((p, p) if isinstance(p, int) else p for p in padding)
+
+
+def dimension_names(dimensions: int) -> tuple[str, ...]:
+    """What the spatial dimensions are called."""
+    return _NAMES[dimensions - 1] if dimensions <= 3 else tuple(f"size {i + 1}" for i in range(dimensions))
+
+
+def _slide(n: int, k: int, s: int, pad: Pad, dilation: int, ceil: bool, label: str, kind: str) -> Slide:
+    """One dimension of a window over n inputs."""
+    steps = []
+    reach = k
+    if dilation != 1:
+        steps.append(Step("kernel extent", extent, {"k": k, "d": dilation}))
+        reach = steps[0].value
+    before, after = _zeros(n, reach, s, pad)
+    values = {"n": n, "k": reach, "s": s, "p": before, "before": before, "after": after}
+    if n + before + after < reach:
+        padded = f" ({n + before + after} with padding)" if before + after else ""
+        raise LayerError(
+            f"{kind}'s kernel is larger than its input",
+            option="kernel",
+            label=f"the kernel spans {reach}, the {label} is {n}{padded}",
+            hint="a smaller kernel, more padding, or a larger --input",
+        )
+    if ceil and not isinstance(pad, str):
+        formula = ceil_size
+    elif isinstance(pad, str):
+        formula = same_size if pad == "same" else valid_size
+    else:
+        formula = explicit_size if before == after else uneven_size
+    steps.append(Step(label, formula, values))
+    return Slide(steps, steps[-1].value, Window(k, s, before, after, dilation))
+
+
+def _zeros(n: int, reach: int, s: int, pad: Pad) -> tuple[int, int]:
+    """The padding before and after; `same` needs the input size to know."""
+    if not isinstance(pad, str):
+        return pad
+    if pad == "valid":
+        return 0, 0
+    needed = max((-(-n // s) - 1) * s + reach - n, 0)
+    return needed // 2, needed - needed // 2
