@@ -49,15 +49,19 @@ def padded_size(n, before, after):
 class Pad(Kind, frozen=True):
     """Zeros around the image; negative padding crops it. PyTorch's `functional.pad`.
 
-    Input [C, *spatial], output [C, *spatial'].
+    Input [C, *spatial], output [C', *spatial']. `channels` also adds channels of zeros, [before, after]: the
+    shortcut without parameters of He et al. 2015 (CIFAR ResNets).
 
     >>> Pad(((0, 1), (0, 1))).output_shape((64, 112, 112))
     (64, 113, 113)
     >>> Pad(-4).output_shape((64, 64, 64))
     (64, 56, 56)
+    >>> Pad(0, channels=(8, 8)).output_shape((16, 16, 16))
+    (32, 16, 16)
     """
 
     padding: int | tuple[int | tuple[int, int], ...]
+    channels: tuple[int, int] = (0, 0)
 
     name: ClassVar[str] = "pad"
     main: ClassVar[str | None] = "padding"
@@ -88,7 +92,14 @@ class Pad(Kind, frozen=True):
                 raise LayerError(
                     "the crop leaves nothing", option="padding", label=f"size {n}, padding {before} and {after}"
                 )
-        return (inputs[0][0], *(step.value for step in self.steps(*inputs)))
+        if min(self.channels) < 0:
+            raise LayerError(
+                "pad only adds channels",
+                option="channels",
+                label=f"{self.channels[0]} and {self.channels[1]}",
+                hint="slice takes a range of the channels",
+            )
+        return (inputs[0][0] + sum(self.channels), *(step.value for step in self.steps(*inputs)))
 
     def windows(self, *inputs: Shape) -> tuple[Window, ...]:
         return tuple(Window(1, 1, before, after) for before, after in self.pads(inputs[0]))
