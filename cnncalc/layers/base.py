@@ -25,10 +25,11 @@ OPERATIONS = ("mac", "add", "mul", "div", "compare", "exp")
 class Window(NamedTuple):
     """How one spatial dimension of a layer looks at its input.
 
-    Unit u sees the inputs `u * stride - before + dilation * t` for t in 0..kernel-1. With `upsampling` f > 1
-    the input is first stretched: zeros between its elements for a transposed convolution (`zeros`), or
-    repeated elements for an upsampling layer. With `bins` m > 0 the n inputs are cut into m bins, and unit u
-    sees floor(u * n / m) to ceil((u + 1) * n / m) - 1 (adaptive pooling).
+    Unit u sees the inputs `u * stride - before + dilation * t` for t in 0..kernel-1. With `stretch` f > 1 the
+    input has first f - 1 zeros put between its elements (a transposed convolution). With `bins` m > 0 the n
+    inputs are cut into m bins, and unit u sees floor(u * n / m) to ceil((u + 1) * n / m) - 1 (adaptive
+    pooling). With `samples` m > 0 they are resampled at m places: unit u sees the nearest one,
+    floor(u * n / m), or if `linear` the two around (u + 1/2) * n / m - 1/2 (upsampling).
     """
 
     kernel: int = 1
@@ -36,9 +37,10 @@ class Window(NamedTuple):
     before: int = 0
     after: int = 0
     dilation: int = 1
-    upsampling: int = 1
-    zeros: bool = False
+    stretch: int = 1
     bins: int = 0
+    samples: int = 0
+    linear: bool = False
 
 
 POINT = Window()

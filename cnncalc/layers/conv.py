@@ -249,7 +249,7 @@ class ConvTranspose(Kind, frozen=True):
         windows = []
         for _, k, s, p, extra, d in self._options(inputs[0]):
             margin = d * (k - 1) - p
-            windows.append(Window(k, 1, margin, margin + extra, d, upsampling=s, zeros=True))
+            windows.append(Window(k, 1, margin, margin + extra, d, stretch=s))
         return tuple(windows)
 
 

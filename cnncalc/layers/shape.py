@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
 from cnncalc.layers.base import Kind, Shape, Step, Window, count, per_dimension, show, spatial
-from cnncalc.layers.window import Positive, Sizes, dimension_names
+from cnncalc.layers.window import Natural, Positive, Sizes, dimension_names
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -220,20 +220,8 @@ class Upsample(Kind, frozen=True):
     def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"n": prod(output), "taps": 2 ** (len(output) - 1)}
 
-    def windows(self, *inputs: Shape) -> tuple[Window, ...] | None:
-        windows = []
-        for n, m in zip(inputs[0][1:], self._sizes(inputs[0]), strict=True):
-            if m % n:  # the units see the image at no fixed stride
-                return None
-            windows.append(Window(upsampling=m // n) if self.mode == "nearest" else _linear_window(m // n))
-        return tuple(windows)
-
-
-def _linear_window(factor: int) -> Window:
-    """A unit interpolates between its two nearest inputs; seen from the repeated input, that is a window of
-    2 * (factor // 2) + 1 elements around it."""
-    half = factor // 2
-    return Window(kernel=2 * half + 1, before=half, after=half, upsampling=factor)
+    def windows(self, *inputs: Shape) -> tuple[Window, ...]:
+        return tuple(Window(samples=m, linear=self.mode == "linear") for m in self._sizes(inputs[0]))
 
 
 class Identity(Kind, frozen=True):
