@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
 from cnncalc.layers.base import Kind, Shape, Step, Window, count, per_dimension, show, spatial
-from cnncalc.layers.window import Natural, Positive, Sizes, dimension_names
+from cnncalc.layers.window import Natural, Positive, Sizes, dimension_names, pairs
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -69,14 +69,7 @@ class Pad(Kind, frozen=True):
     def pads(self, x: Shape) -> tuple[tuple[int, int], ...]:
         """[before, after] of each spatial dimension."""
         d = len(spatial(x, self.name))
-        padding = (self.padding,) * d if isinstance(self.padding, int) else self.padding
-        if len(padding) != d:
-            raise LayerError(
-                f"padding has {len(padding)} entries for {count(d, 'spatial dimension')}",
-                option="padding",
-                hint="give one number, one a dimension, or [before, after] a dimension",
-            )
-        return tuple((p, p) if isinstance(p, int) else p for p in padding)
+        return pairs((self.padding,) * d if isinstance(self.padding, int) else self.padding, d)
 
     def steps(self, *inputs: Shape) -> list[Step]:
         rows = zip(dimension_names(len(inputs[0]) - 1), inputs[0][1:], self.pads(inputs[0]), strict=True)

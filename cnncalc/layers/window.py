@@ -18,7 +18,9 @@ Positive = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
 Sizes = Positive | tuple[Positive, ...]
 """One number, or one a spatial dimension."""
-Padding = Natural | tuple[Natural | tuple[Natural, Natural], ...] | Literal["same", "valid"]
+# The inner pairs are lists of any length to msgspec 0.22, whose collector crashes on bounded numbers in a pair
+# inside a list; `_pads` checks their length.
+Padding = Natural | tuple[Natural | tuple[Natural, ...], ...] | Literal["same", "valid"]
 """A number, one a dimension, [before, after] a dimension, or TensorFlow's words."""
 
 PADDING_WORDS = {"padding": ("same", "valid")}
@@ -119,14 +121,24 @@ def _pads(padding: Padding, dimensions: int) -> tuple[Pad, ...]:
     if isinstance(padding, (str, int)):
         one: Pad = padding if isinstance(padding, str) else (padding, padding)
         return (one,) * dimensions
-    if len(padding) != dimensions:
+    return pairs(padding, dimensions)
+
+
+def pairs(padding: tuple[int | tuple[int, ...], ...], dimensions: int) -> tuple[tuple[int, int], ...]:
+    """A list of numbers or [before, after], one a spatial dimension, as pairs.
+
+    >>> pairs((1, (0, 2)), 2)
+    ((1, 1), (0, 2))
+    """
+    found = tuple((p, p) if isinstance(p, int) else p for p in padding)
+    if len(found) != dimensions or any(len(pair) != 2 for pair in found):
         raise LayerError(
-            f"padding has {count(len(padding), 'entry').replace('entrys', 'entries')}"
-            f" for {count(dimensions, 'spatial dimension')}",
+            f"padding must say what to add in each of {count(dimensions, 'spatial dimension')}",
             option="padding",
+            label=f"got {list(map(list, found))}",
             hint="give one number, one a dimension, or [before, after] a dimension",
         )
-    return tuple((p, p) if isinstance(p, int) else p for p in padding)
+    return tuple((before, after) for before, after in found)
 
 
 def dimension_names(dimensions: int) -> tuple[str, ...]:

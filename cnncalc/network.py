@@ -1,0 +1,404 @@
+"""A spec expanded for one input: blocks, repeats and branches written out, shapes inferred, layers named.
+
+One walk does it all. Layers stand in topological order; a tensor is the index of the layer that makes it,
+and -1 is the network's input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnncalc.errors import LayerError, Place, RequestError, SpecError, did_you_mean
+from cnncalc.layers import Kind, Shape
+from cnncalc.layers.base import show
+from cnncalc.spec.expressions import Expression, evaluate_text
+from cnncalc.spec.model import (
+    BlockItem,
+    GroupItem,
+    HeadItem,
+    Item,
+    LayerItem,
+    MergeItem,
+    Option,
+    Spec,
+    Variable,
+    evaluate,
+)
+from cnncalc.spec.reader import MAX_DIMENSIONS, make_layer
+
+INPUT = -1
+MAX_LAYERS = 1_000_000
+MAX_SIZE = 10**9
+MAX_CALLS = 40
+
+
+@dataclass(slots=True)
+class Layer:
+    """One layer: its kind with all options, the tensors it reads, and its output shape (without the batch)."""
+
+    name: str
+    kind: Kind
+    inputs: tuple[int, ...]
+    output: Shape
+
+
+@dataclass(slots=True)
+class Network:
+    """The expanded graph of a spec for one input shape.
+
+    `outputs` names the network's outputs: `output`, the last tensor of the trunk, and every head.
+    """
+
+    name: str
+    spec: Spec
+    input: Shape
+    variables: Mapping[str, Any]
+    training: bool
+    layers: list[Layer] = field(default_factory=list)
+    outputs: dict[str, int] = field(default_factory=dict)
+
+    def shape(self, tensor: int) -> Shape:
+        """The shape of a tensor: a layer's output, or the network's input."""
+        return self.input if tensor == INPUT else self.layers[tensor].output
+
+    def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
+        """The shapes that a layer reads."""
+        return tuple(self.shape(tensor) for tensor in layer.inputs)
+
+    def input_names(self, layer: Layer) -> list[str]:
+        """The names of the layers that a layer reads; `input` is the network's input."""
+        return ["input" if tensor == INPUT else self.layers[tensor].name for tensor in layer.inputs]
+
+    def layer(self, name: str) -> Layer:
+        """The layer of a name.
+
+        Raises:
+            RequestError: there is none.
+        """
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        hint = did_you_mean(name, [layer.name for layer in self.layers[:10_000]])
+        raise RequestError(f"{self.name} has no layer '{name[:80]}'", hint=hint or "`cnncalc shapes --all` lists them")
+
+
+def expand(
+    spec: Spec,
+    input: Shape | None = None,
+    vars: Mapping[str, Any] | None = None,
+    training: bool = False,
+    max_layers: int = MAX_LAYERS,
+) -> Network:
+    """The network of a spec.
+
+    Args:
+        spec: what `cnncalc.load` gives.
+        input: the input shape, channels first; the spec's own if None.
+        vars: values for variables of the spec, in place of its own.
+        training: the value of the variable `training`, which auxiliary heads depend on.
+        max_layers: the bound on layers after expansion.
+
+    Raises:
+        RequestError: an unknown variable, an unfit input.
+        SpecError: the spec cannot be expanded for this input.
+
+    >>> from cnncalc.spec.zoo import load
+    >>> network = expand(load("alexnet"))
+    >>> network.layers[0].name, network.layers[0].output
+    ('conv1', (96, 55, 55))
+    """
+    variables = _spec_variables(spec, vars or {}, training)
+    shape = _input_shape(spec, variables) if input is None else _checked_input(input)
+    if spec.layers is None:
+        raise SpecError("the spec has no 'layers'", spec.place, hint="a family is not a network: name a member")
+    network = Network(spec.name, spec, shape, variables, training)
+    expander = _Expander(network, max_layers)
+    scope = _Scope("", {**variables, "training": training})
+    network.outputs["output"] = expander.items(spec.layers, INPUT, scope)
+    network.outputs.update(expander.heads)
+    return network
+
+
+def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dict[str, Any]:
+    """The spec's variables, those given from outside in place of its own, in order."""
+    for name in given:
+        if name not in spec.variables:
+            known = list(spec.variables)
+            hint = did_you_mean(name, known) or (
+                f"its variables are {', '.join(known)}" if known else "it has no variables"
+            )
+            raise RequestError(f"{spec.name} has no variable '{name[:80]}'", hint=hint)
+    values: dict[str, Any] = {}
+    scope = {"training": training}
+    for variable in spec.variables.values():
+        if variable.name in given:
+            value = given[variable.name]
+            values[variable.name] = evaluate_text(value, {**scope, **values}) if isinstance(value, str) else value
+        elif variable.required:
+            raise SpecError(
+                f"the variable '{variable.name}' has no value",
+                variable.place,
+                hint=f"give one: --set {variable.name}=VALUE",
+            )
+        else:
+            values[variable.name] = evaluate(variable.value, {**scope, **values})
+    return values
+
+
+def _input_shape(spec: Spec, variables: Mapping[str, Any]) -> Shape:
+    """The spec's own input shape."""
+    if spec.input is None:
+        raise SpecError("the spec has no 'input'", spec.place, hint="such as input: [3, 224, 224]")
+    sizes = []
+    for size in evaluate(spec.input.value, variables):
+        number = _as_integer(size)
+        if number is None or not 1 <= number <= MAX_SIZE:
+            raise SpecError(f"the sizes of 'input' are whole numbers from 1 to 10^9, not {size}", spec.input.place)
+        sizes.append(number)
+    return tuple(sizes)
+
+
+def _checked_input(shape: Shape) -> Shape:
+    """A shape given from outside."""
+    if not 1 <= len(shape) <= MAX_DIMENSIONS or not all(1 <= size <= MAX_SIZE for size in shape):
+        raise RequestError(f"an input has 1 to {MAX_DIMENSIONS} sizes from 1 to 10^9, not {show(shape)}")
+    return tuple(shape)
+
+
+def _as_integer(value: Any) -> int | None:
+    """A whole number, also from a whole-valued decimal; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if value == int(value) else None
+
+
+class _Scope:
+    """Where names are given and variables hold: a prefix of names, counters for automatic ones, variables."""
+
+    __slots__ = ("calls", "counters", "prefix", "variables")
+
+    def __init__(self, prefix: str, variables: dict[str, Any], calls: int = 0) -> None:
+        self.prefix = prefix
+        self.variables = variables
+        self.counters: dict[str, int] = {}
+        self.calls = calls
+
+    def named(self, name: str) -> _Scope:
+        """The scope that a name opens inside this one."""
+        return _Scope(f"{self.prefix}{name}.", self.variables, self.calls)
+
+    def called(self, variables: dict[str, Any]) -> _Scope:
+        """The scope of a block's items: its own variables, this scope's names."""
+        scope = _Scope(self.prefix, variables, self.calls + 1)
+        scope.counters = self.counters
+        return scope
+
+
+class _Expander:
+    """The walk. `tensors` knows what every full name stands for: a layer, or the end of a group or block."""
+
+    def __init__(self, network: Network, max_layers: int) -> None:
+        self.network = network
+        self.layers = network.layers
+        self.max_layers = max_layers
+        self.visits = 0
+        self.tensors: dict[str, int] = {"input": INPUT}
+        self.heads: dict[str, int] = {}
+        self.taken = network.spec.names
+        # Equal layers on equal inputs are checked, and their shapes inferred, once.
+        self.shapes: dict[tuple[Kind, tuple[Shape, ...]], Shape] = {}
+        self.kinds: dict[Kind, Kind] = {}
+        self.expand_by: dict[type[Item], Callable[[Any, int, _Scope, str | None], int]] = {
+            LayerItem: self.layer,
+            BlockItem: self.block,
+            GroupItem: self.group,
+            HeadItem: self.head,
+            MergeItem: self.merge,
+        }
+
+    def items(self, items: list[Item], tensor: int, scope: _Scope) -> int:
+        """Expand a list of items on a tensor; the tensor at its end."""
+        for item in items:
+            tensor = self.item(item, tensor, scope)
+        return tensor
+
+    def item(self, item: Item, tensor: int, scope: _Scope) -> int:
+        """Expand an item as often as it is repeated, if its condition holds."""
+        self.visit(item)
+        if item.when is not None and not self.condition(item.when, tensor, scope):
+            return tensor
+        if item.start is not None:
+            tensor = self.find(item.start, scope)
+        expand = self.expand_by[type(item)]
+        if item.repeat is None:
+            return expand(item, tensor, scope, item.name)
+        times = self.times(item.repeat, tensor, scope)
+        if item.name is None:
+            for _ in range(times):
+                self.visit(item)
+                tensor = expand(item, tensor, scope, None)
+            return tensor
+        inside = scope.named(item.name)
+        for number in range(1, times + 1):
+            self.visit(item)
+            tensor = expand(item, tensor, inside, str(number))
+        self.bind(item, scope.prefix + item.name, tensor)
+        return tensor
+
+    def visit(self, item: Item) -> None:
+        """Bound the work: layers are bounded, and so are items that make none."""
+        self.visits += 1
+        if self.visits > 4 * self.max_layers:
+            raise SpecError("the spec expands to too many items", item.place)
+
+    def condition(self, option: Option, tensor: int, scope: _Scope) -> bool:
+        value = self.value(option, tensor, scope)
+        if not isinstance(value, (bool, int, float)):
+            raise SpecError("'when' is a condition", option.place, label="this is not true or false")
+        return bool(value)
+
+    def times(self, option: Option, tensor: int, scope: _Scope) -> int:
+        value = self.value(option, tensor, scope)
+        number = _as_integer(value)
+        if number is None or number < 0:
+            raise SpecError("'repeat' is a whole number from 0", option.place, label=f"got {str(value)[:40]}")
+        if number > self.max_layers:
+            raise SpecError(f"the network would have more than {self.max_layers:,} layers", option.place)
+        return number
+
+    def value(self, option: Option, tensor: int, scope: _Scope) -> Any:
+        """An option's value where it stands: `channels` are those of the current tensor."""
+        value = option.value
+        if isinstance(value, (Expression, tuple)):
+            scope.variables["channels"] = self.network.shape(tensor)[0]
+            return evaluate(value, scope.variables)
+        return value
+
+    def find(self, option: Option, scope: _Scope) -> int:
+        """The tensor of a `from` name: in this scope, then outwards."""
+        name, prefix = option.value, scope.prefix
+        while True:
+            tensor = self.tensors.get(prefix + name)
+            if tensor is not None:
+                return tensor
+            if not prefix:
+                break
+            prefix = prefix[: prefix.rfind(".", 0, -1) + 1]
+        if name in self.taken:
+            raise SpecError(
+                f"'{name}' does not stand before this layer", option.place, hint="'from' names an earlier layer"
+            )
+        known = [full.rsplit(".", 1)[-1] for full in list(self.tensors)[:10_000]]
+        hint = did_you_mean(name, [*self.tensors, *known] if len(known) < 10_000 else known)
+        raise SpecError(f"no layer is called '{name[:60]}'", option.place, hint=hint)
+
+    def bind(self, item: Item, name: str, tensor: int) -> None:
+        """Let a full name stand for a tensor; names are distinct."""
+        if name in self.tensors:
+            raise SpecError(
+                f"the name '{name}' is given twice",
+                item.name_place or item.place,
+                hint="names inside an unnamed block or group belong to the scope around: name the item itself",
+            )
+        self.tensors[name] = tensor
+
+    def layer(self, item: LayerItem, tensor: int, scope: _Scope, name: str | None) -> int:
+        kind = item.ready
+        if kind is None:
+            kind = make_layer(item, {key: self.value(opt, tensor, scope) for key, opt in item.options.items()})
+        return self.place(item, kind, (tensor,), scope, name)
+
+    def place(self, item: Item, kind: Kind, inputs: tuple[int, ...], scope: _Scope, name: str | None) -> int:
+        """Add a layer to the network; its tensor."""
+        layers = self.layers
+        if len(layers) >= self.max_layers:
+            raise SpecError(f"the network has more than {self.max_layers:,} layers", item.place)
+        if name is None:
+            full = self.automatic_name(kind, scope)
+        else:
+            full = scope.prefix + name
+        shapes = tuple([self.network.shape(tensor) for tensor in inputs])
+        kind = self.kinds.setdefault(kind, kind)
+        output = self.shapes.get((kind, shapes))
+        if output is None:
+            output = self.shapes[kind, shapes] = self.infer(item, kind, shapes, full)
+        self.bind(item, full, len(layers))
+        layers.append(Layer(full, kind, inputs, output))
+        return len(layers) - 1
+
+    def automatic_name(self, kind: Kind, scope: _Scope) -> str:
+        """The kind and its number in the scope, past names that the spec gives."""
+        counters = scope.counters
+        while True:
+            number = counters[kind.name] = counters.get(kind.name, 0) + 1
+            name = f"{kind.name}{number}"
+            if name not in self.taken:
+                return scope.prefix + name
+
+    def infer(self, item: Item, kind: Kind, shapes: tuple[Shape, ...], name: str) -> Shape:
+        """The output shape; a layer that does not fit is an error at the option to blame."""
+        try:
+            output = kind.output_shape(*shapes)
+        except LayerError as error:
+            place = _option_place(item, kind, error.option)
+            context = f"in {name}, on an input of {', '.join(map(show, shapes))}"
+            raise SpecError(
+                error.message, place, label=error.label, hint=error.hint, notes=[context]
+            ) from None
+        if max(output) > MAX_SIZE:
+            raise SpecError("a layer's output is larger than 10^9 in one dimension", item.place, label=show(output))
+        return output
+
+    def block(self, item: BlockItem, tensor: int, scope: _Scope, name: str | None) -> int:
+        """A block's items, with its arguments worked out where it is called."""
+        if scope.calls >= MAX_CALLS:
+            raise SpecError(f"blocks call each other more than {MAX_CALLS} deep", item.place)
+        block = self.network.spec.blocks[item.block]
+        variables = {**self.network.variables, "training": self.network.training}
+        arguments = {key: self.value(option, tensor, scope) for key, option in item.arguments.items()}
+        variables["channels"] = self.network.shape(tensor)[0]
+        for variable in block.variables.values():
+            variables[variable.name] = (
+                arguments[variable.name] if variable.name in arguments else _default(variable, variables)
+            )
+        inside = scope if name is None else scope.named(name)
+        end = self.items(block.items, tensor, inside.called(variables))
+        if name is not None:
+            self.bind(item, scope.prefix + name, end)
+        return end
+
+    def group(self, item: GroupItem, tensor: int, scope: _Scope, name: str | None) -> int:
+        """A group's items; a name opens a scope."""
+        if name is None:
+            return self.items(item.items, tensor, scope)
+        end = self.items(item.items, tensor, scope.named(name))
+        self.bind(item, scope.prefix + name, end)
+        return end
+
+    def head(self, item: HeadItem, tensor: int, scope: _Scope, name: str | None) -> int:
+        """A head's items; the trunk goes on from before it."""
+        assert name is not None
+        end = self.group(item, tensor, scope, name)
+        full = scope.prefix + name
+        if full == "output":
+            raise SpecError("'output' is the trunk's own output; call the head otherwise", item.place)
+        self.heads[full] = end
+        return tensor
+
+    def merge(self, item: MergeItem, tensor: int, scope: _Scope, name: str | None) -> int:
+        """The branches, then the layer in which they meet."""
+        ends = tuple([self.item(branch, tensor, scope) for branch in item.branches])
+        return self.place(item, self.kinds.setdefault(item.kind(), item.kind()), ends, scope, name)
+
+
+def _default(variable: Variable, scope: Mapping[str, Any]) -> Any:
+    return evaluate(variable.value, scope)
+
+
+def _option_place(item: Item, kind: Kind, option: str | None) -> Place:
+    """Where the option at fault is given, or the item."""
+    if isinstance(item, LayerItem) and option in item.options:
+        return item.options[option].place
+    return item.place

@@ -1,0 +1,292 @@
+"""Expressions: the arithmetic that a spec may use where a number or a condition is expected.
+
+The text is parsed by Python's own parser and every node is checked against the table of what the language
+has; the rest (attributes, calls, powers, comprehensions) is refused. What is left becomes plain functions:
+nothing of the text is ever run.
+
+>>> evaluate_text("4 * width if deep else divisible(width * 0.75, 8)", {"width": 64, "deep": False})
+48
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cnncalc.errors import Place, Source, SpecError, did_you_mean
+
+Scope = Mapping[str, Any]
+Evaluate = Callable[[Scope], Any]
+
+MAX_LENGTH = 300
+MAX_DEPTH = 30
+MAX_VALUE = 10**18
+
+
+class ExpressionError(Exception):
+    """What is wrong with an expression, and which of its words (offset and width) is at fault."""
+
+    def __init__(self, message: str, offset: int = 0, width: int = 0, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.width = width
+        self.hint = hint
+
+
+def divisible(value: float, by: int) -> int:
+    """The multiple of `by` nearest to a channel count, not below 90 % of it (MobileNet's rounding).
+
+    >>> divisible(24 * 0.35, 8), divisible(19.2, 8)
+    (8, 24)
+    """
+    nearest = max(by, int(value + by / 2) // by * by)
+    return nearest + by if nearest < 0.9 * value else nearest
+
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: operator.not_,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+# Each function with the fewest and the most arguments it takes.
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
+    "min": (min, 2, 10),
+    "max": (max, 2, 10),
+    "round": (round, 1, 1),
+    "floor": (math.floor, 1, 1),
+    "ceil": (math.ceil, 1, 1),
+    "divisible": (divisible, 2, 2),
+}
+CONSTANTS = {"true": True, "false": False, "True": True, "False": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A checked expression and where it stands in the spec."""
+
+    text: str
+    place: Place
+    function: Evaluate
+
+    def __call__(self, scope: Scope) -> Any:
+        """The value in a scope of variables.
+
+        Raises:
+            SpecError: an unknown variable, a division by zero, a value out of bounds.
+        """
+        try:
+            return self.function(scope)
+        except ExpressionError as error:
+            raise _located(error, self.place) from None
+        except ZeroDivisionError:
+            raise SpecError("division by zero in an expression", self.place) from None
+        except (TypeError, ValueError, OverflowError, IndexError) as error:
+            raise SpecError(f"this expression has no value: {error}", self.place) from None
+
+
+def parse_expression(text: str, place: Place) -> Expression:
+    """The expression of a text.
+
+    Raises:
+        SpecError: not an expression of the language.
+    """
+    try:
+        return Expression(text, place, _compile_text(text))
+    except ExpressionError as error:
+        raise _located(error, place) from None
+
+
+def evaluate_text(text: str, scope: Scope) -> Any:
+    """The value of an expression that stands in no file, such as one given on the command line."""
+    return parse_expression(text, Place(Source("<expression>", text), 0, 0, len(text)))(scope)
+
+
+def _located(error: ExpressionError, place: Place) -> SpecError:
+    """The error at its word. A quoted or folded text does not map column to column; then the whole is marked."""
+    line = place.source.line(place.line)
+    if error.width and line[place.column : place.column + 1] not in ("'", '"', "|", ">"):
+        place = Place(place.source, place.line, place.column + error.offset, error.width)
+    return SpecError(error.message, place, hint=error.hint)
+
+
+def _compile_text(text: str) -> Evaluate:
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters")
+    try:
+        # Leading blanks would read as an indentation.
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else "too deep"
+        raise ExpressionError(f"'{_short(text)}' is not an expression: {reason}") from None
+    return _compile(tree.body, 0)
+
+
+def _short(text: str) -> str:
+    shown = text if len(text) <= 40 else text[:37] + "..."
+    return "".join(c if c.isprintable() else "?" for c in shown)
+
+
+def _compile(node: ast.expr, depth: int) -> Evaluate:
+    """The function of a node, by its class."""
+    if depth > MAX_DEPTH:
+        raise ExpressionError(f"the expression is nested deeper than {MAX_DEPTH} levels")
+    compiler = _COMPILERS.get(type(node))
+    if compiler is None:
+        what = {ast.Attribute: "attributes", ast.Call: "calls"}.get(type(node), "this")
+        raise ExpressionError(
+            f"expressions have no {what}" if what != "this" else "expressions have nothing like this",
+            *_span(node),
+            hint="they have numbers, variables, + - * / // %, comparisons, and/or/not, x if c else y, and "
+            + ", ".join(FUNCTIONS),
+        )
+    return compiler(node, depth)
+
+
+def _span(node: ast.expr) -> tuple[int, int]:
+    return node.col_offset, max(1, (node.end_col_offset or 0) - node.col_offset)
+
+
+def _constant(node: ast.Constant, depth: int) -> Evaluate:
+    value = node.value
+    if isinstance(value, (bool, int, float)):
+        _bounded(value)
+        return lambda scope: value
+    raise ExpressionError("expressions are over numbers", *_span(node))
+
+
+def _name(node: ast.Name, depth: int) -> Evaluate:
+    name = node.id
+    if name in CONSTANTS:
+        constant = CONSTANTS[name]
+        return lambda scope: constant
+
+    def variable(scope: Scope) -> Any:
+        if name not in scope:
+            known = sorted(scope)
+            raise ExpressionError(
+                f"unknown variable '{_short(name)}'",
+                *_span(node),
+                hint=did_you_mean(name, known) or f"the variables here are {', '.join(known)}",
+            )
+        return scope[name]
+
+    return variable
+
+
+def _binary(node: ast.BinOp, depth: int) -> Evaluate:
+    function = _BINARY.get(type(node.op))
+    if function is None:
+        raise ExpressionError("expressions have + - * / // % only", *_span(node))
+    left, right = _compile(node.left, depth + 1), _compile(node.right, depth + 1)
+    return lambda scope: _bounded(function(_number(left(scope)), _number(right(scope))))
+
+
+def _unary(node: ast.UnaryOp, depth: int) -> Evaluate:
+    function = _UNARY.get(type(node.op))
+    if function is None:
+        raise ExpressionError("expressions have no ~", *_span(node))
+    operand = _compile(node.operand, depth + 1)
+    if isinstance(node.op, ast.Not):
+        return lambda scope: not operand(scope)
+    return lambda scope: function(_number(operand(scope)))
+
+
+def _compare(node: ast.Compare, depth: int) -> Evaluate:
+    for op in node.ops:
+        if type(op) not in _COMPARE:
+            raise ExpressionError("the comparisons are == != < <= > >=", *_span(node))
+    functions = [_COMPARE[type(op)] for op in node.ops]
+    operands = [_compile(operand, depth + 1) for operand in (node.left, *node.comparators)]
+
+    def compare(scope: Scope) -> bool:
+        values = [operand(scope) for operand in operands]
+        return all(f(a, b) for f, a, b in zip(functions, values, values[1:], strict=False))
+
+    return compare
+
+
+def _boolean(node: ast.BoolOp, depth: int) -> Evaluate:
+    operands = [_compile(operand, depth + 1) for operand in node.values]
+    combine = all if isinstance(node.op, ast.And) else any
+    return lambda scope: combine(operand(scope) for operand in operands)
+
+
+def _choice(node: ast.IfExp, depth: int) -> Evaluate:
+    test, yes, no = (_compile(part, depth + 1) for part in (node.test, node.body, node.orelse))
+    return lambda scope: yes(scope) if test(scope) else no(scope)
+
+
+def _index(node: ast.Subscript, depth: int) -> Evaluate:
+    if isinstance(node.slice, ast.Slice):
+        raise ExpressionError("lists are indexed by one number", *_span(node))
+    items, index = _compile(node.value, depth + 1), _compile(node.slice, depth + 1)
+
+    def element(scope: Scope) -> Any:
+        values, position = items(scope), index(scope)
+        if not isinstance(values, tuple) or isinstance(position, bool) or not isinstance(position, int):
+            raise ExpressionError("only a list can be indexed, by a whole number", *_span(node))
+        if not -len(values) <= position < len(values):
+            raise ExpressionError(f"index {position} of a list of {len(values)}", *_span(node))
+        return values[position]
+
+    return element
+
+
+def _call(node: ast.Call, depth: int) -> Evaluate:
+    name = node.func.id if isinstance(node.func, ast.Name) else "this"
+    if name not in FUNCTIONS:
+        hint = did_you_mean(name, FUNCTIONS) or "the functions are " + ", ".join(FUNCTIONS)
+        raise ExpressionError(f"there is no function '{_short(name)}'", *_span(node.func), hint=hint)
+    function, fewest, most = FUNCTIONS[name]
+    if node.keywords or not fewest <= len(node.args) <= most:
+        wanted = str(fewest) if fewest == most else f"{fewest} or more"
+        raise ExpressionError(f"{name} takes {wanted} values", *_span(node))
+    arguments = [_compile(argument, depth + 1) for argument in node.args]
+    return lambda scope: _bounded(function(*(_number(argument(scope)) for argument in arguments)))
+
+
+_COMPILERS: dict[type[ast.expr], Callable[[Any, int], Evaluate]] = {
+    ast.Constant: _constant,
+    ast.Name: _name,
+    ast.BinOp: _binary,
+    ast.UnaryOp: _unary,
+    ast.Compare: _compare,
+    ast.BoolOp: _boolean,
+    ast.IfExp: _choice,
+    ast.Subscript: _index,
+    ast.Call: _call,
+}
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, (bool, int, float)):
+        return value
+    raise ExpressionError("a list has no place in arithmetic: take one of its numbers, as in depths[0]")
+
+
+def _bounded(value: Any) -> Any:
+    """Numbers stay small enough that no chain of expressions can take long."""
+    if not -MAX_VALUE <= value <= MAX_VALUE:
+        raise ExpressionError("a number in an expression is beyond 10^18")
+    return value

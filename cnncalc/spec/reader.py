@@ -1,0 +1,564 @@
+"""A spec's nodes -> a `Spec`: every key checked, every kind and block found, every literal option typed.
+
+What can be known to be wrong without an input is said here; the rest is `cnncalc.network`'s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+import msgspec
+
+from cnncalc.errors import Place, Source, SpecError, did_you_mean
+from cnncalc.layers import KINDS, Kind
+from cnncalc.spec.expressions import parse_expression
+from cnncalc.spec.model import (
+    Block,
+    BlockItem,
+    GroupItem,
+    HeadItem,
+    Item,
+    LayerItem,
+    MergeItem,
+    Option,
+    Published,
+    Spec,
+    Value,
+    Variable,
+    has_expression,
+)
+from cnncalc.spec.nodes import Mapping, Node, Scalar, Sequence, parse
+
+SPEC_KEYS = (
+    "title",
+    "source",
+    "family",
+    "year",
+    "notes",
+    "extends",
+    "input",
+    "vars",
+    "blocks",
+    "layers",
+    "published",
+)
+ITEM_KEYS = ("name", "repeat", "when", "from")
+PUBLISHED_VALUES = ("params", "macs", "flops", "buffers", "activations", "top1", "top5")
+PUBLISHED_KEYS = (*PUBLISHED_VALUES, "source", "training", "input", "vars")
+RESERVED = ("channels", "training", "true", "false")
+MAX_EXTENDS = 8
+MAX_DIMENSIONS = 6
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+\-]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Opener = Callable[[str, Place], Source]
+"""Finds the source of an `extends` value; raises a SpecError at its place where there is none."""
+
+
+def read_spec(source: Source, name: str, opener: Opener) -> Spec:
+    """The spec of a YAML text, with the specs that it extends taken in.
+
+    Raises:
+        SpecError: at the first thing that is wrong.
+    """
+    documents = _chain(source, opener)
+    spec = Spec(name=name, source_text=source, place=Place(source, 0, 0))
+    top = documents[0]
+    spec.extends = _text(top, "extends") or None
+    blocks: dict[str, Node] = {}
+    # From the oldest ancestor to the spec itself, so that the nearer one overrides.
+    for document in reversed(documents):
+        _metadata(spec, document)
+        spec.variables.update(_variables(document.get("vars"), "vars"))
+        block_nodes = document.get("blocks")
+        if block_nodes is not None:
+            blocks.update(
+                (key.value, _mapping(value, f"block '{key.value}'"))
+                for key, value in _mapping(block_nodes, "blocks").entries
+            )
+            for key, _ in _mapping(block_nodes, "blocks").entries:
+                _check_block_name(key)
+    reader = _Items(blocks)
+    for block_name, node in blocks.items():
+        reader.blocks[block_name] = _block_header(block_name, node)
+    for block_name, node in blocks.items():
+        reader.blocks[block_name].items = reader.items(_required(node, "layers", f"block '{block_name}'"))
+    spec.blocks = reader.blocks
+    _check_cycles(spec.blocks)
+    for document in documents:  # nearest first
+        layers = document.get("layers")
+        if layers is not None:
+            spec.layers = reader.items(layers)
+            break
+    spec.names = frozenset(reader.names)
+    return spec
+
+
+def _chain(source: Source, opener: Opener) -> list[Mapping]:
+    """The document and those that it extends, nearest first."""
+    documents: list[Mapping] = []
+    seen: list[str] = []
+    while True:
+        root = parse(source)
+        if not isinstance(root, Mapping):
+            raise SpecError(
+                "a spec is a mapping of keys such as 'input' and 'layers'",
+                root.place,
+                label=f"this is {_what(root)}",
+            )
+        _check_keys(root, SPEC_KEYS, "a spec")
+        documents.append(root)
+        seen.append(source.name)
+        node = root.get("extends")
+        if node is None:
+            return documents
+        target = _string(node, "extends")
+        source = opener(target, node.place)
+        if source.name in seen:
+            raise SpecError("the specs extend each other in a circle", node.place, label=" -> ".join([*seen, source.name]))
+        if len(seen) > MAX_EXTENDS:
+            raise SpecError(f"specs extend each other more than {MAX_EXTENDS} deep", node.place)
+
+
+def _metadata(spec: Spec, document: Mapping) -> None:
+    """Take a document's descriptive keys over what the spec has so far."""
+    for key in ("title", "source", "family", "notes"):
+        if document.get(key) is not None:
+            setattr(spec, key, _text(document, key))
+    year = document.get("year")
+    if year is not None:
+        spec.year = _integer(year, "year")
+    size = document.get("input")
+    if size is not None:
+        spec.input = Option(_input_value(size), size.place)
+    published = document.get("published")
+    if published is not None:
+        spec.published = [_published(node) for node in _sequence(published, "published").items]
+
+
+def _input_value(node: Node) -> Value:
+    items = _sequence(node, "input").items
+    if not 1 <= len(items) <= MAX_DIMENSIONS:
+        raise SpecError(
+            f"input has 1 to {MAX_DIMENSIONS} sizes, channels first", node.place, hint="such as [3, 224, 224]"
+        )
+    return tuple(_value(item) for item in items)
+
+
+def _published(node: Node) -> Published:
+    entry = _mapping(node, "an entry of published")
+    _check_keys(entry, PUBLISHED_KEYS, "an entry of published")
+    if entry.get("source") is None:
+        raise SpecError("a published value names its source", entry.place, hint="add 'source: ...'")
+    values = {}
+    for key in PUBLISHED_VALUES:
+        value = entry.get(key)
+        if value is not None:
+            if not isinstance(value, Scalar) or isinstance(value.value, bool) or not isinstance(value.value, (int, float)):
+                raise SpecError(f"{key} must be a number", value.place)
+            values[key] = value.value
+    training, size = entry.get("training"), entry.get("input")
+    variables = _variables(entry.get("vars"), "vars")
+    return Published(
+        values=values,
+        source=_text(entry, "source"),
+        training=isinstance(training, Scalar) and training.value is True,
+        input=tuple(_integer(item, "input") for item in _sequence(size, "input").items) if size is not None else None,
+        variables={name: variable.value for name, variable in variables.items()},
+    )
+
+
+def _variables(node: Node | None, what: str) -> dict[str, Variable]:
+    """The variables of a spec or a block, in order."""
+    if node is None:
+        return {}
+    variables = {}
+    for key, value in _mapping(node, what).entries:
+        if not _VARIABLE.fullmatch(key.value) or key.value in RESERVED:
+            raise SpecError(
+                f"'{_short(key.value)}' cannot name a variable",
+                key.place,
+                hint="letters, digits and _; not " + ", ".join(RESERVED),
+            )
+        required = isinstance(value, Scalar) and value.value is None
+        variables[key.value] = Variable(key.value, key.place, None if required else _value(value), required)
+    return variables
+
+
+def _check_block_name(key: Scalar) -> None:
+    if key.value in KINDS or key.value in ("layers", "head", *ITEM_KEYS):
+        raise SpecError(f"'{key.value}' is a word of the language; call the block otherwise", key.place)
+    if not _VARIABLE.fullmatch(key.value):
+        raise SpecError(f"'{_short(key.value)}' cannot name a block", key.place, hint="letters, digits and _")
+
+
+def _block_header(name: str, node: Node) -> Block:
+    """A block without its items, which may call blocks that stand further down."""
+    body = _mapping(node, f"block '{name}'")
+    _check_keys(body, ("vars", "layers"), f"block '{name}'")
+    variables = _variables(body.get("vars"), "vars")
+    for variable in variables.values():
+        if variable.name in ITEM_KEYS:
+            raise SpecError(f"'{variable.name}' is a word of the language; call the variable otherwise", variable.place)
+    return Block(name, body.place, variables)
+
+
+def _check_cycles(blocks: dict[str, Block]) -> None:
+    """No block may contain itself."""
+    done: set[str] = set()
+    for start in blocks:
+        path: list[str] = []
+        stack = [(start, iter(_called(blocks[start].items)))]
+        while stack:
+            name, callees = stack[-1]
+            if name not in path:
+                path.append(name)
+            callee = next(callees, None)
+            if callee is None:
+                stack.pop()
+                path.pop()
+                done.add(name)
+            elif callee.block in path:
+                raise SpecError(
+                    f"block '{callee.block}' contains itself",
+                    callee.place,
+                    label=" -> ".join([*path[path.index(callee.block) :], callee.block]),
+                )
+            elif callee.block not in done:
+                stack.append((callee.block, iter(_called(blocks[callee.block].items))))
+
+
+def _called(items: Iterable[Item]) -> list[BlockItem]:
+    """The block calls in a list of items, those in groups and branches included."""
+    found = []
+    for item in items:
+        if isinstance(item, BlockItem):
+            found.append(item)
+        elif isinstance(item, GroupItem):
+            found += _called(item.items)
+        elif isinstance(item, MergeItem):
+            found += _called(item.branches)
+    return found
+
+
+class _Items:
+    """Reads items. `names` gathers every name given, so that automatic names can avoid them."""
+
+    def __init__(self, block_nodes: dict[str, Any]) -> None:
+        self.blocks: dict[str, Block] = {}
+        self.heads = {*KINDS, *block_nodes, "layers", "head"}
+        self.names: set[str] = set()
+
+    def items(self, node: Node) -> list[Item]:
+        """A list of items."""
+        if isinstance(node, Scalar) and node.value is None:
+            raise SpecError("'layers' is empty", node.place, hint="use [] for no layers")
+        return [self.item(item) for item in _sequence(node, "layers").items]
+
+    def item(self, node: Node) -> Item:
+        """One item: a bare word, or a mapping with one head."""
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            return self.headed(node, None, Mapping(node.place, []))
+        if isinstance(node, Mapping):
+            head, argument = self.head(node)
+            return self.headed(head, argument, node)
+        raise SpecError(
+            "an item is a word such as relu, or a mapping such as {conv: 64, kernel: 3}",
+            node.place,
+            label=f"this is {_what(node)}",
+        )
+
+    def head(self, node: Mapping) -> tuple[Scalar, Node]:
+        """The key that says what the item is, and its value."""
+        found = [(key, value) for key, value in node.entries if key.value in self.heads]
+        if "head" in node.keys():  # a head has its layers beside it
+            found = [(key, value) for key, value in found if key.value != "layers"]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            first, second = found[0][0], found[1][0]
+            raise SpecError(
+                f"an item is one thing: '{first.value}' or '{second.value}'",
+                second.place,
+                hint="make it two items",
+            )
+        unknown = [key for key, _ in node.entries if key.value not in ITEM_KEYS]
+        if not unknown:
+            raise SpecError("this item has no kind", node.place, hint="such as {conv: 64, kernel: 3}")
+        self.unknown(unknown[0])
+
+    def unknown(self, head: Scalar) -> NoReturn:
+        hint = did_you_mean(head.value, self.heads) or "the kinds are " + ", ".join(sorted(KINDS))
+        raise SpecError(f"unknown kind or block '{_short(head.value)}'", head.place, hint=hint)
+
+    def headed(self, head: Scalar, argument: Node | None, node: Mapping) -> Item:
+        """The item with this head."""
+        word = head.value
+        if word not in self.heads:
+            self.unknown(head)
+        item: Item
+        if word == "layers":
+            self.check_options(node, head, ())
+            item = GroupItem(head.place, items=self.items(argument or node))
+        elif word == "head":
+            item = self.head_item(head, argument, node)
+        elif word in KINDS:
+            kind = KINDS[word]
+            item = self.merge(kind, head, argument, node) if kind.merges else self.layer(kind, head, argument, node)
+        else:
+            item = self.call(head, argument, node)
+        self.common(item, node)
+        return item
+
+    def common(self, item: Item, node: Mapping) -> None:
+        """The keys that every item takes."""
+        name = node.get("name")
+        if name is not None:
+            item.name = _name(name)
+            item.name_place = name.place
+            self.names.add(item.name)
+        for key, attribute in (("repeat", "repeat"), ("when", "when")):
+            value = node.get(key)
+            if value is not None:
+                setattr(item, attribute, Option(_value(value), value.place))
+        start = node.get("from")
+        if start is not None:
+            item.start = Option(_string(start, "from"), start.place)
+
+    def check_options(self, node: Mapping, head: Scalar, allowed: Iterable[str]) -> None:
+        """No key but the head, the allowed ones and those of every item."""
+        known = [*allowed, *ITEM_KEYS]
+        for key, _ in node.entries:
+            if key.value != head.value and key.value not in known:
+                hint = did_you_mean(key.value, known) or f"'{head.value}' takes " + ", ".join(known)
+                raise SpecError(f"'{head.value}' has no option '{_short(key.value)}'", key.place, hint=hint)
+
+    def head_item(self, head: Scalar, argument: Node | None, node: Mapping) -> HeadItem:
+        self.check_options(node, head, ("layers",))
+        if argument is None or node.get("name") is not None:
+            raise SpecError("a head has its name as value", head.place, hint="such as {head: aux1, layers: [...]}")
+        name = _name(argument)
+        self.names.add(name)
+        return HeadItem(
+            head.place,
+            name=name,
+            name_place=argument.place,
+            items=self.items(_required(node, "layers", f"head '{name}'")),
+        )
+
+    def merge(self, kind: type[Kind], head: Scalar, argument: Node | None, node: Mapping) -> MergeItem:
+        self.check_options(node, head, ())
+        if not isinstance(argument, Sequence) or not argument.items:
+            raise SpecError(
+                f"'{head.value}' takes a list of branches",
+                argument.place if argument is not None else head.place,
+                hint=f"such as {head.value}: [[], [{{conv: 64, kernel: 1}}]], where [] is the identity",
+            )
+        return MergeItem(head.place, kind=kind, branches=[self.branch(branch) for branch in argument.items])
+
+    def branch(self, node: Node) -> GroupItem:
+        """A list of items, or {from: NAME, name: NAME, layers: [...]}."""
+        if isinstance(node, Sequence):
+            return GroupItem(node.place, items=[self.item(item) for item in node.items])
+        if isinstance(node, Mapping):
+            _check_keys(node, ("layers", "from", "name", "when"), "a branch")
+            layers = node.get("layers")
+            branch = GroupItem(node.place, items=self.items(layers) if layers is not None else [])
+            self.common(branch, node)
+            return branch
+        raise SpecError(
+            "a branch is a list of items, or {from: NAME, layers: [...]}",
+            node.place,
+            label=f"this is {_what(node)}",
+        )
+
+    def layer(self, kind: type[Kind], head: Scalar, argument: Node | None, node: Mapping) -> LayerItem:
+        options = self.options(kind.__struct_fields__, kind.main, head, argument, node, kind.words)
+        item = LayerItem(head.place, kind=kind, options=options)
+        if not any(has_expression(option.value) for option in options.values()):
+            item.ready = make_layer(item, {key: option.value for key, option in options.items()})
+        return item
+
+    def call(self, head: Scalar, argument: Node | None, node: Mapping) -> BlockItem:
+        block = self.blocks[head.value]
+        main = next(iter(block.variables), None)
+        arguments = self.options(block.variables, main, head, argument, node, {})
+        for variable in block.variables.values():
+            if variable.required and variable.name not in arguments:
+                example = f"{{{head.value}: ...}}" if variable.name == main else f"{{..., {variable.name}: ...}}"
+                raise SpecError(
+                    f"block '{head.value}' needs its argument '{variable.name}'", head.place, hint=f"such as {example}"
+                )
+        return BlockItem(head.place, block=head.value, arguments=arguments)
+
+    def options(
+        self,
+        known: Iterable[str],
+        main: str | None,
+        head: Scalar,
+        argument: Node | None,
+        node: Mapping,
+        words: Any,
+    ) -> dict[str, Option]:
+        """The options that an item gives, its main argument among them."""
+        known = list(known)
+        self.check_options(node, head, known)
+        options = {}
+        given = argument is not None and not (isinstance(argument, Scalar) and argument.value is None)
+        if argument is not None and given:
+            if main is None:
+                raise SpecError(
+                    f"'{head.value}' takes no argument",
+                    argument.place,
+                    hint=f"write '{head.value}', or name an option: {', '.join(known)}" if known else None,
+                )
+            options[main] = Option(_value(argument, words.get(main, ())), argument.place)
+        for key, value in node.entries:
+            if key.value == head.value or key.value in ITEM_KEYS:
+                continue
+            if key.value in options:
+                raise SpecError(f"'{key.value}' is given twice: it is the argument of '{head.value}'", key.place)
+            options[key.value] = Option(_value(value, words.get(key.value, ())), value.place)
+        return options
+
+
+def make_layer(item: LayerItem, values: dict[str, Any]) -> Kind:
+    """The typed layer of evaluated options.
+
+    Raises:
+        SpecError: a missing or unfit option, at its place.
+    """
+    kind = item.kind
+    try:
+        return msgspec.convert({key: _whole(value) for key, value in values.items()}, kind)
+    except msgspec.ValidationError as error:
+        raise _option_error(item, kind, values, str(error)) from None
+
+
+def _whole(value: Any) -> Any:
+    """Whole-valued decimals as integers, such as width / 2."""
+    if isinstance(value, tuple):
+        return tuple(_whole(part) for part in value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_MISSING = re.compile(r"missing required field `(\w+)`")
+_PATH = re.compile(r"^(.*?)(?: - at `\$\.(\w+).*`)?$")
+_TYPE_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word", "array": "a list"}
+
+
+def _option_error(item: LayerItem, kind: type[Kind], values: dict[str, Any], message: str) -> SpecError:
+    """msgspec's complaint in the words of the language, at the option's place."""
+    missing = _MISSING.search(message)
+    if missing:
+        option = missing[1]
+        example = f"{{{kind.name}: ...}}" if option == kind.main else f"{{{kind.name}: ..., {option}: ...}}"
+        return SpecError(f"'{kind.name}' needs '{option}'", item.place, hint=f"such as {example}")
+    match = _PATH.match(message)
+    option = match[2] if match and match[2] else next(iter(values), "")
+    expected = match[1].split(", got")[0] if match else message
+    for name, words in _TYPE_WORDS.items():
+        expected = re.sub(rf"\b{name}\b", words, expected)
+    expected = expected.replace("`", "").replace(" | null", "").replace(" | ", " or ").replace("Expected", "expected")
+    place = item.options[option].place if option in item.options else item.place
+    takes = kind.words.get(option)
+    return SpecError(
+        f"{option} of '{kind.name}' has an unfit value",
+        place,
+        label=f"{expected}, got {_show_value(values.get(option))}",
+        hint=f"or one of: {', '.join(takes)}" if takes else None,
+    )
+
+
+def _show_value(value: Any) -> str:
+    shown = str(list(value) if isinstance(value, tuple) else value)
+    return {"True": "true", "False": "false", "None": "nothing"}.get(shown, shown if len(shown) < 60 else shown[:57] + "...")
+
+
+def _value(node: Node, words: Iterable[str] = ()) -> Value:
+    """A value: numbers as they are, lists as tuples, strings as expressions unless they are one of the words."""
+    if isinstance(node, Sequence):
+        return tuple(_value(item, words) for item in node.items)
+    if isinstance(node, Mapping):
+        raise SpecError("a number, a list or an expression belongs here", node.place, label="this is a mapping")
+    if isinstance(node.value, str) and node.value not in words:
+        if words and _VARIABLE.fullmatch(node.value) and (hint := did_you_mean(node.value, words)):
+            raise SpecError(f"'{_short(node.value)}' is not one of {', '.join(words)}", node.place, hint=hint)
+        return parse_expression(node.value, node.place)
+    return node.value
+
+
+def _name(node: Node) -> str:
+    text = str(node.value) if isinstance(node, Scalar) and node.value is not None else ""
+    if not _NAME.fullmatch(text) or len(text) > 100:
+        raise SpecError(
+            "a name is letters, digits, _, + and -", node.place, hint="dots are the separators of scopes"
+        )
+    return text
+
+
+def _string(node: Node, what: str) -> str:
+    if isinstance(node, Scalar) and isinstance(node.value, (str, int)) and not isinstance(node.value, bool):
+        return str(node.value)
+    raise SpecError(f"'{what}' is a word", node.place, label=f"this is {_what(node)}")
+
+
+def _text(document: Mapping, key: str) -> str:
+    """A key's text, an empty one where there is none."""
+    node = document.get(key)
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return ""
+    if not isinstance(node, Scalar):
+        raise SpecError(f"'{key}' is a text", node.place, label=f"this is {_what(node)}")
+    return str(node.value).strip()
+
+
+def _integer(node: Node, what: str) -> int:
+    if isinstance(node, Scalar) and isinstance(node.value, int) and not isinstance(node.value, bool):
+        return node.value
+    raise SpecError(f"'{what}' is a whole number", node.place, label=f"this is {_what(node)}")
+
+
+def _mapping(node: Node, what: str) -> Mapping:
+    if not isinstance(node, Mapping):
+        raise SpecError(f"{what} is a mapping", node.place, label=f"this is {_what(node)}")
+    return node
+
+
+def _sequence(node: Node, what: str) -> Sequence:
+    if not isinstance(node, Sequence):
+        raise SpecError(f"'{what}' is a list", node.place, label=f"this is {_what(node)}")
+    return node
+
+
+def _required(node: Node, key: str, what: str) -> Node:
+    value = _mapping(node, what).get(key)
+    if value is None:
+        raise SpecError(f"{what} needs '{key}'", node.place)
+    return value
+
+
+def _check_keys(node: Mapping, known: Iterable[str], what: str) -> None:
+    for key, _ in node.entries:
+        if key.value not in known:
+            hint = did_you_mean(key.value, known) or "the keys are " + ", ".join(known)
+            raise SpecError(f"{what} has no key '{_short(key.value)}'", key.place, hint=hint)
+
+
+def _what(node: Node) -> str:
+    """What a node is, for an error's label."""
+    if isinstance(node, Sequence):
+        return "a list"
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if node.value is None:
+        return "nothing"
+    return f"'{_short(str(node.value))}'"
+
+
+def _short(text: str) -> str:
+    shown = text if len(text) <= 40 else text[:37] + "..."
+    return "".join(c if c.isprintable() else "?" for c in shown)

@@ -1,0 +1,135 @@
+"""The zoo's index: which networks ship with cnncalc, and finding the spec that a request names."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from cnncalc.errors import Place, RequestError, Source, SpecError, did_you_mean
+from cnncalc.spec.model import Spec
+from cnncalc.spec.nodes import MAX_BYTES
+from cnncalc.spec.reader import read_spec
+
+_REFERENCE = re.compile(r"[A-Za-z0-9_\-.]+(/[A-Za-z0-9_\-.]+)*")
+
+
+@cache
+def folder() -> Path:
+    """The folder of the zoo's specs: beside the package in a checkout, inside it once installed."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "specs"
+    return inside if inside.is_dir() else package.parent / "specs"
+
+
+@cache
+def _index() -> dict[str, Path]:
+    """Every network and fragment by name. Families are not networks: they lack what their members say."""
+    found = [*folder().glob("*.yaml"), *(folder() / "fragments").glob("*.yaml")]
+    return {path.stem: path for path in sorted(found, key=lambda path: path.stem)}
+
+
+def names(fragments: bool = True) -> list[str]:
+    """The names of the zoo's networks, in alphabetical order.
+
+    >>> "resnet50" in names(), "inception_3a" in names(fragments=False)
+    (True, False)
+    """
+    return [name for name, path in _index().items() if fragments or path.parent == folder()]
+
+
+def is_fragment(name: str) -> bool:
+    """Whether a name of the zoo is a part of a network rather than a network."""
+    return _index()[name].parent != folder()
+
+
+def path(name: str) -> Path:
+    """The file of a network of the zoo.
+
+    Raises:
+        RequestError: the zoo has no network of that name.
+    """
+    direct = folder() / f"{name}.yaml"
+    if _REFERENCE.fullmatch(name) and "/" not in name and direct.is_file():
+        return direct  # the common case, without listing the folder
+    try:
+        return _index()[name]
+    except KeyError:
+        hint = did_you_mean(name, _index()) or "`cnncalc list` shows the networks; a path ends in .yaml"
+        raise RequestError(f"no network is called '{_printable(name)}'", hint=hint) from None
+
+
+def load(network: str | Path) -> Spec:
+    """The spec of a network: a name from the zoo, or the path of a YAML file.
+
+    Raises:
+        RequestError: no such network or file.
+        SpecError: the spec is wrong.
+
+    >>> load("alexnet").title
+    'AlexNet'
+    """
+    text = str(network)
+    if isinstance(network, Path) or "/" in text or "\\" in text or text.endswith((".yaml", ".yml")):
+        file = Path(text)
+    else:
+        file = path(text)
+    return load_text(read_file(file), name=file.stem, origin=_origin(file))
+
+
+def load_text(text: str, name: str = "network", origin: str = "<text>") -> Spec:
+    """The spec in a YAML text; `origin` is what error messages call the text.
+
+    >>> load_text("{input: [3, 8, 8], layers: [{conv: 4, kernel: 3}]}").name
+    'network'
+    """
+    return read_spec(Source(origin, text), name, _extended)
+
+
+def read_file(file: Path) -> str:
+    """The text of a spec file.
+
+    Raises:
+        RequestError: it cannot be read, is not text, or is too large to be a spec.
+    """
+    shown = _printable(str(file))
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise RequestError(f"'{shown}' is larger than {MAX_BYTES:,} bytes: no spec is")
+        return data.decode("utf-8-sig")
+    except FileNotFoundError:
+        hint = did_you_mean(file.stem, _index())
+        raise RequestError(f"there is no file '{shown}'", hint=hint) from None
+    except IsADirectoryError:
+        raise RequestError(f"'{shown}' is a folder, not a spec", hint="name a .yaml file in it") from None
+    except UnicodeDecodeError as error:
+        raise RequestError(
+            f"'{shown}' is not a text file", hint=f"byte {error.start} is not UTF-8; a spec is YAML"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RequestError(f"'{shown}' cannot be read: {reason}") from None
+
+
+def _extended(reference: str, place: Place) -> Source:
+    """The source of an `extends` value: a spec of the zoo, and no other file."""
+    file = folder() / f"{reference}.yaml"
+    if not _REFERENCE.fullmatch(reference) or ".." in reference or not file.is_file():
+        families = [f"families/{family.stem}" for family in (folder() / "families").glob("*.yaml")]
+        hint = did_you_mean(reference, [*families, *_index()]) or "a spec extends a spec of the zoo"
+        raise SpecError(f"there is no spec '{_printable(reference)}' to extend", place, hint=hint)
+    return Source(_origin(file), read_file(file))
+
+
+def _origin(file: Path) -> str:
+    """How messages call a file: as it was given, or by its place in the zoo."""
+    if file.is_absolute() and file.is_relative_to(folder()):
+        return f"specs/{file.relative_to(folder()).as_posix()}"
+    return _printable(str(file))
+
+
+def _printable(text: str) -> str:
+    shown = text if len(text) <= 80 else text[:77] + "..."
+    return "".join(c if c.isprintable() else "?" for c in shown)
