@@ -5,7 +5,7 @@ Counts are exact integers for the whole batch. FLOPs = 2 x MACs + all other oper
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,23 +67,21 @@ class Analysis:
         """The sums over the layers, and the peak of memory at inference."""
         from cnncalc.memory import peak_memory
 
-        params, buffers, macs, flops, activations = (
-            sum(costs[index] for costs in self.layers) for index in (0, 1, 2, 3, 5)
-        )
+        total = total_costs(self.layers)
         return Totals(
-            params,
-            buffers,
-            macs,
-            flops,
-            activations,
-            param_bytes=params * BYTES_PER_ELEMENT,
+            params=total.params,
+            buffers=total.buffers,
+            macs=total.macs,
+            flops=total.flops,
+            activations=total.activations,
+            param_bytes=total.params * BYTES_PER_ELEMENT,
             peak_memory_bytes=peak_memory(self.network, self.batch, BYTES_PER_ELEMENT),
         )
 
     @cached_property
     def operations(self) -> dict[str, int]:
         """The network's operations by class."""
-        return _summed(costs.operations for costs in self.layers)
+        return dict(total_costs(self.layers).operations)
 
     @cached_property
     def receptive_fields(self) -> list[ReceptiveField]:
@@ -105,17 +103,18 @@ class Analysis:
 
 def total_costs(layers: list[LayerCosts]) -> LayerCosts:
     """The sum of some layers' costs."""
-    params, buffers, macs, flops, activations = (sum(costs[index] for costs in layers) for index in (0, 1, 2, 3, 5))
-    return LayerCosts(params, buffers, macs, flops, _summed(c.operations for c in layers), activations)
-
-
-def _summed(tables: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """The sum of tables of operations."""
-    total: dict[str, int] = {}
-    for table in tables:
-        for operation, number in table.items():
-            total[operation] = total.get(operation, 0) + number
-    return total
+    operations: dict[str, int] = {}
+    for costs in layers:
+        for operation, number in costs.operations.items():
+            operations[operation] = operations.get(operation, 0) + number
+    return LayerCosts(
+        params=sum(costs.params for costs in layers),
+        buffers=sum(costs.buffers for costs in layers),
+        macs=sum(costs.macs for costs in layers),
+        flops=sum(costs.flops for costs in layers),
+        operations=operations,
+        activations=sum(costs.activations for costs in layers),
+    )
 
 
 def analyse(network: Network, batch: int = 1) -> Analysis:

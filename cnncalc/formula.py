@@ -37,9 +37,11 @@ class Term:
         self.value = value
 
     @classmethod
-    def of(cls, number: Any) -> Term:
+    def of(cls, number: object) -> Term:
         """The term of a number, or the term itself."""
-        return number if isinstance(number, Term) else cls(str(number), value=number)
+        if isinstance(number, Term):
+            return number
+        return cls(str(number), value=number)
 
     def bound(self, level: int) -> str:
         """The text, in brackets if it binds more loosely than `level`."""

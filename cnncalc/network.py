@@ -23,7 +23,6 @@ from cnncalc.spec.model import (
     MergeItem,
     Option,
     Spec,
-    Variable,
     evaluate,
 )
 from cnncalc.spec.reader import MAX_DIMENSIONS, make_layer
@@ -288,7 +287,9 @@ class _Expander:
             prefix = prefix[: prefix.rfind(".", 0, -1) + 1]
         if name in self.taken:
             raise SpecError(
-                f"'{name}' does not stand before this layer", option.place, hint="'from' names an earlier layer"
+                f"'{name}' does not stand before this layer",
+                option.place,
+                hint="'from' names an earlier layer",
             )
         known = [full.rsplit(".", 1)[-1] for full in list(self.tensors)[:10_000]]
         hint = did_you_mean(name, [*self.tensors, *known] if len(known) < 10_000 else known)
@@ -315,10 +316,7 @@ class _Expander:
         layers = self.layers
         if len(layers) >= self.max_layers:
             raise SpecError(f"the network has more than {self.max_layers:,} layers", item.place)
-        if name is None:
-            full = self.automatic_name(kind, scope)
-        else:
-            full = scope.prefix + name
+        full = self.automatic_name(kind, scope) if name is None else scope.prefix + name
         shapes = tuple([self.network.shape(tensor) for tensor in inputs])
         kind = self.kinds.setdefault(kind, kind)
         output = self.shapes.get((kind, shapes))
@@ -344,9 +342,7 @@ class _Expander:
         except LayerError as error:
             place = _option_place(item, kind, error.option)
             context = f"in {name}, on an input of {', '.join(map(show, shapes))}"
-            raise SpecError(
-                error.message, place, label=error.label, hint=error.hint, notes=[context]
-            ) from None
+            raise SpecError(error.message, place, label=error.label, hint=error.hint, notes=[context]) from None
         if max(output) > MAX_SIZE:
             raise SpecError("a layer's output is larger than 10^9 in one dimension", item.place, label=show(output))
         return output
@@ -361,7 +357,7 @@ class _Expander:
         variables["channels"] = self.network.shape(tensor)[0]
         for variable in block.variables.values():
             variables[variable.name] = (
-                arguments[variable.name] if variable.name in arguments else _default(variable, variables)
+                arguments[variable.name] if variable.name in arguments else evaluate(variable.value, variables)
             )
         inside = scope if name is None else scope.named(name)
         end = self.items(block.items, tensor, inside.called(variables))
@@ -390,11 +386,7 @@ class _Expander:
     def merge(self, item: MergeItem, tensor: int, scope: _Scope, name: str | None) -> int:
         """The branches, then the layer in which they meet."""
         ends = tuple([self.item(branch, tensor, scope) for branch in item.branches])
-        return self.place(item, self.kinds.setdefault(item.kind(), item.kind()), ends, scope, name)
-
-
-def _default(variable: Variable, scope: Mapping[str, Any]) -> Any:
-    return evaluate(variable.value, scope)
+        return self.place(item, item.kind(), ends, scope, name)
 
 
 def _option_place(item: Item, kind: Kind, option: str | None) -> Place:

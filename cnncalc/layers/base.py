@@ -98,9 +98,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (POINT,) * (len(inputs[0]) - 1)
 
 
-def explain_costs(
-    kind: Kind, inputs: tuple[Shape, ...], output: Shape, training: bool = False
-) -> dict[str, Step]:
+def explain_costs(kind: Kind, inputs: tuple[Shape, ...], output: Shape, training: bool = False) -> dict[str, Step]:
     """The layer's costs, each as the formula that gives it and the values to substitute."""
     values = {**kind.values(inputs, output), "training": training}
     return {quantity: Step(quantity, formula, values) for quantity, formula in kind.formulas().items()}

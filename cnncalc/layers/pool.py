@@ -14,7 +14,7 @@ from msgspec import Meta
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
 from cnncalc.layers.base import Kind, Shape, Window, per_dimension, spatial
-from cnncalc.layers.window import PADDING_WORDS, Padding, Positive, Sizes, Slide, Sliding, slide
+from cnncalc.layers.window import PADDING_WORDS, Padding, Sizes, Slide, Sliding, slide
 
 # mypy: disable-error-code="no-untyped-def"
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
 from cnncalc.layers.base import Kind, Shape, Step, Window, count, per_dimension, show, spatial
-from cnncalc.layers.window import Natural, Positive, Sizes, dimension_names, pairs
+from cnncalc.layers.window import Positive, Sizes, dimension_names, pairs
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -74,8 +74,7 @@ class Pad(Kind, frozen=True):
     def steps(self, *inputs: Shape) -> list[Step]:
         rows = zip(dimension_names(len(inputs[0]) - 1), inputs[0][1:], self.pads(inputs[0]), strict=True)
         return [
-            Step(label, padded_size, {"n": n, "before": before, "after": after})
-            for label, n, (before, after) in rows
+            Step(label, padded_size, {"n": n, "before": before, "after": after}) for label, n, (before, after) in rows
         ]
 
     def output_shape(self, *inputs: Shape) -> Shape:

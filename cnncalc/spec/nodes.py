@@ -127,7 +127,7 @@ class _Composer:
         """The node that starts with this event."""
         place = self.place(event)
         if isinstance(event, yaml.AliasEvent):
-            return self.alias(event.anchor, place)
+            return self.alias(str(event.anchor), place)
         if event.tag is not None and event.tag != "!":
             raise SpecError("tags are not part of the spec language", place, label=str(event.tag)[:60])
         self.count(1, place)
@@ -188,7 +188,9 @@ class _Composer:
         if not isinstance(key, Scalar):
             raise SpecError("a key must be a word", key.place)
         if key.value == "<<":
-            raise SpecError("merge keys are not part of the spec language", key.place, hint="use a block with variables")
+            raise SpecError(
+                "merge keys are not part of the spec language", key.place, hint="use a block with variables"
+            )
         if not isinstance(key.value, str):
             return Scalar(key.place, str(key.value))
         return key

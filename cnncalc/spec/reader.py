@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
@@ -118,7 +118,9 @@ def _chain(source: Source, opener: Opener) -> list[Mapping]:
         target = _string(node, "extends")
         source = opener(target, node.place)
         if source.name in seen:
-            raise SpecError("the specs extend each other in a circle", node.place, label=" -> ".join([*seen, source.name]))
+            raise SpecError(
+                "the specs extend each other in a circle", node.place, label=" -> ".join([*seen, source.name])
+            )
         if len(seen) > MAX_EXTENDS:
             raise SpecError(f"specs extend each other more than {MAX_EXTENDS} deep", node.place)
 
@@ -157,7 +159,11 @@ def _published(node: Node) -> Published:
     for key in PUBLISHED_VALUES:
         value = entry.get(key)
         if value is not None:
-            if not isinstance(value, Scalar) or isinstance(value.value, bool) or not isinstance(value.value, (int, float)):
+            if (
+                not isinstance(value, Scalar)
+                or isinstance(value.value, bool)
+                or not isinstance(value.value, (int, float))
+            ):
                 raise SpecError(f"{key} must be a number", value.place)
             values[key] = value.value
     training, size = entry.get("training"), entry.get("input")
@@ -274,7 +280,7 @@ class _Items:
     def head(self, node: Mapping) -> tuple[Scalar, Node]:
         """The key that says what the item is, and its value."""
         found = [(key, value) for key, value in node.entries if key.value in self.heads]
-        if "head" in node.keys():  # a head has its layers beside it
+        if node.get("head") is not None:  # a head has its layers beside it
             found = [(key, value) for key, value in found if key.value != "layers"]
         if len(found) == 1:
             return found[0]
@@ -288,17 +294,18 @@ class _Items:
         unknown = [key for key, _ in node.entries if key.value not in ITEM_KEYS]
         if not unknown:
             raise SpecError("this item has no kind", node.place, hint="such as {conv: 64, kernel: 3}")
-        self.unknown(unknown[0])
+        raise self.unknown(unknown[0])
 
-    def unknown(self, head: Scalar) -> NoReturn:
+    def unknown(self, head: Scalar) -> SpecError:
+        """The error of a head that is no word of the language."""
         hint = did_you_mean(head.value, self.heads) or "the kinds are " + ", ".join(sorted(KINDS))
-        raise SpecError(f"unknown kind or block '{_short(head.value)}'", head.place, hint=hint)
+        return SpecError(f"unknown kind or block '{_short(head.value)}'", head.place, hint=hint)
 
     def headed(self, head: Scalar, argument: Node | None, node: Mapping) -> Item:
         """The item with this head."""
         word = head.value
         if word not in self.heads:
-            self.unknown(head)
+            raise self.unknown(head)
         item: Item
         if word == "layers":
             self.check_options(node, head, ())
@@ -390,7 +397,9 @@ class _Items:
             if variable.required and variable.name not in arguments:
                 example = f"{{{head.value}: ...}}" if variable.name == main else f"{{..., {variable.name}: ...}}"
                 raise SpecError(
-                    f"block '{head.value}' needs its argument '{variable.name}'", head.place, hint=f"such as {example}"
+                    f"block '{head.value}' needs its argument '{variable.name}'",
+                    head.place,
+                    hint=f"such as {example}",
                 )
         return BlockItem(head.place, block=head.value, arguments=arguments)
 
@@ -447,7 +456,13 @@ def _whole(value: Any) -> Any:
 
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _PATH = re.compile(r"^(.*?)(?: - at `\$\.(\w+).*`)?$")
-_TYPE_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word", "array": "a list"}
+_TYPE_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a word",
+    "array": "a list",
+}
 
 
 def _option_error(item: LayerItem, kind: type[Kind], values: dict[str, Any], message: str) -> SpecError:
@@ -475,7 +490,9 @@ def _option_error(item: LayerItem, kind: type[Kind], values: dict[str, Any], mes
 
 def _show_value(value: Any) -> str:
     shown = str(list(value) if isinstance(value, tuple) else value)
-    return {"True": "true", "False": "false", "None": "nothing"}.get(shown, shown if len(shown) < 60 else shown[:57] + "...")
+    return {"True": "true", "False": "false", "None": "nothing"}.get(
+        shown, shown if len(shown) < 60 else shown[:57] + "..."
+    )
 
 
 def _value(node: Node, words: Iterable[str] = ()) -> Value:
@@ -494,9 +511,7 @@ def _value(node: Node, words: Iterable[str] = ()) -> Value:
 def _name(node: Node) -> str:
     text = str(node.value) if isinstance(node, Scalar) and node.value is not None else ""
     if not _NAME.fullmatch(text) or len(text) > 100:
-        raise SpecError(
-            "a name is letters, digits, _, + and -", node.place, hint="dots are the separators of scopes"
-        )
+        raise SpecError("a name is letters, digits, _, + and -", node.place, hint="dots are the separators of scopes")
     return text
 
 
