@@ -120,6 +120,16 @@ def expand(
     return network
 
 
+def own_input(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool = False) -> Shape:
+    """The input shape that a spec itself asks for.
+
+    >>> from cnncalc.spec.zoo import load
+    >>> own_input(load("alexnet"))
+    (3, 227, 227)
+    """
+    return _input_shape(spec, _spec_variables(spec, vars or {}, training))
+
+
 def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dict[str, Any]:
     """The spec's variables, those given from outside in place of its own, in order."""
     for name in given:

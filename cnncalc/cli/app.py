@@ -1,0 +1,133 @@
+"""The application: finds the command's module, runs it, and turns every error of the user into a message."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from cnncalc.errors import CnncalcError, RequestError, did_you_mean
+
+# Each command is the function of this name in the module of this name. Only the module of the command that
+# is invoked is imported.
+COMMANDS = (
+    "list",
+    "show",
+    "params",
+    "flops",
+    "shapes",
+    "memory",
+    "rf",
+    "compare",
+    "explain",
+    "bottleneck",
+    "tables",
+    "reconcile",
+    "verify",
+    "profile",
+)
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+class Commands(TyperGroup):
+    """The group of commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [name for name in COMMANDS if find_spec(f"cnncalc.cli.{name}")]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS or not find_spec(f"cnncalc.cli.{cmd_name}"):
+            return None
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name)(getattr(import_module(f"cnncalc.cli.{cmd_name}"), cmd_name))
+        return typer.main.get_command(single)
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> NoReturn:
+        """Run a command line and exit with its status; without a command, show the help."""
+        options["standalone_mode"] = False
+        words = list(sys.argv[1:] if args is None else args) or ["--help"]
+        sys.exit(_guarded(lambda: super(Commands, self).main(words, *rest, **options)))
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            # Nobody reads any more, as in `cnncalc list | head`; let Python's own last flush go nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(PIPE_CLOSED) from None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None:
+            hint = did_you_mean(args[0], COMMANDS) or "`cnncalc --help` lists the commands"
+            raise RequestError(f"there is no command '{args[0][:40]}'", hint=hint)
+        return super().resolve_command(ctx, args)
+
+
+def _guarded(run: Callable[[], Any]) -> int:
+    """Run, print the message of an error that is the user's, and return the exit status."""
+    try:
+        status = run()
+    except CnncalcError as error:
+        print(error.render(), file=sys.stderr)
+        return error.exit_status
+    except typer.TyperException as error:
+        print(_usage_error(error).render(), file=sys.stderr)
+        return RequestError.exit_status
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except (MemoryError, RecursionError) as error:
+        print(RequestError(f"the request is too large ({type(error).__name__})").render(), file=sys.stderr)
+        return RequestError.exit_status
+    return status if isinstance(status, int) else 0
+
+
+def _usage_error(error: typer.TyperException) -> RequestError:
+    """What Typer says of a wrong command line, in the form of all our errors."""
+    message = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    hint = f"`{context.command_path} --help` shows the options" if context else None
+    return RequestError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from cnncalc import __version__
+
+        print(f"cnncalc {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    name="cnncalc",
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(epilog="Example: cnncalc params alexnet")
+def cnncalc(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.", show_default=False)
+    ] = False,
+) -> None:
+    """What a convolutional network costs: shapes, parameters, operations, memory, receptive fields.
+
+    NETWORK is a name that `cnncalc list` shows, the path of a YAML file, or - for standard input.
+    """
+
+
+def main() -> None:
+    """The entry point of the `cnncalc` command."""
+    app(prog_name="cnncalc")

@@ -1,0 +1,309 @@
+"""The options that commands share, each defined once.
+
+A command takes them as whole groups: a parameter annotated with `Request`, `Output` or `Grouping` stands for
+all options of that group, and `command` spreads it out for Typer:
+
+    @command
+    def params(request: Request, output: Output) -> None:
+        output.write(table(request.analysis()))
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from cnncalc.analysis import Analysis
+    from cnncalc.network import Network
+    from cnncalc.render import Part
+    from cnncalc.spec.model import Spec
+
+
+def complete_network(incomplete: str) -> list[str]:
+    """The names of the zoo that begin like this, for the shell."""
+    from cnncalc.spec.zoo import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+def complete_format(incomplete: str) -> list[str]:
+    """The formats that begin like this, for the shell."""
+    from cnncalc.render import FORMATS
+
+    return [form for form in FORMATS if form.startswith(incomplete)]
+
+
+NetworkName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="A network of the zoo, the path of a YAML file, or - for standard input.",
+        autocompletion=complete_network,
+    ),
+]
+InputSize = Annotated[
+    str | None,
+    typer.Option("--input", "-i", metavar="SIZE", help="Input size, such as 224, 320x240 or 3x224x224."),
+]
+Batch = Annotated[int, typer.Option("--batch", "-b", metavar="N", min=1, help="Images in a batch.")]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="VAR=VALUE", help="Give a variable of the spec another value; repeatable."),
+]
+Classes = Annotated[
+    int | None, typer.Option("--classes", metavar="N", min=1, help="Classes: the same as --set classes=N.")
+]
+Training = Annotated[
+    bool, typer.Option("--training", help="The network as trained, with its auxiliary heads.", show_default=False)
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="table, json, csv, markdown or latex; else as the name of the output file ends, or table.",
+        autocompletion=complete_format,
+    ),
+]
+OutputFile = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")]
+Depth = Annotated[
+    int | None,
+    typer.Option("--depth", "-d", metavar="N", min=1, help="Group layers by the first N parts of their names."),
+]
+All = Annotated[bool, typer.Option("--all", "-a", help="Show every layer.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The network that is asked about, and under which conditions."""
+
+    network_name: NetworkName
+    input_size: InputSize = None
+    batch: Batch = 1
+    setting: Setting = None
+    classes: Classes = None
+    training: Training = False
+
+    def spec(self) -> Spec:
+        """The spec that the request names."""
+        return load_spec(self.network_name)
+
+    def network(self) -> Network:
+        """The network: the spec expanded for the request's input and variables."""
+        return expand_spec(
+            self.spec(), self.input_size, variables(self.setting, self.classes), training=self.training
+        )
+
+    def analysis(self) -> Analysis:
+        """The network with its costs for the request's batch."""
+        from cnncalc.analysis import analyse
+
+        return analyse(self.network(), self.batch)
+
+
+@dataclass(frozen=True)
+class Output:
+    """In which form the answer is printed, and where."""
+
+    format: Format = None
+    file: OutputFile = None
+
+    @property
+    def form(self) -> str:
+        """The format asked for, or the one that the file's name tells."""
+        from cnncalc.errors import RequestError, did_you_mean
+        from cnncalc.render import FORMATS, SUFFIXES
+
+        if self.format is None:
+            return SUFFIXES.get(self.file.suffix.lower(), "table") if self.file else "table"
+        if self.format not in FORMATS:
+            hint = did_you_mean(self.format, FORMATS) or f"the formats are {', '.join(FORMATS)}"
+            raise RequestError(f"there is no format '{self.format}'", hint=hint)
+        return self.format
+
+    @property
+    def is_data(self) -> bool:
+        """Whether the answer is for programs, which want every layer."""
+        return self.form in ("json", "csv")
+
+    def write(self, *parts: Part, document: Callable[[], object] | None = None) -> None:
+        """Print tables and text; as JSON, what `document` returns, or else the tables' rows."""
+        import sys
+
+        from cnncalc.errors import RequestError
+        from cnncalc.render import write
+
+        form = self.form
+        if self.file is None:
+            write(parts, form, sys.stdout, document)
+            return
+        try:
+            with self.file.open("w", encoding="utf-8") as file:
+                write(parts, form, file, document)
+        except OSError as error:
+            raise RequestError(f"'{self.file}' cannot be written: {error.strerror}") from None
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How finely the layers are shown."""
+
+    depth: Depth = None
+    all_layers: All = False
+
+
+def load_spec(name: str) -> Spec:
+    """The spec of a name, a path, or standard input."""
+    from cnncalc.spec.zoo import load, load_text
+
+    return load_text(_standard_input(), name="stdin", origin="<stdin>") if name == "-" else load(name)
+
+
+def _standard_input() -> str:
+    """The spec on standard input."""
+    import sys
+
+    from cnncalc.errors import RequestError
+    from cnncalc.spec.nodes import MAX_BYTES
+
+    data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise RequestError(f"standard input is larger than {MAX_BYTES:,} bytes: no spec is")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError(
+            "standard input is not text", hint=f"byte {error.start} is not UTF-8; a spec is YAML"
+        ) from None
+
+
+def expand_spec(spec: Spec, size: str | None, vars: dict[str, Any], training: bool = False) -> Network:
+    """The network of a spec for an input size as the command line gives it."""
+    from cnncalc.network import expand, own_input
+
+    if size is None:
+        return expand(spec, None, vars, training)
+    sizes = parse_size(size)
+    return expand(spec, full_shape(sizes, own_input(spec, vars, training)), vars, training)
+
+
+def parse_size(text: str) -> tuple[int, ...]:
+    """The numbers of a size.
+
+    Raises:
+        RequestError: they are not whole numbers from 1 with an x between two.
+
+    >>> parse_size("3x224x224")
+    (3, 224, 224)
+    """
+    from cnncalc.errors import RequestError
+
+    parts = text.lower().replace("×", "x").split("x")
+    if not all(part.isascii() and part.isdigit() and len(part) < 12 and int(part) > 0 for part in parts):
+        raise RequestError(
+            f"'{text[:40]}' is not an input size", hint="whole numbers from 1: 224, 320x240 or 3x224x224"
+        )
+    return tuple(map(int, parts))
+
+
+def full_shape(sizes: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
+    """A whole input shape from the sizes given and the network's own shape.
+
+    One size stands for every spatial dimension; without channels, they are the network's own.
+
+    >>> full_shape((320,), (3, 224, 224)), full_shape((320, 240), (3, 224, 224))
+    ((3, 320, 320), (3, 320, 240))
+    """
+    from cnncalc.errors import RequestError
+    from cnncalc.layers.base import show
+
+    spatial = len(own) - 1
+    if len(sizes) == len(own):
+        return sizes
+    if len(sizes) == spatial:
+        return (own[0], *sizes)
+    if len(sizes) == 1:
+        return (own[0], *sizes * spatial)
+    raise RequestError(
+        f"the input {show(sizes)} has {len(sizes)} sizes", hint=f"this network's input is {show(own)}: {len(own)} sizes"
+    )
+
+
+def variables(setting: Sequence[str] | None, classes: int | None = None) -> dict[str, Any]:
+    """The values of variables that the command line gives.
+
+    A value is a number, true or false, a list, or an expression over the spec's earlier variables.
+
+    >>> variables(["width=32", "deep=true", "base=2 * width"], classes=10)
+    {'width': 32, 'deep': True, 'base': '2 * width', 'classes': 10}
+    """
+    from cnncalc.errors import RequestError
+
+    values: dict[str, Any] = {}
+    for text in setting or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise RequestError(f"'{text[:40]}' does not set a variable", hint="write --set VAR=VALUE")
+        values[name.strip()] = _value(value.strip())
+    if classes is not None:
+        values["classes"] = classes
+    return values
+
+
+def _value(text: str) -> Any:
+    """A value as YAML reads it; any other text is an expression."""
+    from cnncalc.errors import RequestError
+
+    if text in ("true", "false"):
+        return text == "true"
+    if text.startswith("["):
+        if not text.endswith("]"):
+            raise RequestError(f"the list '{text[:40]}' is not closed", hint="write it as [1, 2, 3]")
+        return tuple(_value(part.strip()) for part in text[1:-1].split(",") if part.strip())
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """A command with its groups of options spread out, as Typer wants them: one parameter an option."""
+    signature = inspect.signature(function, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[type, list[str]]] = {}
+    for parameter in signature.parameters.values():
+        if parameter.annotation not in (Request, Output, Grouping):
+            parameters.append(parameter)
+            continue
+        group = parameter.annotation
+        hints = get_type_hints(group, include_extras=True)
+        groups[parameter.name] = (group, [field.name for field in fields(group)])
+        parameters += [
+            parameter.replace(
+                name=field.name,
+                annotation=hints[field.name],
+                default=parameter.empty if field.default is MISSING else field.default,
+            )
+            for field in fields(group)
+        ]
+    spread = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in parameters]
+
+    @wraps(function)
+    def run(**options: Any) -> None:
+        for name, (group, keys) in groups.items():
+            options[name] = group(**{key: options.pop(key) for key in keys})
+        function(**options)
+
+    run.__signature__ = signature.replace(parameters=spread)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in spread}
+    return run

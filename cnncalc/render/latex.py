@@ -1,0 +1,66 @@
+"""LaTeX tables for papers, in the style of the booktabs package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from cnncalc.render import Part, Table
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "×": r"$\times$",
+    "−": r"$-$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "\n": " ",
+} | {c: "\\" + c for c in "&%$#_{}"}
+
+
+def write(parts: Sequence[Part], file: TextIO) -> None:
+    """Print the tables; text becomes comments."""
+    file.write("% needs \\usepackage{booktabs}\n")
+    file.write("\n".join(_table(part) if isinstance(part, Table) else _comment(part) for part in parts))
+
+
+def _table(table: Table) -> str:
+    letters = "".join("r" if table.numeric(i) else "l" for i in range(len(table.columns)))
+    rows = [_row(row) for row in table.texts()]
+    total = [rows.pop()] if table.total is not None else []
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_escape(table.title)}}}",
+        rf"\begin{{tabular}}{{{letters}}}",
+        r"\toprule",
+        _row([column.title for column in table.columns]),
+        r"\midrule",
+        *rows,
+        *([r"\midrule", *total] if total else []),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(rf"\par\footnotesize {_escape(note)}" for note in table.notes),
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return " & ".join(map(_escape, cells)) + r" \\"
+
+
+def _comment(text: str) -> str:
+    return "".join(f"% {line}\n" for line in text.splitlines())
+
+
+def _escape(text: str) -> str:
+    """Text with LaTeX's special characters written so that they print.
+
+    >>> print(_escape("conv2_x, 50%"))
+    conv2\\_x, 50\\%
+    """
+    return "".join(_SPECIAL.get(c, c) for c in text)
