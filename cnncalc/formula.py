@@ -47,22 +47,22 @@ class Term:
         """The text, in brackets if it binds more loosely than `level`."""
         return self.text if self.level >= level else f"({self.text})"
 
-    def __add__(self, other: Any) -> Term:
-        other = Term.of(other)
+    def __add__(self, number: Any) -> Term:
+        other = Term.of(number)
         if self.value is False:  # a switched-off part is not written
             return other
         if other.value is False:
             return self
         return Term(f"{self.text} + {other.text}", _SUM, _known(lambda a, b: a + b, self, other))
 
-    def __sub__(self, other: Any) -> Term:
-        other = Term.of(other)
+    def __sub__(self, number: Any) -> Term:
+        other = Term.of(number)
         if other.value is False:
             return self
         return Term(f"{self.text} - {other.bound(_QUOTIENT)}", _SUM, _known(lambda a, b: a - b, self, other))
 
-    def __mul__(self, other: Any) -> Term:
-        other = Term.of(other)
+    def __mul__(self, number: Any) -> Term:
+        other = Term.of(number)
         for switch, kept in ((self, other), (other, self)):
             if switch.value is True:  # a part that is switched on is written without its switch
                 return kept
@@ -71,8 +71,8 @@ class Term:
         text = f"{self.bound(_PRODUCT)}*{other.bound(_PRODUCT)}"
         return Term(text, _PRODUCT, _known(mul, self, other))
 
-    def __floordiv__(self, other: Any) -> Term:
-        other = Term.of(other)
+    def __floordiv__(self, number: Any) -> Term:
+        other = Term.of(number)
         text = f"{self.bound(_PRODUCT)} / {other.bound(_ATOM)}"
         value = _known(lambda a, b: a // b, self, other)
         if value is not None and value * other.value == self.value:
