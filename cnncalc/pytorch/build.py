@@ -426,7 +426,7 @@ def overwriting_layers(network: Network) -> frozenset[int]:
     >>> from cnncalc import expand, load
     >>> network = expand(load("vgg11"))
     >>> sorted(network.layers[index].name for index in overwriting_layers(network))[:2]
-    ['relu1', 'relu2']
+    ['block1.relu1', 'block2.relu1']
     """
     readers = [0] * len(network.layers)
     for layer in network.layers:

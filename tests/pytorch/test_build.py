@@ -125,7 +125,7 @@ def test_sparse_connections_are_a_convolution_with_zeros():
     assert names[:2] == ["C3.inputs1.weight", "C3.inputs1.bias"]
     assert sum(p.numel() for p in model.parameters()) == 9 * 9 + 5
     dense = torch.nn.Conv2d(3, 5, 3)
-    taken = {width: 0 for width in (1, 2, 3)}
+    taken = dict.fromkeys((1, 2, 3), 0)
     with torch.no_grad():
         dense.weight.zero_()
         for output, row in enumerate(table):
@@ -232,7 +232,8 @@ def test_in_place_changes_memory_and_no_number():
 
 
 def test_in_place_spares_what_others_read():
-    text = "{input: [1, 4], layers: [{conv: 1, kernel: 1, name: a}, {add: [[relu], []]}, flatten, relu, {head: h, layers: []}]}"
+    conv = "{conv: 1, kernel: 1}"
+    text = f"{{input: [1, 4], layers: [{conv}, {{add: [[relu], []]}}, flatten, relu, {{head: h, layers: []}}, silu]}}"
     assert [network(text).layers[i].name for i in overwriting_layers(network(text))] == []
 
 
