@@ -1,0 +1,127 @@
+"""Costs, against a count that shares no code: loops that touch every multiplication one at a time."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnncalc import analyse, expand, load, load_text
+
+
+def costs_of(layer: str, shape: tuple[int, ...], **request):
+    spec = load_text(f"input: [1]\nlayers: [{layer}]\n")
+    return analyse(expand(spec, input=shape), **request).layers[0]
+
+
+def slow_convolution(c_in, c_out, sizes, k, s, p, d, groups):
+    """Outputs, weights and multiplications of a convolution, by visiting each of them."""
+    starts = [[i for i in range(-p, n + p) if i + d * (k - 1) < n + p and (i + p) % s == 0] for n in sizes]
+    outputs = multiplications = 0
+    weights = set()
+    for out_channel in range(c_out):
+        group = out_channel // (c_out // groups)
+        for _ in product(*starts):
+            outputs += 1
+            for in_channel in range(group * (c_in // groups), (group + 1) * (c_in // groups)):
+                for tap in product(range(k), repeat=len(sizes)):
+                    weights.add((out_channel, in_channel, tap))
+                    multiplications += 1
+    return outputs, len(weights), multiplications
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_convolutions_against_a_direct_count(data):
+    draw = data.draw
+    dimensions = draw(st.integers(1, 3))
+    k, s, d = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    p, groups = draw(st.integers(0, 2)), draw(st.integers(1, 3))
+    c_in, c_out = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    sizes = tuple(draw(st.integers(d * (k - 1) + 1, 7)) for _ in range(dimensions))
+    bias = draw(st.booleans())
+    outputs, weights, multiplications = slow_convolution(c_in, c_out, sizes, k, s, p, d, groups)
+    layer = (
+        f"{{conv: {c_out}, kernel: {k}, stride: {s}, padding: {p}, dilation: {d}, groups: {groups},"
+        f" bias: {str(bias).lower()}}}"
+    )
+    costs = costs_of(layer, (c_in, *sizes))
+    assert costs.activations == outputs
+    assert costs.macs == multiplications
+    assert costs.params == weights + (c_out if bias else 0)
+    assert costs.flops == 2 * multiplications + (outputs if bias else 0)
+
+
+# Each layer on 4 channels of 6x6: what is done to it, written out.
+ELEMENTS, PIXELS = 4 * 36, 36
+
+
+@pytest.mark.parametrize(
+    ("layer", "operations"),
+    [
+        ("relu", {"compare": ELEMENTS}),
+        ("relu6", {"compare": 2 * ELEMENTS}),
+        ("sigmoid", {"exp": ELEMENTS, "add": ELEMENTS, "div": ELEMENTS}),
+        ("batchnorm", {"add": ELEMENTS, "mul": ELEMENTS}),
+        ("{maxpool: 2}", {"compare": 4 * 9 * 3}),
+        ("{avgpool: 2}", {"add": 4 * 9 * 3, "div": 4 * 9}),
+        ("global_avgpool", {"add": 4 * 35, "div": 4}),
+        ("{adaptive_avgpool: 4}", {"add": 4 * (64 - 16), "div": 4 * 16}),
+        ("{lrn: 5}", {"add": 5 * ELEMENTS, "mul": 2 * ELEMENTS, "div": ELEMENTS, "exp": ELEMENTS}),
+        ("softmax", {"compare": 3 * PIXELS, "add": ELEMENTS + 3 * PIXELS, "exp": ELEMENTS, "div": ELEMENTS}),
+        ("{scale: , bias: true}", {"mul": ELEMENTS, "add": ELEMENTS}),
+        ("dropout", {}),
+        ("flatten", {}),
+        ("{upsample: 2}", {}),
+        ("{upsample: 2, mode: linear}", {"mul": 16 * ELEMENTS, "add": 12 * ELEMENTS}),
+        ("{add: [[], [relu], []]}", {"add": 2 * ELEMENTS}),
+        ("bilinear_pool", {"mac": 16 * 36}),
+        ("attention_pool", {"mac": 2 * 4 * 36, "add": 71, "exp": 36, "div": 36}),
+    ],
+)
+def test_operations_by_class(layer, operations):
+    spec = load_text(f"input: [4, 6, 6]\nlayers: [{layer}]\n")
+    costs = analyse(expand(spec)).layers[-1]
+    assert costs.operations == operations
+    assert costs.flops == sum(operations.values()) + operations.get("mac", 0)
+
+
+def test_batch_multiplies_work_but_not_weights():
+    spec = load("alexnet")
+    one, many = analyse(expand(spec)), analyse(expand(spec), batch=64)
+    assert many.totals.params == one.totals.params
+    assert many.totals.macs == 64 * one.totals.macs
+    assert many.totals.flops == 64 * one.totals.flops
+    assert many.totals.activations == 64 * one.totals.activations
+
+
+def test_training_counts_the_statistics_of_a_batch_and_the_masks():
+    spec = load_text("input: [4, 6, 6]\nlayers: [batchnorm, dropout]\n")
+    norm, mask = analyse(expand(spec, training=True)).layers
+    assert norm.operations == {"add": 4 * ELEMENTS, "mul": 2 * ELEMENTS, "div": 12, "exp": 4}
+    assert mask.operations == {"mul": ELEMENTS}
+
+
+def test_groups_sum_to_the_totals():
+    analysis = analyse(expand(load("resnet50")))
+    groups = analysis.groups()
+    assert [group.name for group in groups][:6] == ["conv1", "bn1", "relu1", "pool1", "conv2_x", "conv3_x"]
+    for quantity in ("params", "macs", "flops", "activations", "buffers"):
+        assert sum(getattr(group.costs, quantity) for group in groups) == getattr(analysis.totals, quantity)
+    assert sum(len(group.layers) for group in analysis.groups(depth=2)) == len(analysis.network.layers)
+
+
+def test_flops_are_twice_the_macs_and_the_rest():
+    analysis = analyse(expand(load("googlenet")))
+    operations = analysis.operations
+    rest = sum(number for operation, number in operations.items() if operation != "mac")
+    assert analysis.totals.flops == 2 * analysis.totals.macs + rest
+    assert analysis.totals.macs == operations["mac"]
+
+
+@given(st.integers(1, 40), st.integers(1, 12))
+def test_adaptive_pools_touch_each_window_s_elements(size, output):
+    windows = [range(i * size // output, -(-(i + 1) * size // output)) for i in range(output)]
+    taps = sum(map(len, windows))
+    costs = costs_of(f"{{adaptive_avgpool: {output}}}", (1, size))
+    assert costs.operations.get("add", 0) == taps - output

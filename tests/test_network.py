@@ -1,0 +1,161 @@
+"""Expansion: names, scopes, repeats, branches, conditions, heads, families."""
+
+import pytest
+
+from cnncalc import SpecError, expand, load_text
+
+
+def network(layers: str, head: str = "input: [8, 16, 16]", **request):
+    return expand(load_text(f"{head}\nlayers: {layers}\n"), **request)
+
+
+def shapes(layers: str, **request):
+    return {layer.name: layer.output for layer in network(layers, **request).layers}
+
+
+def test_names_by_kind_and_number_in_order():
+    names = list(shapes("[{conv: 8, kernel: 1}, relu, {conv: 8, kernel: 1}, relu]"))
+    assert names == ["conv1", "relu1", "conv2", "relu2"]
+
+
+def test_automatic_names_avoid_given_ones():
+    names = list(shapes("[{conv: 8, kernel: 1}, {conv: 8, kernel: 1, name: conv1}, {conv: 8, kernel: 1}]"))
+    assert names == ["conv2", "conv1", "conv3"]
+
+
+def test_a_name_opens_a_scope_and_a_repeat_numbers_it():
+    names = list(
+        shapes("[{layers: [relu, tanh], name: a, repeat: 2}, {relu: , repeat: 2}, {relu: , repeat: 2, name: r}]")
+    )
+    assert names == ["a.1.relu1", "a.1.tanh1", "a.2.relu1", "a.2.tanh1", "relu1", "relu2", "r.1", "r.2"]
+
+
+def test_repeat_of_nothing():
+    assert list(shapes("[{relu: , repeat: 0}, tanh]")) == ["tanh1"]
+
+
+def test_when_and_training():
+    layers = "[{relu: , when: training}, {tanh: , when: channels == 8 and not training}]"
+    assert list(shapes(layers)) == ["tanh1"]
+    assert list(shapes(layers, training=True)) == ["relu1"]
+
+
+BLOCKS = """
+input: [8, 16, 16]
+vars: {base: 4, wide: base * 4}
+blocks:
+  unit:
+    vars: {width: , stride: 1, inner: width // 2}
+    layers:
+      - {conv: inner, kernel: 1}
+      - {conv: width, kernel: 3, padding: 1, stride: stride}
+  pair:
+    vars: {width: channels}
+    layers: [{unit: width}, {unit: 2 * width, stride: 2, name: second}]"""
+
+
+def test_blocks_and_their_variables():
+    found = {layer.name: layer.output for layer in network("[{unit: wide, name: u}, pair]", head=BLOCKS).layers}
+    assert found == {
+        "u.conv1": (8, 16, 16),
+        "u.conv2": (16, 16, 16),
+        "conv1": (8, 16, 16),
+        "conv2": (16, 16, 16),
+        "second.conv1": (16, 16, 16),
+        "second.conv2": (32, 8, 8),
+    }
+
+
+def test_a_block_does_not_see_its_caller_s_arguments():
+    text = """
+input: [8]
+blocks:
+  outer: {vars: {w: }, layers: [inner]}
+  inner: {layers: [{linear: w}]}"""
+    with pytest.raises(SpecError, match="unknown variable 'w'"):
+        network("[{outer: 3}]", head=text)
+
+
+def test_variables_from_outside():
+    net = network("[{conv: wide, kernel: 1}]", head=BLOCKS, vars={"base": 8})
+    assert net.layers[0].output == (32, 16, 16)
+    net = network("[{conv: wide, kernel: 1}]", head=BLOCKS, vars={"base": "2 * 3"})
+    assert net.layers[0].output == (24, 16, 16)
+
+
+def test_branches_start_at_the_current_tensor():
+    net = network("[{conv: 4, kernel: 1, name: a}, {concat: [[], [{conv: 6, kernel: 1, name: b}], [relu, tanh]]}]")
+    merge = net.layers[-1]
+    assert net.input_names(merge) == ["a", "b", "tanh1"]
+    assert merge.output == (14, 16, 16)
+    assert merge.name == "concat1"
+
+
+def test_from_in_items_and_branches():
+    net = network(
+        "[{conv: 4, kernel: 1, name: a}, {maxpool: 2, name: p}, {upsample: 2},"
+        " {concat: [[], {from: a}, {from: input, name: side, layers: [relu]}], name: c}, {relu: , from: p, name: last}]"
+    )
+    assert net.input_names(net.layer("c")) == ["upsample1", "a", "side.relu1"]
+    assert net.input_names(net.layer("last")) == ["p"]
+    assert net.layer("last").output == (4, 8, 8)
+
+
+def test_from_looks_outwards_and_takes_groups():
+    net = network(
+        "[{name: g, layers: [{relu: , name: x}, tanh]},"
+        " {name: h, layers: [{relu: , name: x}, {add: [[], {from: x}, {from: g}, {from: g.x}]}]}]"
+    )
+    assert net.input_names(net.layers[-1]) == ["h.x", "h.x", "g.tanh1", "g.x"]
+
+
+def test_heads_are_outputs_and_the_trunk_goes_on():
+    net = network("[relu, {head: aux, layers: [flatten, {linear: 5}]}, {maxpool: 2}]")
+    assert {name: net.shape(tensor) for name, tensor in net.outputs.items()} == {"output": (8, 8, 8), "aux": (5,)}
+    assert net.layer("aux.linear1").inputs == (1,)
+
+
+def test_an_empty_network_gives_its_input():
+    net = network("[]")
+    assert net.outputs == {"output": -1}
+    assert net.shape(-1) == (8, 16, 16)
+
+
+def test_extends_overrides_by_key():
+    spec = load_text("extends: families/vgg\ntitle: mine\nvars: {classes: 7}\ninput: [3, 64, 64]\nlayers: [relu]\n")
+    assert spec.title == "mine"
+    assert spec.family == "VGG"
+    assert expand(spec).layers[0].output == (3, 64, 64)
+
+
+def test_aliases_are_what_they_stand_for():
+    net = network("[&c {conv: 4, kernel: 1}, *c, *c]")
+    assert [layer.name for layer in net.layers] == ["conv1", "conv2", "conv3"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "output"),
+    [
+        ("{conv: 4, kernel: 3}", (2, 10), (4, 8)),
+        ("{conv: 4, kernel: 3, stride: 2, padding: 1}", (2, 9, 8, 7), (4, 5, 4, 4)),
+        ("{conv: 4, kernel: [1, 7], padding: [0, 3]}", (2, 9, 9), (4, 9, 9)),
+        ("{conv: 4, kernel: 3, stride: 2, padding: same}", (2, 7, 8), (4, 4, 4)),
+        ("{conv: 4, kernel: 3, stride: 2, padding: valid}", (2, 7, 8), (4, 3, 3)),
+        ("{conv: 4, kernel: 3, padding: [[0, 1], [2, 0]]}", (2, 7, 8), (4, 6, 8)),
+        ("{conv: 4, kernel: 3, dilation: 2}", (2, 9, 9), (4, 5, 5)),
+        ("{conv_transpose: 4, kernel: 4, stride: 2, padding: 1}", (2, 7), (4, 14)),
+        ("{depthwise: 3, multiplier: 3}", (2, 9, 9), (6, 7, 7)),
+        ("{maxpool: 3, stride: 2, ceil: true}", (2, 112, 112), (2, 56, 56)),
+        ("{avgpool: 2}", (2, 9, 9), (2, 4, 4)),
+        ("{adaptive_avgpool: [2, 3]}", (2, 9, 9), (2, 2, 3)),
+        ("global_avgpool", (2, 3, 4, 5), (2, 1, 1, 1)),
+        ("bilinear_pool", (5, 3, 3), (25,)),
+        ("{pad: [[1, 2], -1]}", (2, 9, 9), (2, 12, 7)),
+        ("{slice: [0, channels // 2]}", (6, 9), (3, 9)),
+        ("flatten", (6, 9, 2), (108,)),
+        ("{upsample: [2, 3]}", (6, 4, 4), (6, 8, 12)),
+        ("{upsample: , size: 7}", (6, 4, 4), (6, 7, 7)),
+    ],
+)
+def test_output_shapes(layer, shape, output):
+    assert network(f"[{layer}]", input=shape).layers[0].output == output
