@@ -1,0 +1,481 @@
+"""Receptive fields: which pixels of the network's input a unit of a layer depends on.
+
+For each spatial dimension a layer's units see intervals of the input. The interval of unit u is written
+down once for a *period* of units and repeats from there: unit u + period sees what unit u sees, `shift`
+pixels further. An ordinary chain of convolutions has period 1 and the shift is its effective stride; a
+transposed convolution or an upsampling has a longer period; an adaptive pool too. A merge takes the hull
+of its branches. Nothing is approximated, so any graph has an exact answer:
+
+- *size*: the pixels from the first to the last that a unit sees, those on the padding included, as the
+  literature counts (ResNet-50's last convolution sees 483 pixels of an image of 224);
+- *stride*: how far the field moves from a unit to the next; a fraction after upsampling;
+- *padding*: how far before the image's first pixel the first unit's field starts;
+- *centre*: the middle of the first unit's field, pixel 0's centre being 0.
+
+A layer whose every unit depends on all positions of its input (a fully connected layer, global pooling,
+group normalisation, a squeeze-and-excitation gate) sees the whole image: no stride, and the pixels that any
+of its inputs sees. That is a little less than the image where a stride leaves the last pixels out.
+Dependence through channels is not followed: a unit stands for all channels at its position.
+
+`seen_by` walks back from one unit, with the edges of every layer on the way, and counts the pixels seen,
+holes of dilated kernels left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd, lcm
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cnncalc.errors import RequestError
+from cnncalc.layers.base import POINT, Kind, Shape, Window
+
+if TYPE_CHECKING:
+    from cnncalc.network import Layer, Network
+
+
+class Track(NamedTuple):
+    """Periodic intervals. Unit u = turns * period + phase sees the elements from lows[phase] to highs[phase],
+    each turns * shift further; nothing where the low end is above the high one. `step` is the distance of
+    neighbouring elements seen (a dilated kernel's holes), as far as a single layer goes."""
+
+    period: int
+    shift: int
+    lows: tuple[int, ...]
+    highs: tuple[int, ...]
+    step: int = 1
+
+    def interval(self, unit: int) -> tuple[int, int]:
+        """The first and last element seen by a unit; it may be of any number, also outside the layer."""
+        turns, phase = divmod(unit, self.period)
+        moved = turns * self.shift
+        return self.lows[phase] + moved, self.highs[phase] + moved
+
+    @property
+    def gaps(self) -> bool:
+        """Whether some units see nothing."""
+        return self.period > 1 and any(low > high for low, high in zip(self.lows, self.highs, strict=True))
+
+
+Field = tuple[Track, ...]
+"""What a layer's units see along one dimension: the hull of tracks of different strides; almost always one."""
+
+_POINT_TRACK = Track(1, 1, (0,), (0,))
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """The receptive field of a layer's units, one entry a spatial dimension of the network's input.
+
+    Attributes:
+        size: pixels, the largest of the layer's units.
+        stride: pixels from a unit's field to the next unit's; None where there is no one stride: the unit
+            sees the whole image, or branches of different strides meet.
+        padding: pixels before the image at which the first unit's field starts.
+        centre: the middle of the first unit's field, in pixels.
+        whole: the units see all there is to see, whatever their position.
+        aligned: the branches merged here have the same stride and centres.
+    """
+
+    size: tuple[int, ...]
+    stride: tuple[Fraction | None, ...]
+    padding: tuple[int, ...]
+    centre: tuple[Fraction, ...]
+    whole: bool = False
+    aligned: bool = True
+
+    def as_json(self) -> dict[str, list[Any]]:
+        """The field for the JSON document: whole numbers as integers, fractions as decimals.
+
+        >>> ReceptiveField((3,), (Fraction(1, 2),), (1,), (Fraction(0),)).as_json()
+        {'size': [3], 'stride': [0.5], 'padding': [1]}
+        """
+        return {
+            "size": list(self.size),
+            "stride": [None if s is None else plain(s) for s in self.stride],
+            "padding": list(self.padding),
+        }
+
+
+class Seen(NamedTuple):
+    """The pixels that a unit sees along one dimension: the first, the last, and how many."""
+
+    first: int
+    last: int
+    pixels: int
+
+
+def plain(number: Fraction) -> int | float:
+    """A fraction as an integer where it is one, else as a decimal.
+
+    >>> plain(Fraction(4)), plain(Fraction(1, 2))
+    (4, 0.5)
+    """
+    return number.numerator if number.denominator == 1 else float(number)
+
+
+def receptive_fields(network: Network) -> list[ReceptiveField]:
+    """The receptive field of every layer, in the network's order; equal ones are one shared object.
+
+    >>> from cnncalc import expand, load
+    >>> fields = receptive_fields(expand(load("vgg16")))
+    >>> max(field.size for field in fields if not field.whole)
+    (212, 212)
+    """
+    return _Composer(network).run()
+
+
+Windows = dict[tuple[Kind, Shape], "tuple[Window, ...] | None"]
+"""The windows of kinds on their input shapes, as far as they were asked for."""
+
+
+def _windows(kind: Kind, shape: Shape, known: Windows) -> tuple[Window, ...] | None:
+    """A layer's windows on its input: none at all where every unit sees one element, its own."""
+    key = (kind, shape)
+    if key not in known:
+        windows = kind.windows(shape)
+        own = windows is not None and all(window == POINT for window in windows)
+        known[key] = () if own else windows
+    return known[key]
+
+
+class _Composer:
+    """Composes the fields of a network's layers, and remembers what it composed."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.image = network.input[1:]
+        self.states: list[tuple[Field, ...]] = []
+        self.start: tuple[Field, ...] = ((_POINT_TRACK,),) * len(self.image)
+        self.windows: Windows = {}
+        self.composed: dict[tuple[Field, Window, int, int], Field] = {}
+        # By identity: a layer that keeps its input's field passes on the very same object.
+        self.described: dict[int, ReceptiveField] = {}
+
+    def run(self) -> list[ReceptiveField]:
+        results = []
+        for index in range(len(self.network.layers)):
+            state, aligned = self._state(index)
+            self.states.append(state)
+            field = self.described.get(id(state))
+            if field is None or not aligned or not all(len(tracks) == 1 for tracks in state):
+                field = self._describe(state, index, aligned)
+            if aligned:
+                self.described[id(state)] = field
+            results.append(field)
+        return results
+
+    def _state(self, index: int) -> tuple[tuple[Field, ...], bool]:
+        """A layer's fields, and whether its branches are aligned."""
+        layer = self.network.layers[index]
+        sources = [self.start if i < 0 else self.states[i] for i in layer.inputs]
+        if len(sources) == 1:
+            return self._through(index, sources[0]), True
+        if all(source is sources[0] for source in sources):
+            return sources[0], True
+        spread = [
+            self._spread(source, i, layer.output) for source, i in zip(sources, layer.inputs, strict=True)
+        ]
+        columns = list(zip(*spread, strict=True))
+        merged = tuple(_hull(column, n) for column, n in zip(columns, self.image, strict=True))
+        return merged, all(map(_aligned, columns))
+
+    def _through(self, index: int, source: tuple[Field, ...]) -> tuple[Field, ...]:
+        """A field seen through a layer with one input."""
+        layer = self.network.layers[index]
+        if type(layer.kind).windows is Kind.windows or all(map(_constant, source)):
+            return source
+        shape = self.network.shape(layer.inputs[0])
+        windows = _windows(layer.kind, shape, self.windows)
+        if windows == ():
+            return source
+        if windows is None:
+            return self._all_of(layer.inputs[0])
+        fields = []
+        for axis, window in enumerate(windows):
+            if window.bins == 1:
+                fields.append(self._all_of(layer.inputs[0])[axis])
+                continue
+            step = (source[axis], window, shape[1 + axis], layer.output[1 + axis])
+            if step not in self.composed:
+                self.composed[step] = _compose(*step)
+            fields.append(self.composed[step])
+        return tuple(fields)
+
+    def _spread(self, source: tuple[Field, ...], index: int, output: Shape) -> tuple[Field, ...]:
+        """A merge's branch; all of it for every unit, where its size 1 is spread over the other branches'."""
+        shape = self.network.input if index < 0 else self.network.layers[index].output
+        if shape[1:] == output[1:] or all(map(_constant, source)):
+            return source
+        everything = self._all_of(index)
+        pairs = zip(shape[1:], output[1:], strict=True)
+        return tuple(everything[axis] if n != m else source[axis] for axis, (n, m) in enumerate(pairs))
+
+    def _all_of(self, index: int) -> tuple[Field, ...]:
+        """What all units of a layer see together, for every unit of a layer that sees all of them."""
+        if index < 0:
+            return tuple((Track(1, 0, (0,), (n - 1,)),) for n in self.image)
+        if all(map(_constant, self.states[index])):
+            return self.states[index]
+        shape = self.network.layers[index].output
+        seen = _walk(self.network, index, tuple(range(n) for n in shape[1:]), self.windows)
+        return tuple((Track(1, 0, (axis[0],), (axis[-1],)),) if axis else (_NOTHING,) for axis in seen)
+
+    def _describe(self, state: tuple[Field, ...], index: int, aligned: bool) -> ReceptiveField:
+        """The figures of a field."""
+        sizes = self.network.layers[index].output[1:] or (1,) * len(state)
+        figures = [_figures(field, n) for field, n in zip(state, sizes, strict=True)]
+        size, stride, padding, centre = zip(*figures, strict=True) if figures else ((), (), (), ())
+        whole = bool(state) and all(map(_constant, state))
+        return ReceptiveField(size, stride, padding, centre, whole, aligned)
+
+
+_NOTHING = Track(1, 0, (0,), (-1,))
+
+
+def _constant(field: Field) -> bool:
+    """Whether every unit sees the same."""
+    return len(field) == 1 and field[0].shift == 0
+
+
+def _figures(field: Field, units: int) -> tuple[int, Fraction | None, int, Fraction]:
+    """Size, stride, padding and centre of a layer with so many units along this dimension."""
+    if len(field) == 1:
+        track = field[0]
+        size = max(high - low + 1 for low, high in zip(track.lows, track.highs, strict=True))
+        stride = Fraction(track.shift, track.period) if track.shift else None
+    else:
+        ends = [[track.interval(unit) for track in field] for unit in range(units)]
+        size = max(max(high for _, high in row) - min(low for low, _ in row) + 1 for row in ends)
+        stride = None
+    first = [track.interval(0) for track in field]
+    low, high = min(low for low, _ in first), max(high for _, high in first)
+    return max(size, 0), stride, -low, Fraction(low + high, 2)
+
+
+def _window_track(window: Window, n: int, m: int) -> Track:
+    """Which of n inputs each of m units sees; positions on the padding lie before 0 or after n - 1."""
+    if window.bins:
+        period = m // gcd(n, m)
+        lows = tuple(u * n // m for u in range(period))
+        return Track(period, n // gcd(n, m), lows, tuple(-(-(u + 1) * n // m) - 1 for u in range(period)))
+    if window.samples:
+        return _samples(n, m, window.linear)
+    reach = window.dilation * (window.kernel - 1)
+    if window.stretch == 1:
+        return Track(1, window.stride, (-window.before,), (reach - window.before,), window.dilation)
+    return _stretched(window)
+
+
+def _samples(n: int, m: int, linear: bool) -> Track:
+    """Resampling n inputs at m places."""
+    period = m // gcd(n, m)
+    if linear:  # around ((2 u + 1) n - m) / (2 m)
+        middles = [(2 * u + 1) * n - m for u in range(period)]
+        lows = tuple(middle // (2 * m) for middle in middles)
+        return Track(period, n // gcd(n, m), lows, tuple(-(-middle // (2 * m)) for middle in middles))
+    lows = tuple(u * n // m for u in range(period))
+    return Track(period, n // gcd(n, m), lows, lows)
+
+
+def _stretched(window: Window) -> Track:
+    """A window over inputs with zeros between them: of its positions, those that hold an input."""
+    f, d = window.stretch, window.dilation
+    lows, highs = [], []
+    for unit in range(f):  # moving f units on moves the stretched input by stride * f, its inputs by stride
+        first = unit * window.stride - window.before
+        hits = [first + d * t for t in range(min(f, window.kernel)) if (first + d * t) % f == 0]
+        if not hits:
+            lows.append(0)
+            highs.append(-1)
+            continue
+        last = first + d * (window.kernel - 1)
+        spacing = lcm(d, f)
+        lows.append(hits[0] // f)
+        highs.append((hits[0] + (last - hits[0]) // spacing * spacing) // f)
+    return Track(f, window.stride, tuple(lows), tuple(highs), lcm(d, f) // f)
+
+
+def _compose(field: Field, window: Window, n: int, m: int) -> Field:
+    """A field of n units, seen through a window by m units."""
+    outer = _window_track(window, n, m)
+    return tuple(_chain(track, outer) for track in field)
+
+
+def _chain(inner: Track, outer: Track) -> Track:
+    """What units see through two layers: `inner` from its units to the pixels, `outer` to inner's units."""
+    if inner.period == 1 and outer.period == 1:
+        shift, low, high = inner.shift, inner.lows[0], inner.highs[0]
+        return Track(1, outer.shift * shift, (low + outer.lows[0] * shift,), (high + outer.highs[0] * shift,))
+    turns = inner.period // gcd(outer.shift, inner.period)
+    period = outer.period * turns
+    shift = outer.shift * turns // inner.period * inner.shift
+    ends = [_through_interval(inner, outer, unit) for unit in range(period)]
+    return Track(period, shift, tuple(low for low, _ in ends), tuple(high for _, high in ends))
+
+
+def _through_interval(inner: Track, outer: Track, unit: int) -> tuple[int, int]:
+    """The pixels between the first and last that a unit of the outer layer sees."""
+    first, last = outer.interval(unit)
+    if first > last:
+        return 0, -1
+    if not inner.gaps:
+        return inner.interval(first)[0], inner.interval(last)[1]
+    seen = [inner.interval(element) for element in range(first, last + 1, outer.step)]
+    lows = [low for low, high in seen if low <= high]
+    return (min(lows), max(high for low, high in seen if low <= high)) if lows else (0, -1)
+
+
+def _hull(fields: Sequence[Field], image: int) -> Field:
+    """The hull of branches: tracks of the same stride become one; a branch that sees all of the image, alone."""
+    groups: dict[Fraction, Track] = {}
+    for track in (track for field in fields for track in field):
+        if track.shift == 0 and track.lows[0] <= 0 and track.highs[0] >= image - 1:
+            return (track,)
+        rate = Fraction(track.shift, track.period)
+        groups[rate] = _joined(groups[rate], track) if rate in groups else track
+    return tuple(groups.values())
+
+
+def _joined(a: Track, b: Track) -> Track:
+    """The hull of two tracks of the same stride."""
+    if a == b:
+        return a
+    period = lcm(a.period, b.period)
+    lows, highs = [], []
+    for unit in range(period):
+        ends = [end for end in (a.interval(unit), b.interval(unit)) if end[0] <= end[1]]
+        lows.append(min((low for low, _ in ends), default=0))
+        highs.append(max((high for _, high in ends), default=-1))
+    return Track(period, a.shift * period // a.period, tuple(lows), tuple(highs))
+
+
+def _aligned(fields: Iterable[Field]) -> bool:
+    """Whether branches have the same stride and centres; those that see the whole image have no place."""
+    placed = [field for field in fields if not _constant(field)]
+    if any(len(field) > 1 for field in placed):
+        return False
+    tracks = {field[0] for field in placed}
+    if len({Fraction(track.shift, track.period) for track in tracks}) > 1:
+        return False
+    period = lcm(*(track.period for track in tracks)) if tracks else 1
+    return all(len({sum(track.interval(unit)) for track in tracks}) <= 1 for unit in range(period))
+
+
+Elements = Sequence[int]
+"""Elements along one dimension, ascending: a range wherever possible."""
+
+
+def seen_by(network: Network, layer: int | str, unit: Sequence[int] = ()) -> tuple[Seen, ...]:
+    """The pixels of the network's input that one unit of a layer sees, exactly, edges and holes included.
+
+    Args:
+        layer: its name, or its index in `network.layers`.
+        unit: the unit's position, one number a spatial dimension; not needed once the output is flat.
+
+    Returns:
+        For each spatial dimension of the input the first and last pixel seen, and how many are seen.
+
+    Raises:
+        RequestError: the network has no such layer, or the layer no such unit.
+
+    >>> from cnncalc import expand, load
+    >>> seen_by(expand(load("alexnet")), "conv2", (0, 0))
+    (Seen(first=0, last=34, pixels=35), Seen(first=0, last=34, pixels=35))
+    """
+    index = layer if isinstance(layer, int) else find_layer(network, layer)
+    sizes = network.layers[index].output[1:]
+    if len(unit) != len(sizes) or not all(0 <= u < n for u, n in zip(unit, sizes, strict=True)):
+        name = network.layers[index].name
+        where = " and ".join(f"0 to {n - 1}" for n in sizes)
+        want = f"its units are numbered {where}" if sizes else "its output is flat: give no unit"
+        raise RequestError(f"{name} has no unit {','.join(map(str, unit)) or '()'}", hint=want)
+    seen = _walk(network, index, tuple(range(u, u + 1) for u in unit), {})
+    return tuple(Seen(axis[0], axis[-1], len(axis)) if axis else Seen(0, -1, 0) for axis in seen)
+
+
+def find_layer(network: Network, name: str) -> int:
+    """The index of a layer by its name.
+
+    Raises:
+        RequestError: there is none of that name.
+    """
+    return network.layers.index(network.layer(name))
+
+
+def _walk(network: Network, index: int, units: tuple[Elements, ...], known: Windows) -> tuple[Elements, ...]:
+    """The input pixels that some units of a layer see, by walking back through the layers."""
+    wanted: dict[int, tuple[Elements, ...]] = {index: units}
+    for current in range(index, -1, -1):
+        if current not in wanted:
+            continue
+        layer = network.layers[current]
+        units = wanted.pop(current)
+        for source in layer.inputs:
+            seen = _back(layer, units, network.shape(source), known)
+            if source in wanted:
+                seen = tuple(_union(a, b) for a, b in zip(wanted[source], seen, strict=True))
+            wanted[source] = seen
+    return wanted.get(-1, ((),) * len(network.input[1:]))
+
+
+def _back(layer: Layer, units: tuple[Elements, ...], shape: Shape, known: Windows) -> tuple[Elements, ...]:
+    """The elements of one of a layer's inputs that some of the layer's units see."""
+    if type(layer.kind).windows is Kind.windows and shape[1:] == layer.output[1:]:
+        return units
+    if not all(units):
+        return ((),) * (len(shape) - 1)
+    if layer.kind.merges:  # a branch of size 1 may be spread over the others'
+        sizes = zip(units, shape[1:], layer.output[1:], strict=True)
+        return tuple(axis if n == m else range(n) for axis, n, m in sizes)
+    windows = _windows(layer.kind, shape, known)
+    if windows is None:
+        return tuple(range(n) for n in shape[1:])
+    if windows == ():
+        return units
+    rows = zip(windows, units, shape[1:], layer.output[1:], strict=True)
+    axes = tuple(
+        axis if window == POINT else _elements(_window_track(window, n, m), axis, n)
+        for window, axis, n, m in rows
+    )
+    return axes if all(axes) else ((),) * len(axes)
+
+
+def _elements(track: Track, units: Elements, n: int) -> Elements:
+    """The elements from 0 to n - 1 that some units see through one layer."""
+    if isinstance(units, range) and track.period == 1 and track.step == 1:
+        width = track.highs[0] - track.lows[0] + 1
+        if width >= track.shift * units.step:  # the windows leave no hole
+            return range(max(track.interval(units[0])[0], 0), min(track.interval(units[-1])[1], n - 1) + 1)
+    seen: set[int] = set()
+    for unit in units:
+        low, high = track.interval(unit)
+        if low < 0:
+            low += -(low // track.step) * track.step
+        seen.update(range(low, min(high, n - 1) + 1, track.step))
+    return _tidy(seen)
+
+
+def _union(a: Elements, b: Elements) -> Elements:
+    """The elements in either."""
+    if not a or not b:
+        return a or b
+    for outer, inner in ((a, b), (b, a)):
+        if isinstance(outer, range) and outer.step == 1 and outer[0] <= inner[0] and inner[-1] <= outer[-1]:
+            return outer
+    return _tidy({*a, *b})
+
+
+def _tidy(seen: set[int]) -> Elements:
+    """A set of elements in order, as a range if they are equally spaced."""
+    ordered = sorted(seen)
+    if len(ordered) < 2:
+        return range(ordered[0], ordered[0] + 1) if ordered else ()
+    even = range(ordered[0], ordered[-1] + 1, ordered[1] - ordered[0])
+    return (
+        even
+        if len(even) == len(ordered) and all(a == b for a, b in zip(even, ordered, strict=True))
+        else ordered
+    )
