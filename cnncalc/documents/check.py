@@ -1,0 +1,196 @@
+"""Holding the documents against the calculator: a verdict for every cell."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from cnncalc.documents.figures import (
+    Number,
+    Verdict,
+    judge,
+    parse_figures,
+    parse_layout,
+)
+from cnncalc.documents.model import Alternative, Cell, Table, table, tables
+from cnncalc.documents.quantities import Calculator, Result
+from cnncalc.errors import CnncalcError
+
+
+class Explanation(NamedTuple):
+    """What was counted instead: an alternative that gives the printed figure."""
+
+    what: str
+    computed: Number | bool
+    verdict: Verdict
+
+
+class Checked(NamedTuple):
+    """One number or statement of a document, and how it stands to the calculation."""
+
+    id: str
+    claim: str
+    printed: str
+    computed: Number | bool
+    unit: str
+    verdict: Verdict
+    alternative: Explanation | None
+    note: str
+    evidence: str  # the quantities behind the computed value
+    row: str  # where it stands in the grid; empty for what stands under it
+    column: str
+    cell: str  # the id that the numbers of one shape share
+
+    @property
+    def unexplained(self) -> bool:
+        """It disagrees, and nothing was found that gives what is printed."""
+        return not self.verdict.agrees and self.alternative is None
+
+
+class CheckedTable(NamedTuple):
+    """A table of a document with its verdicts."""
+
+    table: Table
+    cells: tuple[Checked, ...]
+
+    @property
+    def counts(self) -> Counter[Verdict]:
+        return Counter(cell.verdict for cell in self.cells)
+
+    @property
+    def unexplained(self) -> list[Checked]:
+        return [cell for cell in self.cells if cell.unexplained]
+
+
+class DocumentError(CnncalcError):
+    """A table's own data is wrong."""
+
+
+def check(name: str) -> CheckedTable:
+    """Compute every cell of a table.
+
+    >>> check("last-layers").counts[Verdict.EXACT]
+    1
+    """
+    return check_table(table(name))
+
+
+def check_all() -> list[CheckedTable]:
+    """Compute every cell of every table."""
+    return [check_table(each) for each in tables().values()]
+
+
+def check_table(data: Table) -> CheckedTable:
+    """Compute every cell of a table that has been read."""
+    calculator = Calculator(data.networks)
+    cells: list[Checked] = []
+    for cell, row, column in _cells(data):
+        cells += _check_cell(calculator, cell, row, column)
+    repeated = [name for name, count in Counter(cell.id for cell in cells).items() if count > 1]
+    if repeated:
+        raise DocumentError(f"table {data.name} has more than one cell {repeated[0]!r}")
+    return CheckedTable(data, tuple(cells))
+
+
+def _cells(data: Table) -> Iterator[tuple[Cell, str, str]]:
+    """Each cell with all that it takes over from its row and column, and the labels of these."""
+    for row in data.rows:
+        if len(row.cells) != len(data.columns):
+            raise DocumentError(f"table {data.name}, row {row.row!r}: not one cell a column")
+        for column, written in zip(data.columns, row.cells, strict=True):
+            if written is None:
+                continue
+            cell = written if isinstance(written, Cell) else Cell(printed=str(written))
+            compute = cell.compute or row.compute or column.compute
+            if compute is None:
+                raise DocumentError(f"table {data.name}, row {row.row!r}, {column.column!r}: nothing to compute")
+
+            def fill(text: str, of_row: str = row.of, of_column: str = column.of) -> str:
+                return text.replace("{row}", of_row).replace("{column}", of_column)
+
+            yield (
+                msgspec.structs.replace(
+                    cell,
+                    id=cell.id or f"{_slug(row.row)}.{_slug(column.column)}",
+                    claim=cell.claim or f"{row.row}: {column.column}",
+                    compute=fill(compute),
+                    unit=cell.unit or row.unit or column.unit,
+                    alternatives=tuple(Alternative(a.what, fill(a.compute)) for a in cell.alternatives),
+                ),
+                row.row,
+                column.column,
+            )
+    for cell in data.cells:
+        yield cell, "", ""
+
+
+def _slug(label: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
+
+
+_PARTS = {1: ("",), 2: (".height", ".width"), 3: (".height", ".width", ".channels")}
+
+
+def _check_cell(calculator: Calculator, cell: Cell, row: str, column: str) -> list[Checked]:
+    """The verdicts on a cell; a printed shape gives one for each of its numbers."""
+    if cell.compute is None:
+        raise DocumentError(f"cell {cell.id!r} has nothing to compute")
+    result = calculator.compute(cell.compute)
+    statement = isinstance(result.value, bool) or cell.compute.startswith("layout(")
+    figures = () if statement else parse_figures(cell.printed)
+    checked = []
+    for i, part in enumerate(_PARTS[len(figures) or 1]):
+        printed = figures[i].text if figures else cell.printed
+        computed, verdict = _verdict(printed, _part(result, i))
+        checked.append(
+            Checked(
+                id=cell.id + part,
+                claim=cell.claim,
+                printed=printed,
+                computed=computed,
+                unit=cell.unit,
+                verdict=verdict,
+                alternative=None if verdict.agrees else _explain(calculator, cell, printed, i),
+                note=cell.note,
+                evidence=_evidence(result),
+                row=row,
+                column=column,
+                cell=cell.id,
+            )
+        )
+    return checked
+
+
+def _part(result: Result, index: int) -> Any:
+    """One of the numbers of a shape; anything else as it is."""
+    several = isinstance(result.value, tuple) and isinstance(result.value[0], int)
+    return result.value[index] if several else result.value  # type: ignore[index]
+
+
+def _verdict(printed: str, value: Any) -> tuple[Number | bool, Verdict]:
+    """What is reported as computed, and the verdict. A layout is a statement: it is as printed or it is not."""
+    if isinstance(value, tuple):
+        value = value == parse_layout(printed)
+    if isinstance(value, bool):
+        return value, Verdict.HOLDS if value else Verdict.DOES_NOT_HOLD
+    return value, judge(parse_figures(printed)[0], value)
+
+
+def _explain(calculator: Calculator, cell: Cell, printed: str, index: int) -> Explanation | None:
+    """The first alternative that gives what is printed."""
+    for alternative in cell.alternatives:
+        computed, verdict = _verdict(printed, _part(calculator.compute(alternative.compute), index))
+        if verdict.agrees:
+            return Explanation(alternative.what, computed, verdict)
+    return None
+
+
+def _evidence(result: Result) -> str:
+    """The quantities behind a value, each with its number."""
+    if isinstance(result.value, tuple) and result.value and isinstance(result.value[0], tuple):
+        return " ".join(f"{kernel}x{kernel},{channels}" for kernel, channels in result.value)
+    return "; ".join(f"{text} = {number:,}" for text, number in result.evidence.items())
