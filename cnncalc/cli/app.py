@@ -61,10 +61,13 @@ class Commands(TyperGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
-        except BrokenPipeError:
-            # Nobody reads any more, as in `cnncalc list | head`; let Python's own last flush go nowhere.
+        except OSError as error:
+            # Output fails: let Python's own last flush go nowhere. A reader who leaves, as in
+            # `cnncalc list | head`, is no error to speak of.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(PIPE_CLOSED) from None
+            if isinstance(error, BrokenPipeError):
+                raise typer.Exit(PIPE_CLOSED) from None
+            raise RequestError(f"{error.filename or 'standard output'}: {error.strerror}") from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and self.get_command(ctx, args[0]) is None:

@@ -17,6 +17,7 @@ from cnncalc.render import Part, Table
 # A line under the header and one over the totals; nothing else.
 _BOX = Box("    \n    \n ── \n    \n    \n ── \n    \n    \n")
 _GAP = 2  # spaces between columns
+_NARROWEST = 8  # what a column of words shrinks to at most
 
 
 def write(parts: Sequence[Part], file: TextIO) -> None:
@@ -45,41 +46,40 @@ def _console(parts: Sequence[Part], file: TextIO) -> Console:
 def _widths(table: Table) -> list[int]:
     """The width that each column needs, with the gap to its neighbour."""
     rows = [[column.title for column in table.columns], *table.texts()]
-    return [max(map(_width, column)) + _GAP for column in zip(*rows, strict=True)]
-
-
-def _width(text: str) -> int:
-    """The columns that a text needs, whose lines stand under each other."""
-    return max(map(cell_len, text.split("\n")))
+    return [max(map(len, column)) + _GAP for column in zip(*rows, strict=True)]
 
 
 def _print(table: Table, console: Console) -> None:
     kept, dropped = _fit(table, console.width)
-    totals = table.texts()[-1] if table.total is not None else [""] * len(table.columns)
+    widths = _shrink(table, kept, console.width)
+    *rows, totals = [*table.texts(), []] if table.total is None else table.texts()
     grid = rich.table.Table(
         box=_BOX,
         show_edge=False,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=(0, _GAP - 1, 0, 0),
         show_footer=table.total is not None,
         header_style="bold",
         footer_style="bold",
     )
     for index in kept:
-        right = table.numeric(index)
         grid.add_column(
             table.columns[index].title,
-            Text(totals[index]),
-            justify="right" if right else "left",
-            no_wrap=right,
+            Text(totals[index] if totals else ""),
+            justify="right" if table.numeric(index) else "left",
+            width=widths[index] - _GAP,
             overflow="fold",
         )
-    for row in table.texts()[: len(table.rows)]:
+    for row in rows:
         grid.add_row(*(_cell(row[index]) for index in kept))
     if table.title:
         console.print(Text(table.title, style="bold"))
         console.print()
+    # A table that cannot be as narrow as the terminal is printed whole: a number is never cut.
+    terminal = console.width
+    console.width = max(terminal, sum(widths.values()))
     console.print(grid)
+    console.width = terminal
     notes = list(table.notes)
     if dropped:
         names = ", ".join(table.columns[index].title for index in dropped)
@@ -106,3 +106,16 @@ def _fit(table: Table, width: int) -> tuple[list[int], list[int]]:
             kept.remove(index)
             dropped.insert(0, index)
     return kept, dropped
+
+
+def _shrink(table: Table, kept: list[int], width: int) -> dict[int, int]:
+    """The widths of the columns kept: where they do not fit, the widest words give way, and no number."""
+    widths = dict(enumerate(_widths(table)))
+    needed = {index: widths[index] for index in kept}
+    words = [index for index in kept if not table.numeric(index)]
+    for _ in range(sum(needed.values()) - _GAP - width):
+        widest = max(words, key=needed.__getitem__, default=None)
+        if widest is None or needed[widest] <= _NARROWEST + _GAP:
+            break
+        needed[widest] -= 1
+    return needed

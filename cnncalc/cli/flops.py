@@ -1,0 +1,64 @@
+"""`cnncalc flops`: the operations of each layer and in total."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cnncalc.cli.options import Grouping, Output, Request, command
+
+Operations = Annotated[
+    bool, typer.Option("--operations", help="Also the other operations, by class.", show_default=False)
+]
+
+
+@command
+def flops(request: Request, grouping: Grouping, output: Output, operations: Operations = False) -> None:
+    """Multiply-accumulates and FLOPs, of each layer and in total.
+
+    Example: cnncalc flops googlenet --input 224
+    """
+    from cnncalc.analysis import Group, total_costs
+    from cnncalc.cli import view
+    from cnncalc.document import document
+    from cnncalc.layers import OPERATIONS
+    from cnncalc.render import Cell, Column, Table
+
+    analysis = request.analysis()
+    network = analysis.network
+    total = total_costs(analysis.layers)
+    found = view.groups(analysis, grouping, output)
+    others = [name for name in OPERATIONS if name != "mac" and (name in total.operations or output.is_data)]
+    shown = others if operations else []
+
+    def row(group: Group) -> list[Cell]:
+        costs = group.costs
+        cells: list[Cell] = [group.name, view.kind_text(network, group), view.output_shape(network, group)]
+        cells += [costs.macs, costs.flops, view.percent(costs.flops, total.flops)]
+        return cells + [costs.operations.get(name, 0) for name in shown]
+
+    columns = [
+        Column("Layer"),
+        Column("Kind"),
+        Column("Output"),
+        Column("MACs"),
+        Column("FLOPs"),
+        Column("%", key="percent", format=".2f"),
+        *(Column(name.capitalize(), key=name, optional=True) for name in shown),
+    ]
+    sums: list[Cell] = ["Total", None, None, total.macs, total.flops, 100.0 if total.flops else None]
+    sums += [total.operations.get(name, 0) for name in shown]
+    counted = ", ".join(f"{total.operations[name]:,} {name}" for name in others if name in total.operations)
+    texts = [
+        "MACs: multiply-accumulates of convolutions and linear layers; many papers call these FLOPs.",
+        f"FLOPs = 2 x MACs + all other operations ({counted or 'none here'}).",
+    ]
+    table = Table(
+        view.heading(request, network),
+        columns,
+        view.rows(found, grouping, output, row),
+        sums,
+        view.notes(analysis, found, grouping, output, *texts),
+    )
+    output.write(table, document=lambda: document(analysis))

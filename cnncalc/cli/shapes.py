@@ -1,0 +1,66 @@
+"""`cnncalc shapes`: what each layer is and the shape it gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnncalc.cli.options import Grouping, Output, Request, command
+
+if TYPE_CHECKING:
+    from cnncalc.analysis import Analysis
+    from cnncalc.render import Table
+
+
+@command
+def shapes(request: Request, grouping: Grouping, output: Output) -> None:
+    """Output shapes and activations, of each layer.
+
+    Example: cnncalc shapes resnet50 --input 320x240 --depth 2
+    """
+    from cnncalc.document import document
+
+    analysis = request.analysis()
+    output.write(shape_table(request, analysis, grouping, output), document=lambda: document(analysis))
+
+
+def shape_table(request: Request, analysis: Analysis, grouping: Grouping, output: Output) -> Table:
+    """The table of layers with their options and shapes."""
+    from cnncalc.analysis import Group
+    from cnncalc.cli import view
+    from cnncalc.render import Cell, Column, Table
+
+    network = analysis.network
+    found = view.groups(analysis, grouping, output)
+
+    def row(group: Group) -> list[Cell]:
+        layer = network.layers[group.layers[0]]
+        single = len(group.layers) == 1
+        inputs = list(dict.fromkeys(map(view.shape_text, network.input_shapes(layer))))
+        return [
+            group.name,
+            view.describe(layer.kind) if single else view.kind_text(network, group),
+            view.output_shape(network, group),
+            group.costs.activations,
+            ", ".join(inputs),
+        ]
+
+    total = sum(costs.activations for costs in analysis.layers)
+    return Table(
+        view.heading(request, network),
+        [
+            Column("Layer"),
+            Column("Kind"),
+            Column("Output"),
+            Column("Activations"),
+            Column("Input", optional=True),
+        ],
+        view.rows(found, grouping, output, row),
+        ["Total", None, None, total, None],
+        view.notes(
+            analysis,
+            found,
+            grouping,
+            output,
+            "Shapes are channels first, without the batch. Activations: elements of the outputs.",
+        ),
+    )
