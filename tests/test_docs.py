@@ -1,12 +1,16 @@
 """The generated documents are current."""
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cnncalc import expand, load_text
 from cnncalc.layers import KINDS
 from cnncalc.reference import reference
+from cnncalc.spec import zoo
+from cnncalc.spec.schema import spec_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -26,3 +30,27 @@ def yaml_blocks(file: str) -> list[str]:
 def test_every_spec_in_the_language_s_page_is_one(text):
     spec = load_text(text)
     assert expand(spec).layers
+
+
+def test_the_schema_is_current():
+    written = json.loads((DOCS / "spec.schema.json").read_text())
+    assert written == json.loads(json.dumps(spec_schema())), (
+        "run: python -m cnncalc.spec.schema > docs/spec.schema.json"
+    )
+
+
+@pytest.fixture(scope="module")
+def validator():
+    return pytest.importorskip("jsonschema").Draft202012Validator(spec_schema())
+
+
+@pytest.mark.parametrize("file", sorted(zoo.folder().rglob("*.yaml")), ids=lambda file: file.stem)
+def test_the_zoo_fits_the_schema(file, validator):
+    validator.validate(yaml.safe_load(file.read_text()))
+
+
+@pytest.mark.parametrize(
+    "item", ["{conv: 64, kernal: 3}", "{conv: 64, kernel: 0}", "{relu: 3}", "{maxpool: 2, ceil: 4}", "{add: [relu]}"]
+)
+def test_the_schema_sees_what_is_wrong(item, validator):
+    assert not validator.is_valid(yaml.safe_load(f"{{input: [3, 8, 8], layers: [{item}]}}"))
