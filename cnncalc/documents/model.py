@@ -10,6 +10,14 @@ import yaml
 
 from cnncalc.errors import RequestError, did_you_mean
 
+DOCUMENTS = {
+    "000": "a blog's notes on Dive into Deep Learning",
+    "001": "a recruitment exercise on the theory of CNNs",
+    "003": "lecture slides on the development of CNNs",
+    "004": "notes on CS231n, lecture 9",
+}
+"""The documents by number."""
+
 
 class Alternative(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something else that may have been counted. It is computed too, and shown only if it gives the figure."""

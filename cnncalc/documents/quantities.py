@@ -201,6 +201,7 @@ QUANTITIES: dict[str, Callable[[Selection], Number]] = {
     "receptive_field": lambda s: s.analysis.receptive_fields[s.layers[-1]].size[0],
     # of the network
     "outputs": lambda s: len(s.network.outputs),
+    "batch": lambda s: s.analysis.batch,
 }
 """The quantities, by the names under which a cell calls them."""
 

@@ -1,0 +1,106 @@
+"""`docs/errata.md`: what is wrong or contradictory in the documents, for a teacher to read.
+
+Written from the same data as `cnncalc tables`, by `python -m cnncalc.documents.errata`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from cnncalc.documents.check import Checked, CheckedTable, check_all
+from cnncalc.documents.figures import Verdict
+from cnncalc.documents.model import DOCUMENTS
+from cnncalc.documents.report import cause, cells_of, computed_text, printed_text, verdict_text
+
+FILE = Path(__file__).resolve().parents[2] / "docs" / "errata.md"
+
+
+def render(tables: Sequence[CheckedTable]) -> str:
+    """The page, in Markdown."""
+    lines = [
+        "# Errata of the documents",
+        "",
+        "<!-- Written by `python -m cnncalc.documents.errata`. Do not edit. -->",
+        "",
+        *_introduction(tables),
+    ]
+    for document, group in groupby(tables, key=lambda table: table.table.document):
+        entries = [line for table in group for line in _table(table)]
+        lines += ["", f"## Document {document}: {DOCUMENTS[document]}", *(entries or ["", "Nothing was found."])]
+    lines += ["", *_loose(tables)]
+    return "\n".join(lines) + "\n"
+
+
+def _introduction(tables: Sequence[CheckedTable]) -> list[str]:
+    cells = [cell for table in tables for cell in table.cells]
+    wrong = [cell for cell in cells if not cell.verdict.agrees]
+    unexplained = sum(cell.unexplained for cell in wrong)
+    return [
+        f"cnncalc recomputed {len(cells)} figures and statements of the documents. {len(cells) - len(wrong)} agree in "
+        f"the digits that are printed; {len(wrong)} do not. For {len(wrong) - unexplained} of these something else was "
+        f"found that gives what is printed; for {unexplained} nothing was.",
+        "",
+        "Each entry says what is printed, what is right, and how the printed figure came about. "
+        "`cnncalc tables NAME` shows the whole table beside the calculation.",
+    ]
+
+
+def _table(checked: CheckedTable) -> list[str]:
+    """The entries of a table; none if nothing in it differs."""
+    entries = [_entry(parts) for parts in cells_of(checked.cells) if not all(part.verdict.agrees for part in parts)]
+    if not entries:
+        return []
+    table = checked.table
+    heading = ["", f"### {table.title}", "", f"`{table.name}`. {table.place[0].upper()}{table.place[1:]}.", ""]
+    return [*heading, *(f"{number}. {entry}" for number, entry in enumerate(entries, 1))]
+
+
+def _entry(parts: Sequence[Checked]) -> str:
+    first = parts[0]
+    claim = f"**{_text(first.claim)}.**"
+    if not isinstance(first.computed, bool):
+        wrong = verdict_text(parts)
+        return f"{claim} {_text(wrong[0].upper() + wrong[1:])}. {_text(cause(parts))}"
+    evidence = f" Computed: `{first.evidence}`." if first.evidence else ""
+    return f"{claim} Printed: {_text(first.printed)}. This does not hold.{evidence} {_text(cause(parts))}"
+
+
+def _loose(tables: Sequence[CheckedTable]) -> list[str]:
+    """Figures that agree, but not by rounding in thousands: a reader who rounds gets another digit."""
+    lines = [
+        "## Right, but not rounded",
+        "",
+        "These agree only if the rest of the number is cut off, or if 1K is 1,024.",
+        "",
+        "| Table | Figure | Printed | Computed | Agrees |",
+        "| --- | --- | ---: | ---: | --- |",
+    ]
+    for checked in tables:
+        for parts in cells_of(_not_rounded(checked.cells)):
+            first = parts[0]
+            cells = (checked.table.title, first.claim, printed_text(parts), computed_text(parts), first.verdict.value)
+            lines.append("| " + " | ".join(map(_text, cells)) + " |")
+    return lines
+
+
+def _not_rounded(cells: Iterable[Checked]) -> list[Checked]:
+    plain = (Verdict.EXACT, Verdict.ROUNDED, Verdict.HOLDS)
+    return [cell for cell in cells if cell.verdict.agrees and cell.verdict not in plain]
+
+
+def _text(text: str) -> str:
+    """Text in which Markdown sees no marks of its own."""
+    for special in "*_|<#":
+        text = text.replace(special, "\\" + special)
+    return text
+
+
+def main() -> None:
+    """Write the page."""
+    FILE.write_text(render(check_all()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
