@@ -1,7 +1,8 @@
-"""The zoo against torchvision: the same layers in the same order, and with the same weights the same outputs.
+"""The zoo against torchvision and timm: the same layers in order, and with the same weights the same outputs.
 
-These tests need torch and an importable torchvision; without them they are skipped. Its compiled operators
-are not needed: where they are missing, the two that its import looks up are declared first.
+These tests need torch and an importable torchvision; without them they are skipped, and without timm those
+that need it. torchvision's compiled operators are not needed: where they are missing, the two that its import
+looks up are declared first.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from cnncalc import Network, analyse, expand, load
 from cnncalc.spec import zoo
 
 torch = pytest.importorskip("torch")
+
+Ran = list[tuple[Any, tuple[int, ...]]]
+"""Modules with parameters in the order in which they run, each with its output shape, channels first."""
 
 
 def _import_torchvision() -> Any:
@@ -98,9 +102,9 @@ def own_statistics(module: Any) -> list[Any]:
     return [buffer for name, buffer in module._buffers.items() if buffer is not None and name.startswith("running")]
 
 
-def executed(model: Any, inputs: tuple[int, ...]) -> list[tuple[Any, tuple[int, ...]]]:
-    """The modules with parameters in the order in which they run, each with its output shape, channels first."""
-    found: list[tuple[Any, tuple[int, ...]]] = []
+def executed(model: Any, inputs: tuple[int, ...]) -> Ran:
+    """What runs in a model on an input of this shape."""
+    found: Ran = []
 
     def note(module: Any, arguments: Any, output: Any) -> None:
         if isinstance(output, dict):  # SSD's backbone, which scales its first output
@@ -117,13 +121,17 @@ def executed(model: Any, inputs: tuple[int, ...]) -> list[tuple[Any, tuple[int, 
     return found
 
 
-def parameterised(network: Network, module: Any) -> list[tuple[Any, tuple[int, ...]]]:
+def parameterised(network: Network, module: Any) -> Ran:
     """The same of ours; layers stand in the order in which they run."""
-    pairs = [(module.get_submodule(layer.name), layer.output) for layer in network.layers]
-    return [(submodule, shape) for submodule, shape in pairs if own_parameters(submodule)]
+    found = []
+    for layer in network.layers:
+        parts = [part for part in module.get_submodule(layer.name).modules() if own_parameters(part)]
+        shapes = [layer.output] if len(parts) == 1 else [(part.out_channels, *layer.output[1:]) for part in parts]
+        found += zip(parts, shapes, strict=True)  # a separable convolution has two parts
+    return found
 
 
-def sizes(modules: list[tuple[Any, tuple[int, ...]]]) -> list[tuple[tuple[int, ...], list[int]]]:
+def sizes(modules: Ran) -> list[tuple[tuple[int, ...], list[int]]]:
     """Output shapes and the numbers of parameters, tensor by tensor."""
     return [(shape, [tensor.numel() for tensor in own_parameters(module)]) for module, shape in modules]
 
@@ -198,6 +206,47 @@ def test_ssd_is_torchvisions(monkeypatch: pytest.MonkeyPatch) -> None:
     ran.insert(10, (scale[0], (512, 38, 38)))
     assert sizes(parameterised(network, build(network, device="meta"))) == sizes(ran)
     assert_same_outputs(network, model, [module for module, _ in ran], network.input)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "inputs"),
+    [
+        ("darknet53", "darknet53", INPUT),
+        ("hrnet_w18", "hrnet_w18", (3, 64, 96)),
+        # TensorFlow's padding is even where each strided layer has an input of odd size.
+        ("xception", "legacy_xception", (3, 71, 135)),
+    ],
+)
+def test_networks_that_timm_has(name: str, theirs: str, inputs: tuple[int, ...]) -> None:
+    timm = pytest.importorskip("timm")
+    network = expand(load(name), input=inputs)
+    with torch.device("meta"):
+        model = timm.create_model(theirs).eval()
+    ran = executed(model, inputs)
+    if name == "hrnet_w18":
+        ran = by_branch(model, ran)
+    for module in model.modules():
+        if isinstance(module, torch.nn.LeakyReLU):
+            module.negative_slope = 0.1  # Redmon's; timm's is 0.01
+    assert sizes(parameterised(network, build(network, device="meta"))) == sizes(ran)
+    assert_same_outputs(network, model, [module for module, _ in ran], inputs)
+
+
+def by_branch(model: Any, ran: Ran) -> Ran:
+    """HRNet's layers branch by branch, as in the spec, and each new branch with the layer that leads to it."""
+    parts = [model.conv1, model.bn1, model.conv2, model.bn2, model.layer1]
+    transitions = [model.transition1, model.transition2, model.transition3]
+    for stage, transition in zip((model.stage2, model.stage3, model.stage4), transitions, strict=True):
+        for number, module in enumerate(stage):
+            for index, branch in enumerate(module.branches):
+                parts += [transition[index], branch] if number == 0 else [branch]
+            parts.append(module.fuse_layers)
+    parts.append(model.incre_modules[0])
+    for down, widen in zip(model.downsamp_modules, model.incre_modules[1:], strict=True):
+        parts += [down, widen]
+    parts += [model.final_layer, model.classifier]
+    shapes = dict(ran)
+    return [(module, shapes[module]) for part in parts for module in part.modules() if module in shapes]
 
 
 class SSD(torch.nn.Module):
