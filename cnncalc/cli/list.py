@@ -22,7 +22,8 @@ Columns = Annotated[
     typer.Option("--columns", "-c", metavar="A,B,...", help="The columns to show; --columns help lists them."),
 ]
 Fragments = Annotated[
-    bool, typer.Option("--fragments", help="Also the parts of networks, such as one Inception block.", show_default=False)
+    bool,
+    typer.Option("--fragments", help="Also the parts of networks, such as one Inception block.", show_default=False),
 ]
 
 DEFAULT = ("name", "family", "year", "input", "params", "macs", "top1")

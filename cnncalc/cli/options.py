@@ -1,7 +1,7 @@
 """The options that commands share, each defined once.
 
-A command takes them as whole groups: a parameter annotated with `Request`, `Output` or `Grouping` stands for
-all options of that group, and `command` spreads it out for Typer:
+A command takes them as whole groups: a parameter annotated with `Request` (or `Conditions`, for several
+networks), `Output` or `Grouping` stands for all options of that group, and `command` spreads it out for Typer:
 
     @command
     def params(request: Request, output: Output) -> None:
@@ -81,16 +81,32 @@ Depth = Annotated[
 All = Annotated[bool, typer.Option("--all", "-a", help="Show every layer.", show_default=False)]
 
 
-@dataclass(frozen=True)
-class Request:
-    """The network that is asked about, and under which conditions."""
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Under which conditions networks are counted."""
 
-    network_name: NetworkName
     input_size: InputSize = None
     batch: Batch = 1
     setting: Setting = None
     classes: Classes = None
     training: Training = False
+
+    def expand(self, spec: Spec) -> Network:
+        """The network of a spec under these conditions."""
+        return expand_spec(spec, self.input_size, variables(self.setting, self.classes), training=self.training)
+
+    def analyse(self, spec: Spec) -> Analysis:
+        """The network of a spec with its costs for the batch."""
+        from cnncalc.analysis import analyse
+
+        return analyse(self.expand(spec), self.batch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Conditions):
+    """The network that is asked about, and under which conditions."""
+
+    network_name: NetworkName
 
     def spec(self) -> Spec:
         """The spec that the request names."""
@@ -98,15 +114,11 @@ class Request:
 
     def network(self) -> Network:
         """The network: the spec expanded for the request's input and variables."""
-        return expand_spec(
-            self.spec(), self.input_size, variables(self.setting, self.classes), training=self.training
-        )
+        return self.expand(self.spec())
 
     def analysis(self) -> Analysis:
         """The network with its costs for the request's batch."""
-        from cnncalc.analysis import analyse
-
-        return analyse(self.network(), self.batch)
+        return self.analyse(self.spec())
 
 
 @dataclass(frozen=True)
@@ -282,7 +294,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     parameters: list[inspect.Parameter] = []
     groups: dict[str, tuple[type, list[str]]] = {}
     for parameter in signature.parameters.values():
-        if parameter.annotation not in (Request, Output, Grouping):
+        if parameter.annotation not in (Conditions, Request, Output, Grouping):
             parameters.append(parameter)
             continue
         group = parameter.annotation

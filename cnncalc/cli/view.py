@@ -9,7 +9,7 @@ from cnncalc.render import Cell
 
 if TYPE_CHECKING:
     from cnncalc.analysis import Analysis, Group
-    from cnncalc.cli.options import Grouping, Output, Request
+    from cnncalc.cli.options import Conditions, Grouping, Output, Request
     from cnncalc.layers import Kind
     from cnncalc.network import Network
 
@@ -22,15 +22,19 @@ FIRST_ROWS, LAST_ROWS = 30, 10
 
 def heading(request: Request, network: Network) -> str:
     """What the table is about: the network, its input, and whatever the request changed."""
-    parts = [f"input {shape_text(network.input)}"]
-    if request.batch > 1:
-        parts.append(f"batch {request.batch:,}")
-    if network.training:
-        parts.append("in training")
-    parts += [text.strip() for text in request.setting or ()]
-    if request.classes is not None:
-        parts.append(f"classes={request.classes}")
+    parts = [f"input {shape_text(network.input)}", *changes(request)]
     return f"{network.spec.title or network.name}: {', '.join(parts)}"
+
+
+def changes(conditions: Conditions) -> list[str]:
+    """What the request changed, the input apart."""
+    parts = [f"batch {conditions.batch:,}"] if conditions.batch > 1 else []
+    if conditions.training:
+        parts.append("in training")
+    parts += [text.strip() for text in conditions.setting or ()]
+    if conditions.classes is not None:
+        parts.append(f"classes={conditions.classes}")
+    return parts
 
 
 def shape_text(shape: Sequence[int]) -> str:

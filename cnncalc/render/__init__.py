@@ -67,9 +67,7 @@ class Table:
     def texts(self) -> list[list[str]]:
         """The rows as people read them; the totals, if any, come last."""
         rows = [*self.rows, self.total] if self.total is not None else self.rows
-        return [
-            [column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in rows
-        ]
+        return [[column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in rows]
 
     def numeric(self, index: int) -> bool:
         """Whether a column holds numbers, which stand on the right."""
@@ -90,9 +88,7 @@ Part: TypeAlias = Table | str
 """What is printed: a table, or lines of text."""
 
 
-def write(
-    parts: Sequence[Part], form: str, file: TextIO, document: Callable[[], object] | None = None
-) -> None:
+def write(parts: Sequence[Part], form: str, file: TextIO, document: Callable[[], object] | None = None) -> None:
     """Print tables and text to a file in one of `FORMATS`.
 
     JSON prints `document()` where one is given, and otherwise the records of the tables.
@@ -109,7 +105,5 @@ def _records(parts: Sequence[Part]) -> dict[str, object]:
     tables = [part for part in parts if isinstance(part, Table)]
     return {
         "schema": 1,
-        "tables": [
-            {"title": table.title, "rows": table.records(), "notes": list(table.notes)} for table in tables
-        ],
+        "tables": [{"title": table.title, "rows": table.records(), "notes": list(table.notes)} for table in tables],
     }

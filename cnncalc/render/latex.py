@@ -34,7 +34,7 @@ def _table(table: Table) -> str:
     lines = [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_escape(table.title)}}}",
+        *([rf"\caption{{{_escape(table.title)}}}"] if table.title else []),
         rf"\begin{{tabular}}{{{letters}}}",
         r"\toprule",
         _row([column.title for column in table.columns]),

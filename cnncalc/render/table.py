@@ -23,14 +23,18 @@ _NARROWEST = 8  # what a column of words shrinks to at most
 def write(parts: Sequence[Part], file: TextIO) -> None:
     """Print tables and text, an empty line between two."""
     console = _console(parts, file)
+    dropped: dict[str, None] = {}
     with console.capture() as capture:
         for number, part in enumerate(parts):
             if number:
                 console.print()
             if isinstance(part, Table):
-                _print(part, console)
+                dropped |= dict.fromkeys(_print(part, console))
             else:
                 console.print(Text(part), soft_wrap=True)
+        if dropped:
+            text = f"Not shown in {console.width} columns: {', '.join(dropped)}."
+            console.print("" if _has_notes(parts[-1]) else "\n", Text(text, style="dim"), sep="", end="\n")
     file.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
 
 
@@ -46,10 +50,20 @@ def _console(parts: Sequence[Part], file: TextIO) -> Console:
 def _widths(table: Table) -> list[int]:
     """The width that each column needs, with the gap to its neighbour."""
     rows = [[column.title for column in table.columns], *table.texts()]
-    return [max(map(len, column)) + _GAP for column in zip(*rows, strict=True)]
+    return [max(map(_width, column)) + _GAP for column in zip(*rows, strict=True)]
 
 
-def _print(table: Table, console: Console) -> None:
+def _width(text: str) -> int:
+    """The columns that a text needs, its lines one under the other."""
+    return max(map(cell_len, text.split("\n")))
+
+
+def _has_notes(part: Part) -> bool:
+    return isinstance(part, Table) and bool(part.notes)
+
+
+def _print(table: Table, console: Console) -> list[str]:
+    """Print a table; the titles of the columns that did not fit."""
     kept, dropped = _fit(table, console.width)
     widths = _shrink(table, kept, console.width)
     *rows, totals = [*table.texts(), []] if table.total is None else table.texts()
@@ -80,14 +94,11 @@ def _print(table: Table, console: Console) -> None:
     console.width = max(terminal, sum(widths.values()))
     console.print(grid)
     console.width = terminal
-    notes = list(table.notes)
-    if dropped:
-        names = ", ".join(table.columns[index].title for index in dropped)
-        notes.append(f"Not shown in {console.width} columns: {names}.")
-    if notes:
+    if table.notes:
         console.print()
-    for note in notes:
+    for note in table.notes:
         console.print(Text(note, style="dim"))
+    return [table.columns[index].title for index in dropped]
 
 
 def _cell(text: str) -> Text:

@@ -1,0 +1,74 @@
+"""Networks side by side: their totals as ratios to the first, and two networks group by group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cnncalc.analysis import Analysis, LayerCosts
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A group of layers that stands in two networks under one name, or in one of them only."""
+
+    name: str
+    first: LayerCosts | None
+    second: LayerCosts | None
+
+    @property
+    def counts(self) -> bool:
+        """Whether there are parameters or MACs in either network."""
+        return any(costs and (costs.params or costs.macs) for costs in (self.first, self.second))
+
+
+def ratio(value: int, base: int) -> float | None:
+    """How many times the base a value is; None of a base of 0."""
+    return value / base if base else None
+
+
+def pairs(first: Analysis, second: Analysis, depth: int = 1) -> list[Pair]:
+    """Two networks' groups of layers, matched by name, in the order of both.
+
+    Groups that only the second has stand after the group that comes before them there.
+    """
+    left = {group.name: group.costs for group in first.groups(depth)}
+    right = {group.name: group.costs for group in second.groups(depth)}
+    return [Pair(name, left.get(name), right.get(name)) for name in _merged(list(left), list(right))]
+
+
+def _merged(left: Sequence[str], right: Sequence[str]) -> list[str]:
+    """The names of both lists, each once.
+
+    >>> _merged(["a", "b", "d"], ["a", "x", "d", "y"])
+    ['a', 'x', 'b', 'd', 'y']
+    """
+    known = set(left)
+    after: dict[str | None, list[str]] = {}
+    anchor: str | None = None
+    for name in right:
+        if name in known:
+            anchor = name
+        else:
+            after.setdefault(anchor, []).append(name)
+    return after.get(None, []) + [found for name in left for found in (name, *after.get(name, ()))]
+
+
+def document(analyses: Sequence[Analysis]) -> dict[str, Any]:
+    """The JSON document of a comparison: each network's totals, with its name."""
+    return {
+        "schema": 1,
+        "networks": [
+            {
+                "network": analysis.network.name,
+                "title": analysis.network.spec.title,
+                "input": list(analysis.network.input),
+                "batch": analysis.batch,
+                "training": analysis.network.training,
+                "layers": len(analysis.layers),
+                **asdict(analysis.totals),
+            }
+            for analysis in analyses
+        ],
+    }
