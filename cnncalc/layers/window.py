@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Meta
 
 from cnncalc.errors import LayerError
-from cnncalc.formula import Formula, ceil_div, least
+from cnncalc.formula import Formula, ceil_div, least, prod
 from cnncalc.layers.base import Kind, Shape, Step, Window, count, per_dimension, spatial
 
 Positive = Annotated[int, Meta(ge=1)]
@@ -141,6 +141,22 @@ def pairs(padding: tuple[int | tuple[int, ...], ...], dimensions: int) -> tuple[
     return tuple((before, after) for before, after in found)
 
 
+def even(windows: tuple[Window, ...]) -> bool:
+    """Whether every dimension has the same padding on both sides, as `torch.nn` layers have."""
+    return all(window.before == window.after for window in windows)
+
+
+def padded_size(x: Shape, windows: tuple[Window, ...]) -> int:
+    """Elements of an input [C, *spatial] with its padding."""
+    return int(x[0] * prod([n + w.before + w.after for n, w in zip(x[1:], windows, strict=True)]))
+
+
+def covered_size(x: Shape, windows: tuple[Window, ...], output: Shape) -> int:
+    """Elements of an input [C, *spatial], padded and cut to what the windows of the output cover."""
+    sizes = [(m - 1) * w.stride + w.dilation * (w.kernel - 1) + 1 for w, m in zip(windows, output[1:], strict=True)]
+    return int(x[0] * prod(sizes))
+
+
 def dimension_names(dimensions: int) -> tuple[str, ...]:
     """What the spatial dimensions are called."""
     return _NAMES[dimensions - 1] if dimensions <= 3 else tuple(f"size {i + 1}" for i in range(dimensions))
@@ -155,7 +171,9 @@ def _slide(n: int, k: int, s: int, pad: Pad, dilation: int, ceil: bool, label: s
         reach = steps[0].value
     before, after = _zeros(n, reach, s, pad)
     values = {"n": n, "k": reach, "s": s, "p": before, "before": before, "after": after}
-    if n + before + after < reach:
+    # Rounded up, a window may reach past the padding by less than a stride.
+    missing = reach - (n + before + after)
+    if missing >= (s if ceil and not isinstance(pad, str) else 1):
         padded = f" ({n + before + after} with padding)" if before + after else ""
         raise LayerError(
             f"{kind}'s kernel is larger than its input",
