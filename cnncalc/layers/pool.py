@@ -13,8 +13,8 @@ from msgspec import Meta
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Kind, Shape, Window, per_dimension, spatial
-from cnncalc.layers.window import PADDING_WORDS, Padding, Sizes, Slide, Sliding, slide
+from cnncalc.layers.base import Extra, Kept, Kind, Shape, Window, per_dimension, spatial
+from cnncalc.layers.window import PADDING_WORDS, Padding, Sizes, Slide, Sliding, covered_size, even, slide
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -84,17 +84,27 @@ MAXIMUM: Mapping[str, Formula] = {"compare": window_compares}
 
 
 def check_pool_padding(slides: list[Slide], padding: Padding) -> list[Slide]:
-    """PyTorch's rule for explicit padding of a pool: at most half the kernel, or windows could see none of
-    the input."""
+    """PyTorch's rule for explicit padding of a pool: at most half the kernel, dilated or not, or windows could
+    see none of the input."""
     for window in (dimension.window for dimension in slides):
-        reach = window.dilation * (window.kernel - 1) + 1
-        if not isinstance(padding, str) and max(window.before, window.after) > reach // 2:
+        if not isinstance(padding, str) and max(window.before, window.after) > window.kernel // 2:
             raise LayerError(
                 "a pool's padding is at most half its kernel",
                 option="padding",
                 label=f"padding {max(window.before, window.after)} for a kernel of {window.kernel}",
             )
     return slides
+
+
+INDEX_BYTES = 8
+"""The indices of the largest elements are int64."""
+
+
+def _read(plain: bool, x: Shape, windows: tuple[Window, ...], output: Shape, *extra: Extra) -> Kept:
+    """What a pooling keeps: its input, or the padded copy that PyTorch's own padding cannot spare; and more."""
+    if plain:
+        return Kept((0,), extra=extra)
+    return Kept(extra=(Extra("padded input", covered_size(x, windows, output)), *extra))
 
 
 class _WindowPool(Sliding, frozen=True):
@@ -133,6 +143,12 @@ class MaxPool(_WindowPool, frozen=True):
         slides = slide(x, self.name, self.kernel, stride, self.padding, self.dilation, self.ceil)
         return check_pool_padding(slides, self.padding)
 
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        windows = self.windows(*inputs)
+        # Before 2.6 PyTorch measures the padding against the kernel without its dilation.
+        plain = even(windows) and all(window.before <= window.kernel // 2 for window in windows)
+        return _read(plain, inputs[0], windows, output, Extra("indices", prod(output), INDEX_BYTES))
+
 
 class AvgPool(_WindowPool, frozen=True):
     """Average pooling, PyTorch's `AvgPool2d` and so on.
@@ -160,6 +176,13 @@ class AvgPool(_WindowPool, frozen=True):
         slides = slide(x, self.name, self.kernel, stride, self.padding, ceil=self.ceil)
         return check_pool_padding(slides, self.padding)
 
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        windows = self.windows(*inputs)
+        # PyTorch's AvgPool3d compares the kernel with the image before it is padded.
+        fits = len(windows) < 3 or all(w.kernel <= n for w, n in zip(windows, inputs[0][1:], strict=True))
+        plain = not isinstance(self.padding, str) and even(windows) and fits
+        return _read(plain, inputs[0], windows, output)
+
 
 class LPPool(_WindowPool, frozen=True):
     """Power-average pooling, PyTorch's `LPPool2d`: the p-th root of the sum of p-th powers. p = 2 is L2 pooling.
@@ -183,6 +206,10 @@ class LPPool(_WindowPool, frozen=True):
         stride = self.kernel if self.stride is None else self.stride
         return slide(x, self.name, self.kernel, stride, 0, ceil=self.ceil)
 
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        powers, roots = Extra("powers", prod(inputs[0])), Extra("mean, sign and roots", 4 * prod(output))
+        return Kept((0,), extra=(powers, roots))
+
 
 class StochasticPool(_WindowPool, frozen=True):
     """Stochastic pooling (Zeiler and Fergus 2013): samples an element with probability by its size in
@@ -205,6 +232,10 @@ class StochasticPool(_WindowPool, frozen=True):
     def slides(self, x: Shape) -> list[Slide]:
         stride = self.kernel if self.stride is None else self.stride
         return slide(x, self.name, self.kernel, stride, 0, ceil=self.ceil)
+
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        n, k = prod(output), prod(self.values(inputs, output)["k"])
+        return Kept((0,), extra=(Extra("choices", n, INDEX_BYTES), Extra("windows", n * k)))
 
 
 @Formula
@@ -268,6 +299,9 @@ class AdaptiveAvgPool(_AdaptivePool, frozen=True):
     name: ClassVar[str] = "adaptive_avgpool"
     costs: ClassVar[Mapping[str, Formula]] = {"add": adaptive_work, "div": one_each}
 
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        return Kept() if prod(output[1:]) == 1 else Kept((0,))  # PyTorch's mean keeps nothing
+
 
 class AdaptiveMaxPool(_AdaptivePool, frozen=True):
     """Max pooling to a given output size, PyTorch's `AdaptiveMaxPool2d`.
@@ -280,6 +314,9 @@ class AdaptiveMaxPool(_AdaptivePool, frozen=True):
 
     name: ClassVar[str] = "adaptive_maxpool"
     costs: ClassVar[Mapping[str, Formula]] = {"compare": adaptive_work}
+
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        return Kept((0,), extra=(Extra("indices", prod(output), INDEX_BYTES),))
 
 
 class GlobalAvgPool(_GlobalPool, frozen=True):
@@ -307,6 +344,9 @@ class GlobalMaxPool(_GlobalPool, frozen=True):
     name: ClassVar[str] = "global_maxpool"
     costs: ClassVar[Mapping[str, Formula]] = MAXIMUM
 
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        return Kept((0,), extra=(Extra("indices", prod(output), INDEX_BYTES),))
+
 
 class AttentionPool(_GlobalPool, frozen=True):
     """Attention pooling: a learnt linear score for each position, their softmax, and the weighted sum.
@@ -326,6 +366,9 @@ class AttentionPool(_GlobalPool, frozen=True):
         "exp": positions,
     }
 
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        return Kept((0,), extra=(Extra("weights of positions", prod(inputs[0][1:])),))
+
 
 class BilinearPool(_GlobalPool, frozen=True):
     """Bilinear pooling (Lin, RoyChowdhury and Maji 2015): outer products of the channels, summed over positions.
@@ -338,6 +381,7 @@ class BilinearPool(_GlobalPool, frozen=True):
 
     name: ClassVar[str] = "bilinear_pool"
     costs: ClassVar[Mapping[str, Formula]] = {"mac": outer_macs}
+    keeps: ClassVar[Kept] = Kept((0,))
 
     def output_shape(self, *inputs: Shape) -> Shape:
         spatial(inputs[0], self.name)
