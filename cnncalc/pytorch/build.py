@@ -46,6 +46,7 @@ _MAX_POOL = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 _PADDED_MAX_POOL = (modules.PaddedMaxPool1d, modules.PaddedMaxPool2d, modules.PaddedMaxPool3d)
 _AVG_POOL = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
 _LP_POOL = (nn.LPPool1d, nn.LPPool2d, nn.LPPool3d)
+_PADDED_LP_POOL = (modules.PaddedLPPool1d, modules.PaddedLPPool2d, modules.PaddedLPPool3d)
 _ADAPTIVE_AVG_POOL = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
 _ADAPTIVE_MAX_POOL = (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -145,10 +146,10 @@ def _maxpool(kind: pool.MaxPool, site: Site) -> nn.Module:
         "stride": tuple(window.stride for window in windows),
         "dilation": tuple(window.dilation for window in windows),
     }
-    # Before 2.6 PyTorch measures the padding against the kernel without its dilation.
     if _even(windows) and all(window.before <= window.kernel // 2 for window in windows):
         padding = tuple(window.before for window in windows)
-        return _of(_MAX_POOL, site)(padding=padding, ceil_mode=kind.ceil, **options)
+        rounded_up = kind.ceil and not isinstance(kind.padding, str)
+        return _of(_MAX_POOL, site)(padding=padding, ceil_mode=rounded_up, **options)
     return _of(_PADDED_MAX_POOL, site)(pads=_reached(windows, site), **options)
 
 
@@ -156,34 +157,44 @@ def _avgpool(kind: pool.AvgPool, site: Site) -> nn.Module:
     windows = kind.windows(site.x)
     kernel = tuple(window.kernel for window in windows)
     stride = tuple(window.stride for window in windows)
-    if not isinstance(kind.padding, str) and _even(windows):
+    explicit = not isinstance(kind.padding, str) and _even(windows)
+    # AvgPool3d compares the kernel with the image before it is padded.
+    fits = site.dimensions < 3 or all(n >= k for n, k in zip(site.x[1:], kernel, strict=True))
+    if explicit and fits:
         padding = tuple(window.before for window in windows)
         options: dict[str, Any] = {"ceil_mode": kind.ceil, "count_include_pad": kind.count_include_pad}
         return _of(_AVG_POOL, site)(kernel, stride, padding, **options)
     _of(_AVG_POOL, site)  # refuses what `functional.avg_pool` does not have
-    counts = [_inputs_seen(w, n, m) for w, n, m in zip(windows, site.x[1:], site.output[1:], strict=True)]
+    averaged = explicit and kind.count_include_pad
+    counts = [_averaged(w, n, m, averaged) for w, n, m in zip(windows, site.x[1:], site.output[1:], strict=True)]
     return modules.UnevenAvgPool(kernel, stride, _reached(windows, site), counts)
 
 
-def _inputs_seen(window: Window, size: int, output: int) -> list[int]:
-    """How many of `size` inputs each of the `output` windows sees, padding apart."""
+def _averaged(window: Window, size: int, output: int, padding: bool) -> list[int]:
+    """Over how many elements each of the `output` windows averages: of the `size` inputs, and of their padding
+    if that counts."""
+    first, end = (-window.before, size + window.after) if padding else (0, size)
     starts = [unit * window.stride - window.before for unit in range(output)]
-    return [max(min(start + window.kernel, size) - max(start, 0), 1) for start in starts]
+    return [max(min(start + window.kernel, end) - max(start, first), 1) for start in starts]
 
 
 def _lppool(kind: pool.LPPool, site: Site) -> nn.Module:
     windows = kind.windows(site.x)
     kernel, stride = tuple(w.kernel for w in windows), tuple(w.stride for w in windows)
+    options: dict[str, Any] = {}
+    if any(after > 0 for _, after in _reached(windows, site)):
+        options["pads"] = _reached(windows, site)
+    layer = _of(_PADDED_LP_POOL if options else _LP_POOL, site)
     if site.dimensions == 1:  # LPPool1d takes numbers only
-        return nn.LPPool1d(kind.p, kernel[0], stride[0], ceil_mode=kind.ceil)
-    return _of(_LP_POOL, site)(kind.p, kernel, stride, ceil_mode=kind.ceil)
+        return layer(kind.p, kernel[0], stride[0], **options)
+    return layer(kind.p, kernel, stride, **options)
 
 
 def _stochastic_pool(kind: pool.StochasticPool, site: Site) -> nn.Module:
     _of(_AVG_POOL, site)
     windows = kind.windows(site.x)
     kernel, stride = [w.kernel for w in windows], [w.stride for w in windows]
-    return modules.StochasticPool(kernel, stride, kind.ceil, site.output[1:])
+    return modules.StochasticPool(kernel, stride, _reached(windows, site))
 
 
 def _adaptive(family: tuple[Any, ...]) -> Builder:

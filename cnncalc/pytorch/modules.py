@@ -64,6 +64,18 @@ class PaddedMaxPool3d(_PadFirst, nn.MaxPool3d):
     fill = float("-inf")
 
 
+class PaddedLPPool1d(_PadFirst, nn.LPPool1d):
+    """`LPPool1d` whose windows reach past the image."""
+
+
+class PaddedLPPool2d(_PadFirst, nn.LPPool2d):
+    """`LPPool2d` whose windows reach past the image."""
+
+
+class PaddedLPPool3d(_PadFirst, nn.LPPool3d):
+    """`LPPool3d` whose windows reach past the image."""
+
+
 def flat_pads(pads: Pads) -> tuple[int, ...]:
     """The padding as `functional.pad` takes it: the last dimension first.
 
@@ -79,9 +91,9 @@ def spread(vector: Tensor, x: Tensor) -> Tensor:
 
 
 class UnevenAvgPool(nn.Module):
-    """Average pooling with [before, after] padding that is not averaged in.
+    """Average pooling with [before, after] padding.
 
-    `counts` gives, for each spatial dimension, how many inputs each window sees.
+    `counts` gives, for each spatial dimension, how many elements each window averages over.
     """
 
     factor: Tensor
@@ -101,10 +113,10 @@ class UnevenAvgPool(nn.Module):
         return f"kernel={self.kernel}, stride={self.stride}, pads={self.pads}"
 
 
-def avg_pool(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], ceil: bool = False) -> Tensor:
+def avg_pool(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
     """Average pooling in as many dimensions as the kernel has."""
     pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[len(kernel) - 1]
-    return pool(x, kernel, stride, ceil_mode=ceil)
+    return pool(x, kernel, stride)
 
 
 class StochasticPool(nn.Module):
@@ -114,23 +126,20 @@ class StochasticPool(nn.Module):
     elements' mean, weighted by those probabilities. Negative inputs count as 0, a window of zeros gives 0.
     """
 
-    def __init__(self, kernel: Sequence[int], stride: Sequence[int], ceil: bool, output: Sequence[int]) -> None:
+    def __init__(self, kernel: Sequence[int], stride: Sequence[int], pads: Pads) -> None:
         super().__init__()
-        self.kernel, self.stride, self.ceil = tuple(kernel), tuple(stride), ceil
-        self.output = tuple(output)
+        self.kernel, self.stride, self.pads = tuple(kernel), tuple(stride), flat_pads(pads)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.clamp(min=0)
+        x = F.pad(x.clamp(min=0), self.pads)
         if self.training:
             return self._sample(x)
-        mean = avg_pool(x, self.kernel, self.stride, self.ceil)
-        squares = avg_pool(x * x, self.kernel, self.stride, self.ceil)
+        mean = avg_pool(x, self.kernel, self.stride)
+        squares = avg_pool(x * x, self.kernel, self.stride)
         return torch.where(mean > 0, squares / mean, mean)
 
     def _sample(self, x: Tensor) -> Tensor:
         """One element of each window."""
-        geometry = zip(self.output, self.kernel, self.stride, x.shape[2:], strict=True)
-        x = F.pad(x, flat_pads(tuple((0, max(0, (m - 1) * s + k - n)) for m, k, s, n in geometry)))
         for dimension, (size, step) in enumerate(zip(self.kernel, self.stride, strict=True)):
             x = x.unfold(2 + dimension, size, step)
         windows = x.flatten(-len(self.kernel))
@@ -140,7 +149,7 @@ class StochasticPool(nn.Module):
         return windows.gather(-1, chosen).squeeze(-1)
 
     def extra_repr(self) -> str:
-        return f"kernel={self.kernel}, stride={self.stride}, ceil={self.ceil}"
+        return f"kernel={self.kernel}, stride={self.stride}, pads={self.pads}"
 
 
 class AttentionPool(nn.Module):
