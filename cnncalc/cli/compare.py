@@ -36,7 +36,7 @@ def compare(networks: Networks, conditions: Conditions, grouping: Grouping, outp
     parts = [_totals(analyses, conditions)]
     if len(analyses) == 2:
         depth = 1_000_000 if grouping.all_layers else grouping.depth or 1
-        matched = pairs(*analyses, depth)
+        matched = pairs(analyses[0], analyses[1], depth)
         if any(pair.counts and pair.first and pair.second for pair in matched):
             parts.append(_groups(analyses, matched, whole=grouping.all_layers or grouping.depth is not None))
     output.write(*parts, document=lambda: document(analyses))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cnncalc.analysis import Analysis
     from cnncalc.explain import Line
     from cnncalc.network import Network
-    from cnncalc.render import Table
+    from cnncalc.render import Cell, Table
 
 
 def complete_layer(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -74,7 +74,9 @@ def _layer(network: Network, index: int) -> Table:
         Column("Formula", optional=True),
         Column("Meaning", optional=True),
     ]
-    rows = [[line.quantity, line.text, line.formula, line.meaning] for line in explain_layer(network, index)]
+    rows: list[list[Cell]] = [
+        [line.quantity, line.text, line.formula, line.meaning] for line in explain_layer(network, index)
+    ]
     return Table(title, columns, rows)
 
 
@@ -98,7 +100,7 @@ def _totals(request: Request, analysis: Analysis, grouping: Grouping, output: Ou
     operations = dict(total_costs(analysis.layers).operations)
     if request.batch > 1:
         operations = {key: value // request.batch for key, value in operations.items()}
-    rows = [
+    rows: list[list[Cell]] = [
         [f"2 x {QUANTITIES[key]}" if key == "mac" else QUANTITIES[key], value * (2 if key == "mac" else 1)]
         for key, value in operations.items()
     ]
@@ -119,7 +121,9 @@ def _flat(lines: list[Line]) -> Table:
     from cnncalc.render import Column, Table
 
     columns = [Column(title) for title in ("Layer", "Quantity", "Formula", "Calculation", "Value", "Meaning")]
-    rows = [[line.layer, line.quantity, line.formula, line.calculation, line.value, line.meaning] for line in lines]
+    rows: list[list[Cell]] = [
+        [line.layer, line.quantity, line.formula, line.calculation, line.value, line.meaning] for line in lines
+    ]
     return Table("", columns, rows)
 
 

@@ -218,7 +218,7 @@ def parse_size(text: str) -> tuple[int, ...]:
     """
     from cnncalc.errors import RequestError
 
-    parts = text.lower().replace("×", "x").split("x")
+    parts = text.lower().replace("\N{MULTIPLICATION SIGN}", "x").split("x")
     if not all(part.isascii() and part.isdigit() and len(part) < 12 and int(part) > 0 for part in parts):
         raise RequestError(
             f"'{text[:40]}' is not an input size", hint="whole numbers from 1: 224, 320x240 or 3x224x224"
