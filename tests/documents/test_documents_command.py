@@ -19,7 +19,7 @@ from cnncalc.documents.model import tables
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     def run(*words: str, columns: int = 80) -> tuple[int, str, str]:
-        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("COLUMNS", str(columns) if columns else "")
         with pytest.raises(SystemExit) as exit:
             app(["tables", *words], prog_name="cnncalc")
         captured = capsys.readouterr()
@@ -44,6 +44,13 @@ def test_every_table_fits_its_terminal(run, name: str, columns: int) -> None:
     assert status == 0
     assert max(len(line) for line in out.splitlines()) <= columns
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("name", list(tables()))
+def test_a_pipe_gets_lines_that_can_be_read(run, name: str) -> None:
+    status, out, _ = run(name, columns=0)
+    assert status == 0
+    assert max(len(line) for line in out.splitlines()) <= 140
 
 
 def test_a_table_shows_computed_beside_printed_and_explains(run) -> None:

@@ -30,6 +30,7 @@ EXPLAINED = {
         "compute.bottleneck",
         "compute.last-3x3",
         "bandwidth.intensity",
+        "effect.channels",
     },
     "alexnet-shapes": {
         "norm1.output.height",
