@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Kind, Shape
+from cnncalc.layers.base import Extra, Kept, Kind, Shape
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -44,6 +44,8 @@ class ReLU(Kind, frozen=True):
 
     name: ClassVar[str] = "relu"
     costs: ClassVar[Mapping[str, Formula]] = {"compare": each}
+    keeps: ClassVar[Kept] = Kept(output=True)
+    in_place: ClassVar[str] = "output"
 
 
 class ReLU6(Kind, frozen=True):
@@ -51,6 +53,8 @@ class ReLU6(Kind, frozen=True):
 
     name: ClassVar[str] = "relu6"
     costs: ClassVar[Mapping[str, Formula]] = {"compare": two_each}
+    keeps: ClassVar[Kept] = Kept((0,))
+    in_place: ClassVar[str] = "copy"
 
 
 class LeakyReLU(Kind, frozen=True):
@@ -61,6 +65,8 @@ class LeakyReLU(Kind, frozen=True):
     name: ClassVar[str] = "leaky_relu"
     main: ClassVar[str | None] = "slope"
     costs: ClassVar[Mapping[str, Formula]] = {"compare": each, "mul": each}
+    keeps: ClassVar[Kept] = Kept((0,))
+    in_place: ClassVar[str] = "output"
 
 
 @Formula
@@ -76,6 +82,7 @@ class PReLU(Kind, frozen=True):
 
     name: ClassVar[str] = "prelu"
     costs: ClassVar[Mapping[str, Formula]] = {"params": slopes, "compare": each, "mul": each}
+    keeps: ClassVar[Kept] = Kept((0,))
 
     def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"c": output[0], "n": prod(output), "per_channel": int(self.per_channel)}
@@ -86,6 +93,7 @@ class Sigmoid(Kind, frozen=True):
 
     name: ClassVar[str] = "sigmoid"
     costs: ClassVar[Mapping[str, Formula]] = {"exp": each, "add": each, "div": each}
+    keeps: ClassVar[Kept] = Kept(output=True)
 
 
 class Tanh(Kind, frozen=True):
@@ -93,6 +101,7 @@ class Tanh(Kind, frozen=True):
 
     name: ClassVar[str] = "tanh"
     costs: ClassVar[Mapping[str, Formula]] = {"exp": each, "mul": each, "add": two_each, "div": each}
+    keeps: ClassVar[Kept] = Kept(output=True)
 
 
 class SiLU(Kind, frozen=True):
@@ -100,6 +109,8 @@ class SiLU(Kind, frozen=True):
 
     name: ClassVar[str] = "silu"
     costs: ClassVar[Mapping[str, Formula]] = {"exp": each, "add": each, "div": each, "mul": each}
+    keeps: ClassVar[Kept] = Kept((0,))
+    in_place: ClassVar[str] = "copy"
 
 
 class GELU(Kind, frozen=True):
@@ -107,6 +118,7 @@ class GELU(Kind, frozen=True):
 
     name: ClassVar[str] = "gelu"
     costs: ClassVar[Mapping[str, Formula]] = {"exp": each, "add": each, "mul": three_each}
+    keeps: ClassVar[Kept] = Kept((0,))
 
 
 class HardSwish(Kind, frozen=True):
@@ -114,6 +126,8 @@ class HardSwish(Kind, frozen=True):
 
     name: ClassVar[str] = "hardswish"
     costs: ClassVar[Mapping[str, Formula]] = {"add": each, "compare": two_each, "mul": each, "div": each}
+    keeps: ClassVar[Kept] = Kept((0,))
+    in_place: ClassVar[str] = "copy"
 
 
 class HardSigmoid(Kind, frozen=True):
@@ -121,6 +135,8 @@ class HardSigmoid(Kind, frozen=True):
 
     name: ClassVar[str] = "hardsigmoid"
     costs: ClassVar[Mapping[str, Formula]] = {"add": each, "compare": two_each, "div": each}
+    keeps: ClassVar[Kept] = Kept((0,))
+    in_place: ClassVar[str] = "copy"
 
 
 @Formula
@@ -164,6 +180,7 @@ class Softmax(_AcrossChannels, frozen=True):
         "exp": each,
         "div": each,
     }
+    keeps: ClassVar[Kept] = Kept(output=True)
 
 
 class LogSoftmax(_AcrossChannels, frozen=True):
@@ -175,6 +192,7 @@ class LogSoftmax(_AcrossChannels, frozen=True):
         "add": log_softmax_adds,
         "exp": log_softmax_exps,
     }
+    keeps: ClassVar[Kept] = Kept(output=True)
 
 
 @Formula
@@ -191,6 +209,14 @@ class Dropout(Kind, frozen=True):
     name: ClassVar[str] = "dropout"
     main: ClassVar[str | None] = "p"
     costs: ClassVar[Mapping[str, Formula]] = {"mul": dropout_muls}
+
+    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+        return not training or self.p == 0
+
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        if self.p == 0:
+            return Kept()
+        return Kept(extra=(Extra("zero", 1, each=False) if self.p == 1 else Extra("mask", prod(output)),))
 
 
 KINDS = (

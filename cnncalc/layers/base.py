@@ -46,6 +46,28 @@ class Window(NamedTuple):
 POINT = Window()
 
 
+class Extra(NamedTuple):
+    """A tensor that a layer makes and autograd keeps, besides its inputs and output.
+
+    `elements` are those of one sample; of the whole batch if not `each`. `itemsize` is in bytes, 0 for that of
+    the activations.
+    """
+
+    what: str
+    elements: int
+    itemsize: int = 0
+    each: bool = True
+
+
+class Kept(NamedTuple):
+    """What PyTorch's autograd keeps of a layer for the backward pass, parameters and buffers apart: some of its
+    inputs, by number, its output, and tensors of its own."""
+
+    inputs: tuple[int, ...] = ()
+    output: bool = False
+    extra: tuple[Extra, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One line of a layer's arithmetic: what it gives, by which formula, on which values."""
@@ -71,6 +93,10 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # options that also take a word, and which
     costs: ClassVar[Mapping[str, Formula]] = {}  # params, buffers and classes of operations
     merges: ClassVar[bool] = False  # takes a list of branches
+    keeps: ClassVar[Kept] = Kept()  # what autograd keeps, where it does not depend on options and shapes
+    # Whether PyTorch's layer can overwrite its input ("" if not), and what its backward pass then needs:
+    # its "output" alone, or a "copy" of the input.
+    in_place: ClassVar[str] = ""
 
     def steps(self, *inputs: Shape) -> list[Step]:
         """The arithmetic of the spatial output sizes, one step a dimension; empty where the shape is kept."""
@@ -96,6 +122,19 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def windows(self, *inputs: Shape) -> tuple[Window, ...] | None:
         """What a unit sees of its input, one window a spatial dimension; None if it sees all of it."""
         return (POINT,) * (len(inputs[0]) - 1)
+
+    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+        """Whether the output is its input's memory, seen anew: nothing is computed, nothing moved."""
+        return False
+
+    def inner(self, *inputs: Shape) -> int:
+        """Elements of the tensors between the steps of a layer that is two layers in one."""
+        return 0
+
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        """What autograd keeps of this layer in training, as PyTorch builds it; `needed` says which inputs
+        need a gradient."""
+        return self.keeps
 
 
 def explain_costs(kind: Kind, inputs: tuple[Shape, ...], output: Shape, training: bool = False) -> dict[str, Step]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, divide, prod
-from cnncalc.layers.base import Kind, Shape, Step, Window, count, per_dimension, spatial
+from cnncalc.layers.base import Extra, Kept, Kind, Shape, Step, Window, count, per_dimension, spatial
 from cnncalc.layers.window import (
     PADDING_WORDS,
     Natural,
@@ -21,6 +21,8 @@ from cnncalc.layers.window import (
     Slide,
     Sliding,
     dimension_names,
+    even,
+    padded_size,
     slide,
 )
 
@@ -98,6 +100,11 @@ def _check_groups(groups: int, c_in: int, c_out: int) -> None:
             )
 
 
+def _convolved(x: Shape, windows: tuple[Window, ...]) -> Kept:
+    """What a convolution keeps: its input, or the copy that uneven padding makes."""
+    return Kept((0,)) if even(windows) else Kept(extra=(Extra("padded input", padded_size(x, windows)),))
+
+
 class Conv(Sliding, frozen=True):
     """Convolution.
 
@@ -167,6 +174,13 @@ class Conv(Sliding, frozen=True):
             return self.costs
         return {"params": sparse_params, "mac": sparse_macs, "add": bias_adds}
 
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        windows = self.windows(*inputs)
+        if self.connections is None:
+            return _convolved(inputs[0], windows)
+        reads = sum(map(len, self.connections))  # each output channel convolves a copy of its input channels
+        return Kept(extra=(Extra("selected channels", padded_size((reads, *inputs[0][1:]), windows)),))
+
 
 class ConvTranspose(Kind, frozen=True):
     """Transposed convolution, PyTorch's `ConvTranspose2d` and so on: the gradient of a convolution.
@@ -193,6 +207,7 @@ class ConvTranspose(Kind, frozen=True):
         "mac": transposed_macs,
         "add": bias_adds,
     }
+    keeps: ClassVar[Kept] = Kept((0,))
 
     def _options(self, x: Shape) -> list[tuple[int, int, int, int, int, int]]:
         """Input size, kernel, stride, padding, output padding and dilation of each dimension."""
@@ -295,6 +310,9 @@ class Depthwise(Sliding, frozen=True):
     def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return self.conv(inputs[0][0]).values(inputs, output)
 
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        return _convolved(inputs[0], self.windows(*inputs))
+
 
 class Separable(Sliding, frozen=True):
     """Depthwise separable convolution: a depthwise one without bias, then a 1x1 convolution that mixes.
@@ -337,6 +355,14 @@ class Separable(Sliding, frozen=True):
             "out": output[1:],
             "bias": self.bias,
         }
+
+    def inner(self, *inputs: Shape) -> int:
+        sizes = [dimension.size for dimension in self.slides(inputs[0])]
+        return int(inputs[0][0] * self.multiplier * prod(sizes))
+
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        depthwise = _convolved(inputs[0], self.windows(*inputs))
+        return depthwise._replace(extra=(*depthwise.extra, Extra("depthwise output", self.inner(*inputs))))
 
 
 KINDS = (Conv, ConvTranspose, Depthwise, Separable)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula
-from cnncalc.layers.base import Kind, Shape, show
+from cnncalc.layers.base import Kept, Kind, Shape, show
 from cnncalc.layers.window import Positive
 
 # mypy: disable-error-code="no-untyped-def"
@@ -46,6 +46,7 @@ class Linear(Kind, frozen=True):
     name: ClassVar[str] = "linear"
     main: ClassVar[str | None] = "out_features"
     costs: ClassVar[Mapping[str, Formula]] = {"params": linear_params, "mac": linear_macs, "add": linear_adds}
+    keeps: ClassVar[Kept] = Kept((0,))
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 1:

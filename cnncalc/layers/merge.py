@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Kind, Shape, show
+from cnncalc.layers.base import Extra, Kept, Kind, Shape, show
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -48,6 +48,9 @@ class Add(_Merge, frozen=True):
             raise _mismatch(self.name, inputs, "add needs equal shapes: match the channels, strides and padding")
         return inputs[0]
 
+    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+        return len(inputs) == 1
+
 
 class Concat(_Merge, frozen=True):
     """The channels of all branches, one after the other (DenseNet's [x, f(x)]).
@@ -84,6 +87,25 @@ class Multiply(_Merge, frozen=True):
                 raise _mismatch(self.name, inputs, rule)
             sizes.append(max(column))
         return (inputs[0][0], *sizes)
+
+    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+        return len(inputs) == 1
+
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        # A product of two needs each factor for the other's gradient; more are multiplied one by one.
+        kept: list[int] = []
+        extra: list[Extra] = []
+        product, product_needed, sizes = 0, needed[0], inputs[0]
+        for factor in range(1, len(inputs)):
+            if needed[factor] and factor > 1:
+                extra.append(Extra("product so far", prod(sizes)))
+            elif needed[factor]:
+                kept.append(product)
+            if product_needed:
+                kept.append(factor)
+            product_needed = product_needed or needed[factor]
+            sizes = tuple(map(max, sizes, inputs[factor]))
+        return Kept(tuple(kept), extra=tuple(extra))
 
 
 KINDS = (Add, Concat, Multiply)

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Kind, Shape, Window, count, spatial
+from cnncalc.layers.base import Extra, Kept, Kind, Shape, Window, count, spatial
 from cnncalc.layers.window import Positive
 
 # mypy: disable-error-code="no-untyped-def"
@@ -115,6 +115,9 @@ class BatchNorm(Kind, frozen=True):
     def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"c": output[0], "n": prod(output), "affine": self.affine}
 
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        return Kept((0,), extra=(Extra("mean and deviation", 2 * output[0], each=False),))
+
 
 class LayerNorm(Kind, frozen=True):
     """Layer normalisation (Ba, Kiros and Hinton 2016).
@@ -141,6 +144,9 @@ class LayerNorm(Kind, frozen=True):
 
     def windows(self, *inputs: Shape) -> tuple[Window, ...] | None:
         return None if self.over == "all" else super().windows(*inputs)
+
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        return Kept((0,), extra=(Extra("mean and deviation", 2 * self.values(inputs, output)["m"]),))
 
 
 class GroupNorm(Kind, frozen=True):
@@ -173,6 +179,9 @@ class GroupNorm(Kind, frozen=True):
 
     def windows(self, *inputs: Shape) -> None:
         return None
+
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        return Kept((0,), extra=(Extra("mean and deviation", 2 * self.groups),))
 
 
 @Formula
@@ -218,6 +227,10 @@ class LRN(Kind, frozen=True):
 
     def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"n": prod(output), "size": self.size}
+
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        n, padded = prod(output), (output[0] + self.size - 1) * prod(output[1:])
+        return Kept((0,), extra=(Extra("squares", padded), Extra("sums and powers", 2 * n)))
 
 
 KINDS = (BatchNorm, LayerNorm, GroupNorm, LRN)

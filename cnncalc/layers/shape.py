@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Kind, Shape, Step, Window, count, per_dimension, show, spatial
+from cnncalc.layers.base import Kept, Kind, Shape, Step, Window, count, per_dimension, show, spatial
 from cnncalc.layers.window import Positive, Sizes, dimension_names, pairs
 
 # mypy: disable-error-code="no-untyped-def"
@@ -32,6 +32,9 @@ class Flatten(Kind, frozen=True):
 
     def windows(self, *inputs: Shape) -> None:
         return None
+
+    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+        return True
 
 
 @Formula
@@ -121,6 +124,9 @@ class Slice(Kind, frozen=True):
             )
         return (stop - start, *inputs[0][1:])
 
+    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+        return True
+
 
 class ChannelShuffle(Kind, frozen=True):
     """Deals the channels of the groups out in turn (Zhang et al. 2018, ShuffleNet).
@@ -144,6 +150,9 @@ class ChannelShuffle(Kind, frozen=True):
                 label=f"{count(inputs[0][0], 'channel')} in {count(self.groups, 'group')}",
             )
         return inputs[0]
+
+    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+        return self.groups in (1, inputs[0][0])
 
 
 @Formula
@@ -221,6 +230,9 @@ class Identity(Kind, frozen=True):
 
     name: ClassVar[str] = "identity"
 
+    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+        return True
+
 
 @Formula
 def scale_params(c, bias):
@@ -253,6 +265,7 @@ class Scale(Kind, frozen=True):
 
     name: ClassVar[str] = "scale"
     costs: ClassVar[Mapping[str, Formula]] = {"params": scale_params, "mul": scale_muls, "add": scale_adds}
+    keeps: ClassVar[Kept] = Kept((0,))
 
     def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"c": output[0], "n": prod(output), "bias": self.bias}
