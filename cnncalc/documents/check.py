@@ -16,7 +16,7 @@ from cnncalc.documents.figures import (
     parse_figures,
     parse_layout,
 )
-from cnncalc.documents.model import Alternative, Cell, Table, table, tables
+from cnncalc.documents.model import Alternative, Cell, Column, Row, Table, table, tables
 from cnncalc.documents.quantities import Calculator, Result
 from cnncalc.errors import CnncalcError
 
@@ -97,53 +97,52 @@ def check_table(data: Table) -> CheckedTable:
 
 
 def _cells(data: Table) -> Iterator[tuple[Cell, str, str]]:
-    """Each cell with all that it takes over from its row and column, and the labels of these."""
+    """Each cell, with the labels of its row and column if it stands in the grid."""
     for row in data.rows:
         if len(row.cells) != len(data.columns):
             raise DocumentError(f"table {data.name}, row {row.row!r}: not one cell a column")
         for column, written in zip(data.columns, row.cells, strict=True):
-            if written is None:
-                continue
-            cell = written if isinstance(written, Cell) else Cell(printed=str(written))
-            compute = cell.compute or row.compute or column.compute
-            if compute is None:
-                raise DocumentError(f"table {data.name}, row {row.row!r}, {column.column!r}: nothing to compute")
-
-            def fill(text: str, of_row: str = row.of, of_column: str = column.of) -> str:
-                return text.replace("{row}", of_row).replace("{column}", of_column)
-
-            yield (
-                msgspec.structs.replace(
-                    cell,
-                    id=cell.id or f"{_slug(row.row)}.{_slug(column.column)}",
-                    claim=cell.claim or f"{row.row}: {column.column}",
-                    compute=fill(compute),
-                    unit=cell.unit or row.unit or column.unit,
-                    alternatives=tuple(Alternative(a.what, fill(a.compute)) for a in cell.alternatives),
-                ),
-                row.row,
-                column.column,
-            )
+            if written is not None:
+                yield _completed(written, row, column), row.row, column.column
     for cell in data.cells:
         yield cell, "", ""
+
+
+def _completed(written: str | int | Cell, row: Row, column: Column) -> Cell:
+    """A cell of the grid with all that it takes over from its row and column."""
+    cell = written if isinstance(written, Cell) else Cell(printed=str(written))
+
+    def filled(compute: str) -> str:
+        return compute.replace("{row}", row.of).replace("{column}", column.of)
+
+    return msgspec.structs.replace(
+        cell,
+        id=cell.id or f"{_slug(row.row)}.{_slug(column.column)}",
+        claim=cell.claim or f"{row.row}: {column.column}",
+        compute=filled(cell.compute or row.compute or column.compute or ""),
+        unit=cell.unit or row.unit or column.unit,
+        alternatives=tuple(Alternative(other.what, filled(other.compute)) for other in cell.alternatives),
+    )
 
 
 def _slug(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
 
 
-_PARTS = {1: ("",), 2: (".height", ".width"), 3: (".height", ".width", ".channels")}
+# What a printed shape's numbers are called, and their units.
+_SIZES = ((".height", "pixels"), (".width", "pixels"))
+_PARTS = {2: _SIZES, 3: (*_SIZES, (".channels", "channels"))}
 
 
 def _check_cell(calculator: Calculator, cell: Cell, row: str, column: str) -> list[Checked]:
     """The verdicts on a cell; a printed shape gives one for each of its numbers."""
-    if cell.compute is None:
+    if not cell.compute:
         raise DocumentError(f"cell {cell.id!r} has nothing to compute")
     result = calculator.compute(cell.compute)
     statement = isinstance(result.value, bool) or cell.compute.startswith("layout(")
     figures = () if statement else parse_figures(cell.printed)
     checked = []
-    for i, part in enumerate(_PARTS[len(figures) or 1]):
+    for i, (part, unit) in enumerate(_PARTS.get(len(figures), (("", cell.unit),))):
         printed = figures[i].text if figures else cell.printed
         computed, verdict = _verdict(printed, _part(result, i))
         checked.append(
@@ -152,7 +151,7 @@ def _check_cell(calculator: Calculator, cell: Cell, row: str, column: str) -> li
                 claim=cell.claim,
                 printed=printed,
                 computed=computed,
-                unit=cell.unit,
+                unit=unit,
                 verdict=verdict,
                 alternative=None if verdict.agrees else _explain(calculator, cell, printed, i),
                 note=cell.note,

@@ -30,7 +30,7 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """One figure or statement of a document. What a cell of a grid leaves out comes from its row or column."""
 
     printed: str = ""  # as the document has it; ~ before a figure stands for "about"
-    compute: str | None = None  # the language of quantities.py
+    compute: str = ""  # in the language of quantities.py
     id: str = ""
     claim: str = ""
     unit: str = ""
@@ -43,7 +43,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     column: str
     of: str = ""
-    compute: str | None = None
+    compute: str = ""
     unit: str = ""
     optional: bool = False  # left out where a terminal is too narrow for all columns
 
@@ -54,7 +54,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     row: str
     cells: list[str | int | Cell | None]
     of: str = ""  # takes the place of {row} in every `compute`
-    compute: str | None = None
+    compute: str = ""
     unit: str = ""
 
 

@@ -145,7 +145,8 @@ def listing(cells: Sequence[Checked], title: str, notes: Sequence[str] = ()) -> 
         if isinstance(first.computed, bool):
             under = _wrapped(first.evidence.split("; ")) if first.evidence else []
         else:
-            computed = f"computed {computed_text(parts)} {first.unit}".strip()
+            unit = f" {first.unit}" if len(parts) == 1 else ""
+            computed = f"computed {computed_text(parts)}{unit}"
             under = _wrapped([f"printed {printed_text(parts)}", computed])
         worst = max(parts, key=lambda part: list(Verdict).index(part.verdict))
         rows.append(["\n".join([*claim, *(f"  {line}" for line in under)]), worst.verdict.value])
@@ -196,10 +197,10 @@ def verdict_text(parts: Sequence[Checked]) -> str:
 
     The numbers of a shape are left to speak for themselves.
     """
-    text = f"printed {printed_text(parts)}, computed {computed_text(parts)} {parts[0].unit}".strip()
+    text = f"printed {printed_text(parts)}, computed {computed_text(parts)}"
     if len(parts) > 1:
         return text
-    return f"{text} ({difference(parse_figure(parts[0].printed), parts[0].computed)})"
+    return f"{text} {parts[0].unit} ({difference(parse_figure(parts[0].printed), parts[0].computed)})"
 
 
 def cause(parts: Sequence[Checked]) -> str:

@@ -4,11 +4,11 @@ from math import prod
 
 import pytest
 
-from cnncalc.documents.check import Checked, CheckedTable, check, check_all
+from cnncalc.documents.check import Checked, CheckedTable, check, check_all, check_table
 from cnncalc.documents.figures import Verdict, parse_figure
-from cnncalc.documents.model import DOCUMENTS, tables
+from cnncalc.documents.model import DOCUMENTS, Alternative, Cell, Column, Row, Table, tables
 from cnncalc.documents.quantities import Calculator
-from cnncalc.errors import RequestError
+from cnncalc.errors import CnncalcError, RequestError
 
 
 @pytest.fixture(scope="module")
@@ -243,3 +243,45 @@ def test_shapes_are_one_cell_a_number(checked: dict[str, CheckedTable]) -> None:
 def test_an_unknown_table_names_the_nearest() -> None:
     with pytest.raises(RequestError, match="googlenet"):
         check("googlenett")
+
+
+def small_table(rows: list[Row], *cells: Cell) -> Table:
+    columns = (
+        Column(column="weights", compute="weights(alexnet/{row})"),
+        Column(column="size", compute="shape(alexnet/{row})"),
+    )
+    return Table(name="small", document="000", title="", place="here", columns=columns, rows=tuple(rows), cells=cells)
+
+
+def test_wrong_figures_are_found() -> None:
+    """Every figure is one off, and no alternative helps."""
+    row = Row(row="CONV1", of="conv1", cells=["34,849", "55x54x96"])
+    statement = Cell(id="statement", claim="", printed="", compute="params(alexnet) > params(vgg16)")
+    offered = (Alternative("with biases", "params(alexnet/conv1)"), Alternative("doubled", "2 * 34848"))
+    figure = Cell(id="figure", claim="", printed="69,696", compute="weights(alexnet/conv1)", alternatives=offered)
+    cells = {cell.id: cell for cell in check_table(small_table([row], statement, figure)).cells}
+    assert cells["conv1.weights"].verdict is Verdict.DIFFERS
+    assert [cells[f"conv1.size.{part}"].verdict.agrees for part in ("height", "width", "channels")] == [
+        True,
+        False,
+        True,
+    ]
+    assert cells["statement"].verdict is Verdict.DOES_NOT_HOLD
+    assert cells["statement"].unexplained
+    assert cells["figure"].alternative is not None
+    assert cells["figure"].alternative.what == "doubled"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        small_table([Row(row="CONV1", of="conv1", cells=["34,848"])]),
+        small_table([Row(row="CONV1", of="conv1", cells=["34,848", None])] * 2),
+        small_table([], Cell(id="empty", printed="1")),
+        small_table([], Cell(id="unknown", printed="1", compute="params(alexnet/conv9)")),
+        small_table([], Cell(id="unreadable", printed="one", compute="params(alexnet)")),
+    ],
+)
+def test_wrong_data_is_an_error(table: Table) -> None:
+    with pytest.raises(CnncalcError):
+        check_table(table)
