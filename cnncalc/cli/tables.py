@@ -60,12 +60,13 @@ def tables(
     checked = [check(name)] if name else check_all()
     wanted = _only(only) if only else None
     chosen = [(table, [c for c in table.cells if wanted is None or report.matches(c, wanted)]) for table in checked]
+    stacked = output.form == "table"
     if cells or output.is_data:
         parts = [report.cell_list((table.table.name, cell) for table, some in chosen for cell in some)]
     elif wanted is not None:
-        parts = [report.selection(table, some) for table, some in chosen if some]
+        parts = [report.selection(table, some, stacked) for table, some in chosen if some]
     elif name or all_tables:
-        parts = [view for table in checked for view in report.view(table)]
+        parts = [view for table in checked for view in report.view(table, stacked)]
     else:
         parts = [report.overview(checked)]
     output.write(*parts, document=lambda: report.document(chosen))

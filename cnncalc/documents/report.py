@@ -72,8 +72,11 @@ def _count(cells: Iterable[Checked], only: Only) -> int:
     return sum(matches(cell, only) for cell in cells)
 
 
-def view(checked: CheckedTable) -> list[Table]:
-    """A table as its document has it, computed beside printed, then what it claims besides."""
+def view(checked: CheckedTable, stacked: bool = True) -> list[Table]:
+    """A table as its document has it, computed beside printed, then what it claims besides.
+
+    `stacked` sets several lines in a cell, which only a terminal can print.
+    """
     grid = [cell for cell in checked.cells if cell.column]
     claims = [cell for cell in checked.cells if not cell.column]
     title = f"{checked.table.title} (document {checked.table.document})"
@@ -82,7 +85,7 @@ def view(checked: CheckedTable) -> list[Table]:
     if grid:
         views.append(_grid(checked, grid, title, [LEGEND, *note, *explanations(grid)]))
     if claims:
-        views.append(listing(claims, "" if grid else title, explanations(claims)))
+        views.append((listing if stacked else flat_listing)(claims, "" if grid else title, explanations(claims)))
     return views
 
 
@@ -127,10 +130,10 @@ def computed_text(parts: Sequence[Checked]) -> str:
     return "x".join(number(part.computed) for part in parts)
 
 
-def selection(checked: CheckedTable, cells: Sequence[Checked]) -> Table:
+def selection(checked: CheckedTable, cells: Sequence[Checked], stacked: bool = True) -> Table:
     """Some cells of a table, one under the other."""
     title = f"{checked.table.name}: {checked.table.title} (document {checked.table.document})"
-    return listing(cells, title, explanations(cells))
+    return (listing if stacked else flat_listing)(cells, title, explanations(cells))
 
 
 _WIDTH = 60
@@ -148,9 +151,24 @@ def listing(cells: Sequence[Checked], title: str, notes: Sequence[str] = ()) -> 
             unit = f" {first.unit}" if len(parts) == 1 else ""
             computed = f"computed {computed_text(parts)}{unit}"
             under = _wrapped([f"printed {printed_text(parts)}", computed])
-        worst = max(parts, key=lambda part: list(Verdict).index(part.verdict))
-        rows.append(["\n".join([*claim, *(f"  {line}" for line in under)]), worst.verdict.value])
+        rows.append(["\n".join([*claim, *(f"  {line}" for line in under)]), _worst(parts)])
     return Table(title, [Column("Claim"), Column("Verdict")], rows, notes=notes)
+
+
+def flat_listing(cells: Sequence[Checked], title: str, notes: Sequence[str] = ()) -> Table:
+    """The same in four columns, one line a claim."""
+    rows: list[list[Cell]] = []
+    for parts in cells_of(cells):
+        first = parts[0]
+        computed = first.evidence if isinstance(first.computed, bool) else computed_text(parts)
+        rows.append([first.claim, printed_text(parts), computed, _worst(parts)])
+    columns = [Column(name) for name in ("Claim", "Printed", "Computed", "Verdict")]
+    return Table(title, columns, rows, notes=notes)
+
+
+def _worst(parts: Sequence[Checked]) -> str:
+    """The verdict on a whole cell."""
+    return max((part.verdict for part in parts), key=list(Verdict).index).value
 
 
 def _wrapped(items: Sequence[str]) -> list[str]:
