@@ -85,7 +85,8 @@ def view(checked: CheckedTable, stacked: bool = True) -> list[Table]:
     if grid:
         views.append(_grid(checked, grid, title, [LEGEND, *note, *explanations(grid)]))
     if claims:
-        views.append((listing if stacked else flat_listing)(claims, "" if grid else title, explanations(claims)))
+        notes = [*([] if grid else note), *explanations(claims)]
+        views.append((listing if stacked else flat_listing)(claims, "" if grid else title, notes))
     return views
 
 
