@@ -76,7 +76,7 @@ class ReceptiveField:
         padding: pixels before the image at which the first unit's field starts.
         centre: the middle of the first unit's field, in pixels.
         whole: the units see all there is to see, whatever their position.
-        aligned: the branches merged here have the same stride and centres.
+        aligned: the branches merged here have the same stride and, on average, the same centres.
     """
 
     size: tuple[int, ...]
@@ -353,7 +353,8 @@ def _joined(a: Track, b: Track) -> Track:
 
 
 def _aligned(fields: Iterable[Field]) -> bool:
-    """Whether branches have the same stride and centres; those that see the whole image have no place."""
+    """Whether branches have the same stride, and the same centres on the average of a period: upsampling gives
+    neighbouring units one field. Branches that see the whole image have no place."""
     placed = [field for field in fields if not _constant(field)]
     if any(len(field) > 1 for field in placed):
         return False
@@ -361,7 +362,7 @@ def _aligned(fields: Iterable[Field]) -> bool:
     if len({Fraction(track.shift, track.period) for track in tracks}) > 1:
         return False
     period = lcm(*(track.period for track in tracks)) if tracks else 1
-    return all(len({sum(track.interval(unit)) for track in tracks}) <= 1 for unit in range(period))
+    return len({sum(sum(track.interval(unit)) for unit in range(period)) for track in tracks}) <= 1
 
 
 Elements = Sequence[int]
