@@ -177,6 +177,13 @@ def test_outputs_are_those_of_torchvision(name: str) -> None:
     assert_same_outputs(network, model, modules, inputs)
 
 
+@pytest.mark.parametrize("width", [0.1, 0.35, 0.5, 0.75, 1.4])
+def test_width_multipliers_and_classes_are_those_of_torchvision(width: float) -> None:
+    network = expand(load("mobilenet_v2"), input=INPUT, vars={"width": width, "classes": 10})
+    model = reference("mobilenet_v2", width_mult=width, num_classes=10)
+    assert sizes(parameterised(network, build(network, device="meta"))) == sizes(executed(model, INPUT))
+
+
 @pytest.mark.parametrize("name", ["fcn_resnet50", "deeplabv3_resnet50"])
 def test_segmentation_is_torchvisions(name: str) -> None:
     sizes_of_features = {"features": (12, 10)} if name.startswith("deeplab") else {}
