@@ -1,0 +1,190 @@
+"""Random small networks as specs, and their comparison with PyTorch layer by layer.
+
+A spec is drawn item by item; each item is one that fits the tensor it stands on. Branches end in layers that
+make them meet again. So every spec drawn is right, and every layer is compared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import torch
+import yaml
+from hypothesis import assume
+from hypothesis import strategies as st
+from random_layers import DRAWN, buffers, parameters
+from torch.utils.flop_counter import FlopCounterMode
+
+from cnncalc.errors import LayerError
+from cnncalc.layers import KINDS
+from cnncalc.network import Network, expand
+from cnncalc.pytorch.build import build
+from cnncalc.spec.zoo import load_text
+
+BATCH = 2
+LARGEST = 4096  # elements of a tensor; bilinear pooling squares the channels
+
+Shape = tuple[int, ...]
+Items = list[Any]
+
+_SINGLE = [name for name, kind in KINDS.items() if not kind.merges]
+
+
+class _Drawer:
+    """Draws items; knows the current shape and the names that `from` may use."""
+
+    def __init__(self, draw: Any) -> None:
+        self.draw = draw
+        self.named: dict[str, Shape] = {}
+        self.count = 0
+
+    def name(self) -> str:
+        self.count += 1
+        return f"n{self.count}"
+
+    def items(self, x: Shape, depth: int, most: int) -> tuple[Items, Shape]:
+        """A list of items on a tensor, and the shape they give."""
+        found: Items = []
+        for _ in range(self.draw(st.integers(1, most))):
+            items, x = self.item(x, depth)
+            found += items
+        return found, x
+
+    def item(self, x: Shape, depth: int) -> tuple[Items, Shape]:
+        form = self.draw(st.integers(0, 9))
+        if depth and form == 0:
+            return self.merge(x, depth)
+        if depth and form == 1:
+            return self.group(x, depth)
+        if depth and form == 2 and len(x) > 1:
+            return self.gate(x)
+        if depth and form == 3 and self.named:
+            return self.skip(x)
+        return self.layer(x)
+
+    def layer(self, x: Shape) -> tuple[Items, Shape]:
+        """One layer that fits, named or not."""
+        kind = self.draw(st.sampled_from(_SINGLE))
+        options = DRAWN[kind][1](self.draw, x) if kind in DRAWN and (len(x) > 1 or DRAWN[kind][0]) else {}
+        try:
+            y = msgspec.convert(options, KINDS[kind]).output_shape(*[x])
+        except (LayerError, msgspec.ValidationError):
+            return ["relu"], x
+        if _elements(y) > LARGEST:
+            return ["relu"], x
+        main = KINDS[kind].main
+        item: dict[str, Any] = {kind: options.get(main)}
+        item.update({key: value for key, value in options.items() if key != main})
+        if self.draw(st.booleans()):
+            item["name"] = self.name()
+            self.named[item["name"]] = y
+        return [item], y
+
+    def fit(self, x: Shape, y: Shape) -> Items:
+        """Items that bring a tensor to another shape."""
+        if len(y) == 1:
+            return ["flatten", {"linear": y[0]}]
+        if len(x) != len(y):
+            assume(False)
+        return [{"adaptive_avgpool": list(y[1:])}, {"conv": y[0], "kernel": 1}]
+
+    def merge(self, x: Shape, depth: int) -> tuple[Items, Shape]:
+        """Branches that meet in the shape of the first."""
+        word = self.draw(st.sampled_from(["add", "concat", "multiply"]))
+        first, y = self.items(x, depth - 1, 3)
+        branches: Items = [first]
+        for _ in range(self.draw(st.integers(1, 3))):
+            outside = dict(self.named)
+            items, end = self.items(x, depth - 1, 2)
+            self.named = outside if self.draw(st.booleans()) else self.named
+            branch = items + ([] if end == y else self.fit(end, y))
+            branches.append({"name": self.name(), "layers": branch} if self.draw(st.booleans()) else branch)
+        self.named = {}  # names inside named branches are out of reach; forget them all
+        return [{word: branches}], (y[0] * len(branches), *y[1:]) if word == "concat" else y
+
+    def group(self, x: Shape, depth: int) -> tuple[Items, Shape]:
+        """A named group, perhaps repeated where it keeps the shape."""
+        outside, self.named = self.named, {}
+        items, y = self.items(x, depth - 1, 3)
+        self.named = outside
+        item: dict[str, Any] = {"layers": items, "name": self.name()}
+        self.named[item["name"]] = y
+        if y == x and self.draw(st.booleans()):
+            item["repeat"] = self.draw(st.integers(1, 3))
+        return [item], y
+
+    def gate(self, x: Shape) -> tuple[Items, Shape]:
+        """Squeeze and excitation."""
+        gate = ["global_avgpool", {"conv": x[0], "kernel": 1}, "sigmoid"]
+        return [{"multiply": [[], gate]}], x
+
+    def skip(self, x: Shape) -> tuple[Items, Shape]:
+        """A sum with an earlier layer, brought to this shape."""
+        name = self.draw(st.sampled_from(sorted(self.named)))
+        other = self.named[name]
+        return [{"add": [[], {"from": name, "layers": self.fit(other, x)}]}], x
+
+
+def _elements(shape: Shape) -> int:
+    product = 1
+    for size in shape:
+        product *= size
+    return product
+
+
+@st.composite
+def specs(draw: Any) -> str:
+    """The YAML text of a random network that is right."""
+    d = draw(st.integers(1, 3))
+    x = (draw(st.integers(1, 6)), *(draw(st.integers(3, 12 if d < 3 else 6)) for _ in range(d)))
+    drawer = _Drawer(draw)
+    items, _ = drawer.items(x, 2, 6)
+    if draw(st.integers(0, 4)) == 0:
+        head = ["flatten", {"linear": draw(st.integers(1, 5))}]
+        items.insert(draw(st.integers(0, len(items))), {"head": "extra", "layers": head, "when": "training"})
+    return yaml.safe_dump(_plain({"input": x, "layers": items}), default_flow_style=None, width=1000)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, which YAML writes without tags."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def check_spec(text: str, training: bool) -> int:
+    """Compare every layer of a spec with PyTorch; the number of layers.
+
+    Raises:
+        AssertionError: they differ.
+    """
+    from cnncalc.analysis import analyse
+
+    network = expand(load_text(text), training=training)
+    costs = analyse(network, BATCH).layers
+    model = build(network, inplace=training).eval()
+    given: dict[str, Shape] = {}
+    counter = FlopCounterMode(display=False)
+    for layer, (module, _, _) in zip(network.layers, model.plan, strict=True):
+        module.register_forward_hook(lambda m, i, y, name=layer.name: given.update({name: tuple(y.shape[1:])}))
+    with torch.no_grad(), counter:
+        outputs = model(torch.rand(BATCH, *network.input))
+    flops = counter.get_flop_counts()
+    for layer, cost, (module, _, _) in zip(network.layers, costs, model.plan, strict=True):
+        assert given[layer.name] == layer.output, f"{layer.name}: {layer.output}, PyTorch {given[layer.name]}"
+        assert cost.params == parameters(module), f"{layer.name}: parameters"
+        assert cost.buffers == buffers(module), f"{layer.name}: buffers"
+        counted = sum(flops.get(f"BuiltNetwork.{layer.name}", {}).values())
+        assert 2 * cost.macs == counted, f"{layer.name}: {cost.macs} MACs, PyTorch {counted / 2}"
+    assert sum(cost.params for cost in costs) == parameters(model)
+    _check_outputs(network, outputs)
+    return len(network.layers)
+
+
+def _check_outputs(network: Network, outputs: Any) -> None:
+    """A lone output is a tensor; several are named."""
+    if len(network.outputs) == 1:
+        outputs = {"output": outputs}
+    shapes = {name: tuple(y.shape[1:]) for name, y in outputs.items()}
+    assert shapes == {name: network.shape(tensor) for name, tensor in network.outputs.items()}
