@@ -92,15 +92,16 @@ class _Drawer:
     def merge(self, x: Shape, depth: int) -> tuple[Items, Shape]:
         """Branches that meet in the shape of the first."""
         word = self.draw(st.sampled_from(["add", "concat", "multiply"]))
+        outside = self.named
+        self.named = dict(outside)
         first, y = self.items(x, depth - 1, 3)
         branches: Items = [first]
         for _ in range(self.draw(st.integers(1, 3))):
-            outside = dict(self.named)
+            self.named = dict(outside)
             items, end = self.items(x, depth - 1, 2)
-            self.named = outside if self.draw(st.booleans()) else self.named
             branch = items + ([] if end == y else self.fit(end, y))
             branches.append({"name": self.name(), "layers": branch} if self.draw(st.booleans()) else branch)
-        self.named = {}  # names inside named branches are out of reach; forget them all
+        self.named = outside  # names inside a named branch are out of reach
         return [{word: branches}], (y[0] * len(branches), *y[1:]) if word == "concat" else y
 
     def group(self, x: Shape, depth: int) -> tuple[Items, Shape]:
