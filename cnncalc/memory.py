@@ -380,7 +380,7 @@ class _Account:
         held = [
             Held(self.name(owner), self.bytes_of(owner))
             for owner, (first, last) in sorted(lives.items())
-            if first <= index <= last
+            if first <= index <= last or not self.sizes
         ]
         if index < len(self.sizes) and self.sizes[index].inner:
             inner = self.sizes[index].inner * self.batch * self.activation_size

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cnncalc.errors import RequestError
 from cnncalc.layers import Kind, Shape, Window, activation, conv, linear, merge, norm, pool, shape
 from cnncalc.layers.base import per_dimension, show
+from cnncalc.memory import overwriting_layers
 from cnncalc.network import Layer, Network
 from cnncalc.pytorch import modules
 
@@ -283,33 +284,6 @@ BUILDERS: Mapping[type[Kind], Builder] = {
     shape.Scale: lambda kind, site: modules.Scale(site.x[0], kind.bias),
 }
 
-# Kinds whose output may be the very memory of their input, so that to overwrite one is to overwrite both.
-_MAY_ALIAS = (
-    shape.Flatten,
-    shape.Slice,
-    shape.Identity,
-    shape.ChannelShuffle,
-    shape.Pad,
-    activation.Dropout,
-    merge.Add,
-    merge.Concat,
-    merge.Multiply,
-)
-# Kinds whose output autograd does not keep for their own backward pass: it may be overwritten.
-_OUTPUT_NOT_KEPT = (
-    conv.Conv,
-    conv.ConvTranspose,
-    conv.Depthwise,
-    conv.Separable,
-    linear.Linear,
-    norm.BatchNorm,
-    norm.GroupNorm,
-    pool.AvgPool,
-    shape.Scale,
-    merge.Add,
-    merge.Concat,
-)
-
 
 class Scope(nn.Module):
     """A part of the network's names: `conv2_x` of `conv2_x.1.conv1`. Holds layers; is not called itself."""
@@ -428,45 +402,6 @@ def _last_uses(network: Network) -> list[tuple[int, ...]]:
         if tensor not in kept and index >= 0:
             freed[index].append(tensor)
     return [tuple(tensors) for tensors in freed]
-
-
-def overwriting_layers(network: Network) -> frozenset[int]:
-    """The layers that may overwrite their input: it is read by no other layer, is no output of the network,
-    shares memory with no other tensor, and its maker does not need it for the backward pass.
-
-    >>> from cnncalc import expand, load
-    >>> network = expand(load("vgg11"))
-    >>> sorted(network.layers[index].name for index in overwriting_layers(network))[:2]
-    ['block1.relu1', 'block2.relu1']
-    """
-    readers = [0] * len(network.layers)
-    for layer in network.layers:
-        for tensor in layer.inputs:
-            if tensor >= 0:
-                readers[tensor] += 1
-    outputs = set(network.outputs.values())
-    found = set()
-    for index, layer in enumerate(network.layers):
-        if not isinstance(layer.kind, _OVERWRITING):
-            continue
-        (tensor,) = layer.inputs
-        if tensor < 0 or tensor in outputs or readers[tensor] != 1:
-            continue
-        maker = network.layers[tensor]
-        alone = len(maker.inputs) > 1 or not isinstance(maker.kind, _MAY_ALIAS)
-        if isinstance(maker.kind, _OUTPUT_NOT_KEPT) and alone:
-            found.add(index)
-    return frozenset(found)
-
-
-_OVERWRITING = (
-    activation.ReLU,
-    activation.ReLU6,
-    activation.LeakyReLU,
-    activation.SiLU,
-    activation.HardSwish,
-    activation.HardSigmoid,
-)
 
 
 def example_input(network: Network, batch: int = 1, **options: Any) -> Tensor:
