@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
+
+# What ends a line of YAML, as libyaml counts lines.
+_LINE_ENDS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +21,8 @@ class Source:
 
     def line(self, number: int) -> str:
         """The line with this number (from 0), or an empty one past the end."""
-        lines = self.text.split("\n")
-        return lines[number].rstrip("\r") if number < len(lines) else ""
+        lines = _LINE_ENDS.split(self.text)
+        return lines[number] if number < len(lines) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +55,9 @@ class CnncalcError(Exception):
         error: no network is called 'alxnet'
            = did you mean 'alexnet'?
         """
-        lines = [f"error: {self.message}"]
+        lines = [f"error: {_legible(self.message)}"]
         if self.hint:
-            lines.append(f"   = {self.hint}")
+            lines.append(f"   = {_legible(self.hint)}")
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -87,15 +92,15 @@ class SpecError(CnncalcError):
         gutter = " " * len(number)
         text, column = _window(place.source.line(place.line), place.column)
         mark = "^" * max(1, min(place.width, len(text) - column))
-        label = f" {self.label}" if self.label else ""
+        label = f" {_legible(self.label)}" if self.label else ""
         lines = [
-            f"error: {self.message}",
+            f"error: {_legible(self.message)}",
             f"{gutter}--> {place}",
             f"{gutter} |",
             f"{number} | {text}",
             f"{gutter} | {' ' * column}{mark}{label}",
         ]
-        lines += [f"{gutter} = {note}" for note in [*self.notes, self.hint] if note]
+        lines += [f"{gutter} = {_legible(note)}" for note in [*self.notes, self.hint] if note]
         return "\n".join(lines)
 
 
@@ -113,6 +118,8 @@ class LayerError(Exception):
 
 
 _LONGEST_LINE = 100
+_LONGEST_PART = 500
+_MOST_WORDS = 5_000
 
 
 def _window(text: str, column: int) -> tuple[str, int]:
@@ -120,7 +127,17 @@ def _window(text: str, column: int) -> tuple[str, int]:
     come from broken files; a message must survive both."""
     start = max(0, column - _LONGEST_LINE // 2) if len(text) > _LONGEST_LINE else 0
     part = text[start : start + _LONGEST_LINE]
-    return "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in part), column - start
+    return _printable(part), column - start
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in text)
+
+
+def _legible(text: str) -> str:
+    """A part of a message. It may quote a spec, whose words can be of any length and of any characters."""
+    shown = text if len(text) <= _LONGEST_PART else text[: _LONGEST_PART - 3] + "..."
+    return "\n".join(map(_printable, shown.split("\n")))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
@@ -129,5 +146,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     >>> did_you_mean("kernal", ["kernel", "stride"])
     "did you mean 'kernel'?"
     """
-    near = get_close_matches(word.lower()[:100], list(known), n=1, cutoff=0.6)
+    short = [name for name in islice(known, _MOST_WORDS) if len(name) <= 100]  # comparing takes time
+    near = get_close_matches(word.lower()[:100], short, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else None

@@ -23,14 +23,17 @@ from cnncalc.spec.model import (
     MergeItem,
     Option,
     Spec,
+    Variable,
     evaluate,
+    size_of,
 )
 from cnncalc.spec.reader import MAX_DIMENSIONS, make_layer
 
 INPUT = -1
 MAX_LAYERS = 1_000_000
 MAX_SIZE = 10**9
-MAX_CALLS = 40
+MAX_NESTING = 100
+MAX_NAME = 200
 
 
 @dataclass(slots=True)
@@ -144,7 +147,8 @@ def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dic
     for variable in spec.variables.values():
         if variable.name in given:
             value = given[variable.name]
-            values[variable.name] = evaluate_text(value, {**scope, **values}) if isinstance(value, str) else value
+            here = {**scope, **values}
+            values[variable.name] = evaluate_text(value, here) if isinstance(value, str) else evaluate(value, here)
         elif variable.required:
             raise SpecError(
                 f"the variable '{variable.name}' has no value",
@@ -186,21 +190,16 @@ def _as_integer(value: Any) -> int | None:
 class _Scope:
     """Where names are given and variables hold: a prefix of names, counters for automatic ones, variables."""
 
-    __slots__ = ("calls", "counters", "prefix", "variables")
+    __slots__ = ("counters", "prefix", "variables")
 
-    def __init__(self, prefix: str, variables: dict[str, Any], calls: int = 0) -> None:
+    def __init__(self, prefix: str, variables: dict[str, Any]) -> None:
         self.prefix = prefix
         self.variables = variables
         self.counters: dict[str, int] = {}
-        self.calls = calls
-
-    def named(self, name: str) -> _Scope:
-        """The scope that a name opens inside this one."""
-        return _Scope(f"{self.prefix}{name}.", self.variables, self.calls)
 
     def called(self, variables: dict[str, Any]) -> _Scope:
         """The scope of a block's items: its own variables, this scope's names."""
-        scope = _Scope(self.prefix, variables, self.calls + 1)
+        scope = _Scope(self.prefix, variables)
         scope.counters = self.counters
         return scope
 
@@ -212,7 +211,8 @@ class _Expander:
         self.network = network
         self.layers = network.layers
         self.max_layers = max_layers
-        self.visits = 0
+        self.work = 0
+        self.nesting = 0
         self.tensors: dict[str, int] = {"input": INPUT}
         self.heads: dict[str, int] = {}
         self.taken = network.spec.names
@@ -229,13 +229,17 @@ class _Expander:
 
     def items(self, items: list[Item], tensor: int, scope: _Scope) -> int:
         """Expand a list of items on a tensor; the tensor at its end."""
+        self.nesting += 1  # which bounds the recursion: every way down leads through here
         for item in items:
+            if self.nesting > MAX_NESTING:
+                raise SpecError(f"groups and blocks are more than {MAX_NESTING} deep in each other", item.place)
             tensor = self.item(item, tensor, scope)
+        self.nesting -= 1
         return tensor
 
     def item(self, item: Item, tensor: int, scope: _Scope) -> int:
         """Expand an item as often as it is repeated, if its condition holds."""
-        self.visit(item)
+        self.spend(1, item.place)
         if item.when is not None and not self.condition(item.when, tensor, scope):
             return tensor
         if item.start is not None:
@@ -246,21 +250,34 @@ class _Expander:
         times = self.times(item.repeat, tensor, scope)
         if item.name is None:
             for _ in range(times):
-                self.visit(item)
+                self.spend(1, item.place)
                 tensor = expand(item, tensor, scope, None)
             return tensor
-        inside = scope.named(item.name)
+        inside = self.inside(item, scope, item.name)
         for number in range(1, times + 1):
-            self.visit(item)
+            self.spend(1, item.place)
             tensor = expand(item, tensor, inside, str(number))
         self.bind(item, scope.prefix + item.name, tensor)
         return tensor
 
-    def visit(self, item: Item) -> None:
-        """Bound the work: layers are bounded, and so are items that make none."""
-        self.visits += 1
-        if self.visits > 4 * self.max_layers:
-            raise SpecError("the spec expands to too many items", item.place)
+    def spend(self, work: int, place: Place) -> None:
+        """Bound the work: layers are bounded, and so are items that make none, and long lists of values."""
+        self.work += work
+        if self.work > 4 * self.max_layers:
+            raise SpecError("the spec expands to too many items", place)
+
+    def inside(self, item: Item, scope: _Scope, name: str) -> _Scope:
+        """The scope that a name opens inside another."""
+        return _Scope(f"{self.full_name(item, scope, name)}.", scope.variables)
+
+    def full_name(self, item: Item, scope: _Scope, name: str) -> str:
+        """A name with the scopes around it. A million layers with names without end would fill the memory."""
+        full = scope.prefix + name
+        if len(full) > MAX_NAME:
+            raise SpecError(
+                f"a name with the names around it is longer than {MAX_NAME} characters", item.name_place or item.place
+            )
+        return full
 
     def condition(self, option: Option, tensor: int, scope: _Scope) -> bool:
         value = self.value(option, tensor, scope)
@@ -279,10 +296,16 @@ class _Expander:
 
     def value(self, option: Option, tensor: int, scope: _Scope) -> Any:
         """An option's value where it stands: `channels` are those of the current tensor."""
-        value = option.value
-        if isinstance(value, (Expression, tuple)):
+        if isinstance(option.value, (Expression, tuple)):
             scope.variables["channels"] = self.network.shape(tensor)[0]
-            return evaluate(value, scope.variables)
+            return self.evaluate(option, scope.variables)
+        return option.value
+
+    def evaluate(self, given: Option | Variable, variables: Mapping[str, Any]) -> Any:
+        """A value worked out; a long list counts as work, since it may be copied for every layer."""
+        value = evaluate(given.value, variables)
+        if isinstance(value, tuple):
+            self.spend(size_of(value) // 16, given.place)
         return value
 
     def find(self, option: Option, scope: _Scope) -> int:
@@ -326,7 +349,7 @@ class _Expander:
         layers = self.layers
         if len(layers) >= self.max_layers:
             raise SpecError(f"the network has more than {self.max_layers:,} layers", item.place)
-        full = self.automatic_name(kind, scope) if name is None else scope.prefix + name
+        full = self.full_name(item, scope, name or self.automatic_name(item, kind, scope))
         shapes = tuple([self.network.shape(tensor) for tensor in inputs])
         kind = self.kinds.setdefault(kind, kind)
         output = self.shapes.get((kind, shapes))
@@ -336,14 +359,15 @@ class _Expander:
         layers.append(Layer(full, kind, inputs, output))
         return len(layers) - 1
 
-    def automatic_name(self, kind: Kind, scope: _Scope) -> str:
+    def automatic_name(self, item: Item, kind: Kind, scope: _Scope) -> str:
         """The kind and its number in the scope, past names that the spec gives."""
         counters = scope.counters
         while True:
             number = counters[kind.name] = counters.get(kind.name, 0) + 1
             name = f"{kind.name}{number}"
             if name not in self.taken:
-                return scope.prefix + name
+                return name
+            self.spend(1, item.place)
 
     def infer(self, item: Item, kind: Kind, shapes: tuple[Shape, ...], name: str) -> Shape:
         """The output shape; a layer that does not fit is an error at the option to blame."""
@@ -359,17 +383,15 @@ class _Expander:
 
     def block(self, item: BlockItem, tensor: int, scope: _Scope, name: str | None) -> int:
         """A block's items, with its arguments worked out where it is called."""
-        if scope.calls >= MAX_CALLS:
-            raise SpecError(f"blocks call each other more than {MAX_CALLS} deep", item.place)
         block = self.network.spec.blocks[item.block]
         variables = {**self.network.variables, "training": self.network.training}
         arguments = {key: self.value(option, tensor, scope) for key, option in item.arguments.items()}
         variables["channels"] = self.network.shape(tensor)[0]
         for variable in block.variables.values():
             variables[variable.name] = (
-                arguments[variable.name] if variable.name in arguments else evaluate(variable.value, variables)
+                arguments[variable.name] if variable.name in arguments else self.evaluate(variable, variables)
             )
-        inside = scope if name is None else scope.named(name)
+        inside = scope if name is None else self.inside(item, scope, name)
         end = self.items(block.items, tensor, inside.called(variables))
         if name is not None:
             self.bind(item, scope.prefix + name, end)
@@ -379,7 +401,7 @@ class _Expander:
         """A group's items; a name opens a scope."""
         if name is None:
             return self.items(item.items, tensor, scope)
-        end = self.items(item.items, tensor, scope.named(name))
+        end = self.items(item.items, tensor, self.inside(item, scope, name))
         self.bind(item, scope.prefix + name, end)
         return end
 

@@ -85,7 +85,7 @@ class Step:
         return self.formula.explain(**self.values)
 
 
-class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
     """The base of all kinds. A subclass overrides what differs from an element-by-element layer."""
 
     name: ClassVar[str]

@@ -98,7 +98,7 @@ class Expression:
         try:
             return self.function(scope)
         except ExpressionError as error:
-            raise _located(error, self.place) from None
+            raise _located(error, self.text, self.place) from None
         except ZeroDivisionError:
             raise SpecError("division by zero in an expression", self.place) from None
         except (TypeError, ValueError, OverflowError, IndexError) as error:
@@ -114,7 +114,7 @@ def parse_expression(text: str, place: Place) -> Expression:
     try:
         return Expression(text, place, _compile_text(text))
     except ExpressionError as error:
-        raise _located(error, place) from None
+        raise _located(error, text, place) from None
 
 
 def evaluate_text(text: str, scope: Scope) -> Any:
@@ -122,11 +122,17 @@ def evaluate_text(text: str, scope: Scope) -> Any:
     return parse_expression(text, Place(Source("<expression>", text), 0, 0, len(text)))(scope)
 
 
-def _located(error: ExpressionError, place: Place) -> SpecError:
-    """The error at its word. A quoted or folded text does not map column to column; then the whole is marked."""
+def _located(error: ExpressionError, text: str, place: Place) -> SpecError:
+    """The error at its word, if that stands in the file as it stands in the expression: one that is quoted or
+    goes over several lines may not. Then the whole is marked."""
+    code = text.strip().encode("utf-8", "surrogatepass")  # the parser counts in bytes
+    word = code[error.offset : error.offset + error.width].decode(errors="replace")
     line = place.source.line(place.line)
-    if error.width and line[place.column : place.column + 1] not in ("'", '"', "|", ">"):
-        place = Place(place.source, place.line, place.column + error.offset, error.width)
+    first = place.column + len(code[: error.offset].decode(errors="replace"))
+    for column in (first, first + 1):  # plain, or after a quote
+        if word and line.startswith(word, column):
+            place = Place(place.source, place.line, column, len(word))
+            break
     return SpecError(error.message, place, hint=error.hint)
 
 
@@ -220,7 +226,7 @@ def _compare(node: ast.Compare, depth: int) -> Evaluate:
     operands = [_compile(operand, depth + 1) for operand in (node.left, *node.comparators)]
 
     def compare(scope: Scope) -> bool:
-        values = [operand(scope) for operand in operands]
+        values = [_number(operand(scope)) for operand in operands]
         return all(f(a, b) for f, a, b in zip(functions, values, values[1:], strict=False))
 
     return compare
@@ -282,7 +288,7 @@ _COMPILERS: dict[type[ast.expr], Callable[[Any, int], Evaluate]] = {
 def _number(value: Any) -> Any:
     if isinstance(value, (bool, int, float)):
         return value
-    raise ExpressionError("a list has no place in arithmetic: take one of its numbers, as in depths[0]")
+    raise ExpressionError("an expression is over numbers: take one of the list, as in depths[0]")
 
 
 def _bounded(value: Any) -> Any:

@@ -30,6 +30,15 @@ def evaluate(value: Value, scope: Scope) -> Any:
     return value
 
 
+def size_of(value: Value) -> int:
+    """The values in a list, those in the lists in it included.
+
+    >>> size_of(((1, 2), (3,))), size_of(5)
+    (3, 1)
+    """
+    return sum(map(size_of, value)) if isinstance(value, tuple) else 1
+
+
 def has_expression(value: Value) -> bool:
     """Whether a value must wait for the network."""
     if isinstance(value, tuple):

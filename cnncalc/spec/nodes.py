@@ -18,7 +18,7 @@ from cnncalc.errors import Place, Source, SpecError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 MAX_DIGITS = 18
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

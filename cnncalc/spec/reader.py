@@ -50,6 +50,7 @@ PUBLISHED_KEYS = (*PUBLISHED_VALUES, "source", "training", "input", "vars")
 RESERVED = ("channels", "training", "true", "false")
 MAX_EXTENDS = 8
 MAX_DIMENSIONS = 6
+MAX_VARIABLES = 100
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+\-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -181,8 +182,10 @@ def _variables(node: Node | None, what: str) -> dict[str, Variable]:
     """The variables of a spec or a block, in order."""
     if node is None:
         return {}
-    variables = {}
+    variables: dict[str, Variable] = {}
     for key, value in _mapping(node, what).entries:
+        if len(variables) >= MAX_VARIABLES:
+            raise SpecError(f"'{what}' holds more than {MAX_VARIABLES} variables", key.place)
         if not _VARIABLE.fullmatch(key.value) or key.value in RESERVED:
             raise SpecError(
                 f"'{_short(key.value)}' cannot name a variable",
@@ -216,22 +219,22 @@ def _check_cycles(blocks: dict[str, Block]) -> None:
     """No block may contain itself."""
     done: set[str] = set()
     for start in blocks:
-        path: list[str] = []
+        path: dict[str, None] = {}  # in order
         stack = [(start, iter(_called(blocks[start].items)))]
         while stack:
             name, callees = stack[-1]
-            if name not in path:
-                path.append(name)
+            path[name] = None
             callee = next(callees, None)
             if callee is None:
                 stack.pop()
-                path.pop()
+                del path[name]
                 done.add(name)
             elif callee.block in path:
+                calls = list(path)
                 raise SpecError(
                     f"block '{callee.block}' contains itself",
                     callee.place,
-                    label=" -> ".join([*path[path.index(callee.block) :], callee.block]),
+                    label=" -> ".join([*calls[calls.index(callee.block) :], callee.block]),
                 )
             elif callee.block not in done:
                 stack.append((callee.block, iter(_called(blocks[callee.block].items))))

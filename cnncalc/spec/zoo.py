@@ -11,7 +11,8 @@ from cnncalc.spec.model import Spec
 from cnncalc.spec.nodes import MAX_BYTES
 from cnncalc.spec.reader import read_spec
 
-_REFERENCE = re.compile(r"[A-Za-z0-9_\-.]+(/[A-Za-z0-9_\-.]+)*")
+# One or two parts of a length that every file system takes.
+_REFERENCE = re.compile(r"[A-Za-z0-9_\-.]{1,100}(/[A-Za-z0-9_\-.]{1,100})?")
 
 
 @cache
