@@ -1,0 +1,49 @@
+"""The README's sessions show what the commands print today.
+
+`python -m tests.test_readme` writes the outputs anew.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cnncalc import expand, load_text
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+SESSION = re.compile(r"```console\n\$ (.*)\n((?:(?!```).*\n)*)```")
+
+
+def output_of(command: str) -> str:
+    """What a command prints on a terminal of 80 columns, errors included."""
+    environment = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    command = command.replace("cnncalc ", f"'{sys.executable}' -m cnncalc ")
+    done = subprocess.run(
+        command, shell=True, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n"
+
+
+@pytest.mark.parametrize(("command", "output"), SESSION.findall(README.read_text()))
+def test_sessions_are_current(command, output):
+    assert output == output_of(command), "run: python -m tests.test_readme"
+
+
+def test_the_example_spec_is_one():
+    (text,) = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
+    assert expand(load_text(text)).layers[-1].output == (10,)
+
+
+def test_linked_pages_exist():
+    for page in re.findall(r"\]\(([\w./-]+)\)", README.read_text()):
+        assert (ROOT / page).is_file(), page
+
+
+if __name__ == "__main__":
+    README.write_text(
+        SESSION.sub(lambda found: f"```console\n$ {found[1]}\n{output_of(found[1])}```", README.read_text())
+    )
