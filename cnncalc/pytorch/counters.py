@@ -1,0 +1,75 @@
+"""The operation counters that verification compares with: PyTorch's own and fvcore's.
+
+Both give MACs by layer. `torch.utils.flop_counter` counts 2 FLOPs for each and nothing else. fvcore counts a
+MAC as one, and gives numbers of its own making for some other operations, which are kept apart here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from cnncalc.pytorch.build import BuiltNetwork
+
+# fvcore's names of the operators whose counts are MACs.
+_MAC_OPERATORS = frozenset({"conv", "linear", "addmm", "mm", "matmul", "bmm", "baddbmm", "einsum"})
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a counter says of a forward pass.
+
+    Attributes:
+        total: all MACs, also those outside any layer.
+        layers: the MACs of each layer, by its name.
+        others: what else it counts, by layer; in its own convention.
+        ignored: the operators that it saw and does not count, and how often.
+    """
+
+    total: int
+    layers: Mapping[str, int]
+    others: Mapping[str, int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
+
+
+def run_counted(model: BuiltNetwork, x: Tensor) -> tuple[Any, Count]:
+    """A forward pass under `torch.utils.flop_counter`: the outputs, and the MACs."""
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        outputs = model(x)
+    root = f"{type(model).__name__}."
+    layers = {
+        name.removeprefix(root): sum(flops.values()) // 2
+        for name, flops in counter.get_flop_counts().items()
+        if name.startswith(root)
+    }
+    return outputs, Count(counter.get_total_flops() // 2, layers)
+
+
+def fvcore_count(model: BuiltNetwork, x: Tensor) -> Count:
+    """fvcore's count of a forward pass. It traces real tensors: `meta` ones it cannot."""
+    from fvcore.nn import FlopCountAnalysis
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tracing: shapes become constants, which is meant here
+        analysis = FlopCountAnalysis(model, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        found = analysis.by_module_and_operator()
+        ignored = analysis.unsupported_ops()
+    names = {name for name, _ in model.named_modules()} - {""}
+    return Count(
+        total=_macs(found[""]),
+        layers={name: _macs(found[name]) for name in names},
+        others={name: int(sum(found[name].values())) - _macs(found[name]) for name in names},
+        ignored={name.removeprefix("aten::"): int(number) for name, number in ignored.items()},
+    )
+
+
+def _macs(operators: Mapping[str, float]) -> int:
+    """The MACs among fvcore's counts by operator."""
+    return int(sum(number for name, number in operators.items() if name in _MAC_OPERATORS))
