@@ -127,18 +127,42 @@ def receptive_fields(network: Network) -> list[ReceptiveField]:
     return _Composer(network).run()
 
 
-Windows = dict[tuple[Kind, Shape], "tuple[Window, ...] | None"]
-"""The windows of kinds on their input shapes, as far as they were asked for."""
+STEPS = 1_000_000
+STEPS_A_LAYER = 20
 
 
-def _windows(kind: Kind, shape: Shape, known: Windows) -> tuple[Window, ...] | None:
-    """A layer's windows on its input: none at all where every unit sees one element, its own."""
-    key = (kind, shape)
-    if key not in known:
-        windows = kind.windows(shape)
-        own = windows is not None and all(window == POINT for window in windows)
-        known[key] = () if own else windows
-    return known[key]
+class _Work:
+    """The windows of kinds on their input shapes, as far as they were asked for, and the steps still allowed.
+
+    A period is as long as the sizes that meet in it have no divisor in common, and a set of elements as large
+    as the image: both are bounded, for a spec may well say 999,999,937.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.known: dict[tuple[Kind, Shape], tuple[Window, ...] | None] = {}
+        self.left = STEPS + STEPS_A_LAYER * len(network.layers)
+
+    def spend(self, steps: int) -> None:
+        """Count the intervals or elements that are about to be written down.
+
+        Raises:
+            RequestError: it would be too many.
+        """
+        self.left -= steps
+        if self.left < 0:
+            raise RequestError(
+                "the receptive fields of this network are too irregular to be worked out",
+                hint="sizes that share no divisor, or holes in a very long input",
+            )
+
+    def windows(self, kind: Kind, shape: Shape) -> tuple[Window, ...] | None:
+        """A layer's windows on its input: none at all where every unit sees one element, its own."""
+        key = (kind, shape)
+        if key not in self.known:
+            windows = kind.windows(shape)
+            own = windows is not None and all(window == POINT for window in windows)
+            self.known[key] = () if own else windows
+        return self.known[key]
 
 
 class _Composer:
@@ -149,7 +173,7 @@ class _Composer:
         self.image = network.input[1:]
         self.states: list[tuple[Field, ...]] = []
         self.start: tuple[Field, ...] = ((_POINT_TRACK,),) * len(self.image)
-        self.windows: Windows = {}
+        self.work = _Work(network)
         self.composed: dict[tuple[Field, Window, int, int], Field] = {}
         # By identity: a layer that keeps its input's field passes on the very same object.
         self.described: dict[int, ReceptiveField] = {}
@@ -179,8 +203,8 @@ class _Composer:
             self._spread(source, i, layer.output) for source, i in zip(sources, layer.inputs, strict=True)
         ]
         columns = list(zip(*spread, strict=True))
-        merged = tuple(_hull(column, n) for column, n in zip(columns, self.image, strict=True))
-        return merged, all(map(_aligned, columns))
+        merged = tuple(_hull(column, n, self.work) for column, n in zip(columns, self.image, strict=True))
+        return merged, all(_aligned(column, self.work) for column in columns)
 
     def _through(self, index: int, source: tuple[Field, ...]) -> tuple[Field, ...]:
         """A field seen through a layer with one input."""
@@ -188,7 +212,7 @@ class _Composer:
         if type(layer.kind).windows is Kind.windows or all(map(_constant, source)):
             return source
         shape = self.network.shape(layer.inputs[0])
-        windows = _windows(layer.kind, shape, self.windows)
+        windows = self.work.windows(layer.kind, shape)
         if windows == ():
             return source
         if windows is None:
@@ -200,7 +224,7 @@ class _Composer:
                 continue
             step = (source[axis], window, shape[1 + axis], layer.output[1 + axis])
             if step not in self.composed:
-                self.composed[step] = _compose(*step)
+                self.composed[step] = _compose(*step, self.work)
             fields.append(self.composed[step])
         return tuple(fields)
 
@@ -220,13 +244,13 @@ class _Composer:
         if all(map(_constant, self.states[index])):
             return self.states[index]
         shape = self.network.layers[index].output
-        seen = _walk(self.network, index, tuple(range(n) for n in shape[1:]), self.windows)
+        seen = _walk(self.network, index, tuple(range(n) for n in shape[1:]), self.work)
         return tuple((Track(1, 0, (axis[0],), (axis[-1],)),) if axis else (_NOTHING,) for axis in seen)
 
     def _describe(self, state: tuple[Field, ...], index: int, aligned: bool) -> ReceptiveField:
         """The figures of a field."""
         sizes = self.network.layers[index].output[1:] or (1,) * len(state)
-        figures = [_figures(field, n) for field, n in zip(state, sizes, strict=True)]
+        figures = [_figures(field, n, self.work) for field, n in zip(state, sizes, strict=True)]
         size, stride, padding, centre = zip(*figures, strict=True) if figures else ((), (), (), ())
         whole = bool(state) and all(map(_constant, state))
         return ReceptiveField(size, stride, padding, centre, whole, aligned)
@@ -240,14 +264,18 @@ def _constant(field: Field) -> bool:
     return len(field) == 1 and field[0].shift == 0
 
 
-def _figures(field: Field, units: int) -> tuple[int, Fraction | None, int, Fraction]:
+def _figures(field: Field, units: int, work: _Work) -> tuple[int, Fraction | None, int, Fraction]:
     """Size, stride, padding and centre of a layer with so many units along this dimension."""
     if len(field) == 1:
         track = field[0]
         size = max(high - low + 1 for low, high in zip(track.lows, track.highs, strict=True))
         stride = Fraction(track.shift, track.period) if track.shift else None
     else:
-        ends = [[track.interval(unit) for track in field] for unit in range(units)]
+        # From a period to the next the tracks drift apart or together, evenly: they are widest first or last.
+        period = min(lcm(*(track.period for track in field)), units)
+        work.spend(2 * period * len(field))
+        widest = {*range(period), *range(units - period, units)}
+        ends = [[track.interval(unit) for track in field] for unit in widest]
         size = max(max(high for _, high in row) - min(low for low, _ in row) + 1 for row in ends)
         stride = None
     first = [track.interval(0) for track in field]
@@ -255,23 +283,25 @@ def _figures(field: Field, units: int) -> tuple[int, Fraction | None, int, Fract
     return max(size, 0), stride, -low, Fraction(low + high, 2)
 
 
-def _window_track(window: Window, n: int, m: int) -> Track:
+def _window_track(window: Window, n: int, m: int, work: _Work) -> Track:
     """Which of n inputs each of m units sees; positions on the padding lie before 0 or after n - 1."""
     if window.bins:
         period = m // gcd(n, m)
+        work.spend(period)
         lows = tuple(u * n // m for u in range(period))
         return Track(period, n // gcd(n, m), lows, tuple(-(-(u + 1) * n // m) - 1 for u in range(period)))
     if window.samples:
-        return _samples(n, m, window.linear)
+        return _samples(n, m, window.linear, work)
     reach = window.dilation * (window.kernel - 1)
     if window.stretch == 1:
         return Track(1, window.stride, (-window.before,), (reach - window.before,), window.dilation)
-    return _stretched(window)
+    return _stretched(window, work)
 
 
-def _samples(n: int, m: int, linear: bool) -> Track:
+def _samples(n: int, m: int, linear: bool, work: _Work) -> Track:
     """Resampling n inputs at m places."""
     period = m // gcd(n, m)
+    work.spend(period)
     if linear:  # around ((2 u + 1) n - m) / (2 m)
         middles = [(2 * u + 1) * n - m for u in range(period)]
         lows = tuple(middle // (2 * m) for middle in middles)
@@ -280,9 +310,10 @@ def _samples(n: int, m: int, linear: bool) -> Track:
     return Track(period, n // gcd(n, m), lows, lows)
 
 
-def _stretched(window: Window) -> Track:
+def _stretched(window: Window, work: _Work) -> Track:
     """A window over inputs with zeros between them: of its positions, those that hold an input."""
     f, d = window.stretch, window.dilation
+    work.spend(f * min(f, window.kernel))
     lows, highs = [], []
     for unit in range(f):  # moving f units on moves the stretched input by stride * f, its inputs by stride
         first = unit * window.stride - window.before
@@ -298,13 +329,13 @@ def _stretched(window: Window) -> Track:
     return Track(f, window.stride, tuple(lows), tuple(highs), lcm(d, f) // f)
 
 
-def _compose(field: Field, window: Window, n: int, m: int) -> Field:
+def _compose(field: Field, window: Window, n: int, m: int, work: _Work) -> Field:
     """A field of n units, seen through a window by m units."""
-    outer = _window_track(window, n, m)
-    return tuple(_chain(track, outer) for track in field)
+    outer = _window_track(window, n, m, work)
+    return tuple(_chain(track, outer, work) for track in field)
 
 
-def _chain(inner: Track, outer: Track) -> Track:
+def _chain(inner: Track, outer: Track, work: _Work) -> Track:
     """What units see through two layers: `inner` from its units to the pixels, `outer` to inner's units."""
     if inner.period == 1 and outer.period == 1:
         shift, low, high = inner.shift, inner.lows[0], inner.highs[0]
@@ -312,38 +343,45 @@ def _chain(inner: Track, outer: Track) -> Track:
     turns = inner.period // gcd(outer.shift, inner.period)
     period = outer.period * turns
     shift = outer.shift * turns // inner.period * inner.shift
-    ends = [_through_interval(inner, outer, unit) for unit in range(period)]
+    work.spend(period)
+    ends = [_through_interval(inner, outer, unit, work) for unit in range(period)]
     return Track(period, shift, tuple(low for low, _ in ends), tuple(high for _, high in ends))
 
 
-def _through_interval(inner: Track, outer: Track, unit: int) -> tuple[int, int]:
+def _through_interval(inner: Track, outer: Track, unit: int, work: _Work) -> tuple[int, int]:
     """The pixels between the first and last that a unit of the outer layer sees."""
     first, last = outer.interval(unit)
     if first > last:
         return 0, -1
     if not inner.gaps:
         return inner.interval(first)[0], inner.interval(last)[1]
-    seen = [inner.interval(element) for element in range(first, last + 1, outer.step)]
+    # After so many elements the phases come again, further on: only the first and the last round count.
+    elements = range(first, last + 1, outer.step)
+    around = inner.period // gcd(inner.period, outer.step)
+    ends = elements if len(elements) <= 2 * around else (*elements[:around], *elements[-around:])
+    work.spend(len(ends))
+    seen = [inner.interval(element) for element in ends]
     lows = [low for low, high in seen if low <= high]
     return (min(lows), max(high for low, high in seen if low <= high)) if lows else (0, -1)
 
 
-def _hull(fields: Sequence[Field], image: int) -> Field:
+def _hull(fields: Sequence[Field], image: int, work: _Work) -> Field:
     """The hull of branches: tracks of the same stride become one; a branch that sees all of the image, alone."""
     groups: dict[Fraction, Track] = {}
     for track in (track for field in fields for track in field):
         if track.shift == 0 and track.lows[0] <= 0 and track.highs[0] >= image - 1:
             return (track,)
         rate = Fraction(track.shift, track.period)
-        groups[rate] = _joined(groups[rate], track) if rate in groups else track
+        groups[rate] = _joined(groups[rate], track, work) if rate in groups else track
     return tuple(groups.values())
 
 
-def _joined(a: Track, b: Track) -> Track:
+def _joined(a: Track, b: Track, work: _Work) -> Track:
     """The hull of two tracks of the same stride."""
     if a == b:
         return a
     period = lcm(a.period, b.period)
+    work.spend(2 * period)
     lows, highs = [], []
     for unit in range(period):
         ends = [end for end in (a.interval(unit), b.interval(unit)) if end[0] <= end[1]]
@@ -352,7 +390,7 @@ def _joined(a: Track, b: Track) -> Track:
     return Track(period, a.shift * period // a.period, tuple(lows), tuple(highs))
 
 
-def _aligned(fields: Iterable[Field]) -> bool:
+def _aligned(fields: Iterable[Field], work: _Work) -> bool:
     """Whether branches have the same stride, and the same centres on the average of a period: upsampling gives
     neighbouring units one field. Branches that see the whole image have no place."""
     placed = [field for field in fields if not _constant(field)]
@@ -362,6 +400,7 @@ def _aligned(fields: Iterable[Field]) -> bool:
     if len({Fraction(track.shift, track.period) for track in tracks}) > 1:
         return False
     period = lcm(*(track.period for track in tracks)) if tracks else 1
+    work.spend(period * len(tracks))
     return len({sum(sum(track.interval(unit)) for unit in range(period)) for track in tracks}) <= 1
 
 
@@ -393,7 +432,7 @@ def seen_by(network: Network, layer: int | str, unit: Sequence[int] = ()) -> tup
         where = " and ".join(f"0 to {n - 1}" for n in sizes)
         want = f"its units are numbered {where}" if sizes else "its output is flat: give no unit"
         raise RequestError(f"{name} has no unit {','.join(map(str, unit)) or '()'}", hint=want)
-    seen = _walk(network, index, tuple(range(u, u + 1) for u in unit), {})
+    seen = _walk(network, index, tuple(range(u, u + 1) for u in unit), _Work(network))
     return tuple(Seen(axis[0], axis[-1], len(axis)) if axis else Seen(0, -1, 0) for axis in seen)
 
 
@@ -406,7 +445,7 @@ def find_layer(network: Network, name: str) -> int:
     return network.layers.index(network.layer(name))
 
 
-def _walk(network: Network, index: int, units: tuple[Elements, ...], known: Windows) -> tuple[Elements, ...]:
+def _walk(network: Network, index: int, units: tuple[Elements, ...], work: _Work) -> tuple[Elements, ...]:
     """The input pixels that some units of a layer see, by walking back through the layers."""
     wanted: dict[int, tuple[Elements, ...]] = {index: units}
     for current in range(index, -1, -1):
@@ -415,14 +454,15 @@ def _walk(network: Network, index: int, units: tuple[Elements, ...], known: Wind
         layer = network.layers[current]
         units = wanted.pop(current)
         for source in layer.inputs:
-            seen = _back(layer, units, network.shape(source), known)
+            work.spend(4)
+            seen = _back(layer, units, network.shape(source), work)
             if source in wanted:
-                seen = tuple(_union(a, b) for a, b in zip(wanted[source], seen, strict=True))
+                seen = tuple(_union(a, b, work) for a, b in zip(wanted[source], seen, strict=True))
             wanted[source] = seen
     return wanted.get(-1, ((),) * len(network.input[1:]))
 
 
-def _back(layer: Layer, units: tuple[Elements, ...], shape: Shape, known: Windows) -> tuple[Elements, ...]:
+def _back(layer: Layer, units: tuple[Elements, ...], shape: Shape, work: _Work) -> tuple[Elements, ...]:
     """The elements of one of a layer's inputs that some of the layer's units see."""
     if type(layer.kind).windows is Kind.windows and shape[1:] == layer.output[1:]:
         return units
@@ -431,20 +471,20 @@ def _back(layer: Layer, units: tuple[Elements, ...], shape: Shape, known: Window
     if layer.kind.merges:  # a branch of size 1 may be spread over the others'
         sizes = zip(units, shape[1:], layer.output[1:], strict=True)
         return tuple(axis if n == m else range(n) for axis, n, m in sizes)
-    windows = _windows(layer.kind, shape, known)
+    windows = work.windows(layer.kind, shape)
     if windows is None:
         return tuple(range(n) for n in shape[1:])
     if windows == ():
         return units
     rows = zip(windows, units, shape[1:], layer.output[1:], strict=True)
     axes = tuple(
-        axis if window == POINT else _elements(_window_track(window, n, m), axis, n)
+        axis if window == POINT else _elements(_window_track(window, n, m, work), axis, n, work)
         for window, axis, n, m in rows
     )
     return axes if all(axes) else ((),) * len(axes)
 
 
-def _elements(track: Track, units: Elements, n: int) -> Elements:
+def _elements(track: Track, units: Elements, n: int, work: _Work) -> Elements:
     """The elements from 0 to n - 1 that some units see through one layer."""
     if isinstance(units, range) and track.period == 1 and track.step == 1:
         width = track.highs[0] - track.lows[0] + 1
@@ -455,17 +495,22 @@ def _elements(track: Track, units: Elements, n: int) -> Elements:
         low, high = track.interval(unit)
         if low < 0:
             low += -(low // track.step) * track.step
-        seen.update(range(low, min(high, n - 1) + 1, track.step))
+        window = range(low, min(high, n - 1) + 1, track.step)
+        if len(units) == 1:
+            return window
+        work.spend(1 + len(window))
+        seen.update(window)
     return _tidy(seen)
 
 
-def _union(a: Elements, b: Elements) -> Elements:
+def _union(a: Elements, b: Elements, work: _Work) -> Elements:
     """The elements in either."""
     if not a or not b:
         return a or b
     for outer, inner in ((a, b), (b, a)):
         if isinstance(outer, range) and outer.step == 1 and outer[0] <= inner[0] and inner[-1] <= outer[-1]:
             return outer
+    work.spend(len(a) + len(b))
     return _tidy({*a, *b})
 
 
