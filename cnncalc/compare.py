@@ -61,7 +61,7 @@ def document(analyses: Sequence[Analysis]) -> dict[str, Any]:
         "schema": 1,
         "networks": [
             {
-                "network": analysis.network.name,
+                "name": analysis.network.name,
                 "title": analysis.network.spec.title,
                 "input": list(analysis.network.input),
                 "batch": analysis.batch,

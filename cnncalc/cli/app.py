@@ -98,7 +98,7 @@ def _guarded(run: Callable[[], Any]) -> int:
 
 def _usage_error(error: typer.TyperException) -> RequestError:
     """What Typer says of a wrong command line, in the form of all our errors."""
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").replace("a valid int range", "a whole number")
     context = getattr(error, "ctx", None)
     hint = f"`{context.command_path} --help` shows the options" if context else None
     return RequestError(message[:1].lower() + message[1:], hint=hint)

@@ -31,7 +31,7 @@ LayerName = Annotated[
     str | None,
     typer.Argument(
         metavar="[LAYER]",
-        help="A layer or a group of layers; without it, the totals.",
+        help="A layer, or a group of layers by the beginning of their names; else the network.",
         autocompletion=complete_layer,
         show_default=False,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cnncalc.render import Cell
+from cnncalc.render import Cell, printable
 
 if TYPE_CHECKING:
     from cnncalc.analysis import Analysis, Group
@@ -23,7 +23,7 @@ FIRST_ROWS, LAST_ROWS = 30, 10
 def heading(request: Request, network: Network) -> str:
     """What the table is about: the network, its input, and whatever the request changed."""
     parts = [f"input {shape_text(network.input)}", *changes(request)]
-    return f"{network.spec.title or network.name}: {', '.join(parts)}"
+    return f"{printable(network.spec.title or network.name)}: {', '.join(parts)}"
 
 
 def changes(conditions: Conditions) -> list[str]:

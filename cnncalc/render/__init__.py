@@ -17,6 +17,17 @@ FORMATS = ("table", "json", "csv", "markdown", "latex")
 SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".tex": "latex"}
 
 
+def printable(text: str) -> str:
+    """The text without control characters: a title or note of someone's spec must not drive the terminal.
+
+    >>> printable("a\\x1b[31mb")
+    'a?[31mb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else " " if c == "\t" else "?" for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column: its title for people, its key for programs, and how its numbers are written.
@@ -48,7 +59,7 @@ class Column:
         if cell is None:
             return ""
         if isinstance(cell, str):
-            return cell
+            return printable(cell)
         if isinstance(cell, tuple):
             return "x".join(map(str, cell))
         return format(cell, self.format)

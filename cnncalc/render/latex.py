@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from cnncalc.render import Part, Table
+from cnncalc.render import Part, Table, printable
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -63,4 +63,4 @@ def _escape(text: str) -> str:
     >>> print(_escape("conv2_x, 50%"))
     conv2\\_x, 50\\%
     """
-    return "".join(_SPECIAL.get(c, c) for c in text)
+    return "".join(_SPECIAL.get(c, c) for c in printable(text))

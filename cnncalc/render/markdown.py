@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from cnncalc.render import Part, Table
+from cnncalc.render import Part, Table, printable
 
 
 def write(parts: Sequence[Part], file: TextIO) -> None:
@@ -37,6 +37,7 @@ def _table(table: Table) -> str:
 
 
 def _escape(text: str) -> str:
+    text = printable(text)
     for special in "\\|*_`<[":
         text = text.replace(special, "\\" + special)
     return text.replace("\n", " ")

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from cnncalc.render import Part, Table
+from cnncalc.render import Part, Table, printable
 
 _GAP = 2  # spaces between columns
 _NARROWEST = 8  # what a column of words shrinks to at most
@@ -66,7 +66,7 @@ class Look:
 
     def note(self, text: str) -> list[str]:
         """A note, wrapped."""
-        return [self.style(line, _DIM) for line in textwrap.wrap(text, self.width, break_on_hyphens=False)]
+        return [self.style(line, _DIM) for line in textwrap.wrap(printable(text), self.width, break_on_hyphens=False)]
 
 
 class Grid:
@@ -109,7 +109,7 @@ class Grid:
         widths = self.shrunk([i for i in range(len(self.titles)) if i not in gone], look.width)
         rule = look.rule * (sum(widths.values()) + _GAP * (len(widths) - 1))
         if self.table.title:
-            for line in textwrap.wrap(self.table.title, look.width):
+            for line in textwrap.wrap(printable(self.table.title), look.width):
                 yield look.style(line, _BOLD)
             yield ""
         yield from self.row(self.titles, widths, look, _BOLD)

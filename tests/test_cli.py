@@ -1,0 +1,547 @@
+"""The command line: what each command prints, in every format, and how it fails."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cnncalc import __version__, analyse, expand, load
+from cnncalc.cli.app import COMMANDS, app
+
+ROOT = Path(__file__).parent.parent
+PRESENT = [name for name in COMMANDS if find_spec(f"cnncalc.cli.{name}")]
+TINY = """\
+title: Tiny
+input: [3, 8, 8]
+vars: {width: 4, classes: 2}
+layers:
+  - {conv: width, kernel: 3, padding: 1, name: conv1}
+  - relu
+  - {layers: [{conv: width, kernel: 1}, {conv: width, kernel: 3}], name: stage}
+  - flatten
+  - {linear: classes, name: fc}
+notes: A note of the spec.
+"""
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A cache of our own, and no terminal's width."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("COLUMNS", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> str:
+    file = tmp_path / "tiny.yaml"
+    file.write_text(TINY)
+    return str(file)
+
+
+def run(*words: str, status: int = 0, columns: int | None = None, input: str | bytes | None = None) -> Result:
+    """Run a command line; it ends with the status expected, and never with a traceback."""
+    env = {"COLUMNS": str(columns)} if columns else None
+    result = CliRunner().invoke(app, list(words), env=env, input=input)
+    assert not result.exception or isinstance(result.exception, SystemExit), result.exc_info
+    assert "Traceback" not in result.output
+    assert result.exit_code == status, result.output
+    return result
+
+
+def document(*words: str) -> dict[str, Any]:
+    return dict(json.loads(run(*words, "--format", "json").stdout))
+
+
+# The commands
+
+
+@pytest.mark.parametrize("name", PRESENT)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    text = run(name, "--help").stdout
+    assert f"Example: cnncalc {name}" in text
+    assert "--format" in text
+
+
+@pytest.mark.parametrize("name", PRESENT)
+def test_every_command_is_documented(name: str) -> None:
+    assert f"\n## cnncalc {name}\n" in (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "line", re.findall(r"^cnncalc .+$", (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), re.MULTILINE)
+)
+def test_examples_of_the_documentation_run(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = line.split("#")[0].split()[1:]
+    if words[0] not in PRESENT or words[0] in ("verify", "profile") or ">" in words:
+        pytest.skip("needs PyTorch or a shell")
+    monkeypatch.chdir(tmp_path)
+    run(*words)
+
+
+def test_help_lists_every_command() -> None:
+    text = run().stdout
+    assert text == run("--help").stdout
+    for name in PRESENT:
+        assert re.search(rf"^  {name} +\w", text, re.MULTILINE)
+
+
+def test_version() -> None:
+    assert run("--version").stdout == f"cnncalc {__version__}\n"
+
+
+# Tables about one network
+
+
+def test_params() -> None:
+    text = run("params", "alexnet").stdout
+    assert text.startswith("AlexNet: input 3x227x227\n\nLayer ")
+    assert re.search(r"^conv1 +conv +96x55x55 +34,944 +0\.06$", text, re.MULTILINE)
+    assert re.search(r"^Total +60,964,224 +100\.00$", text, re.MULTILINE)
+    assert "243,856,896 bytes in float32" in text
+    assert "Total as in the lecture slides" in " ".join(text.split())
+
+
+def test_flops_state_the_convention() -> None:
+    text = run("flops", "googlenet", "--input", "224").stdout
+    assert re.search(r"^Total +1,582,671,872 +3,190,412,360 +100\.00$", text, re.MULTILINE)
+    assert "FLOPs = 2 x MACs + all other operations" in text
+
+
+def test_flops_by_class() -> None:
+    text = run("flops", "alexnet", "--operations").stdout
+    assert re.search(r"Add +Mul +Div +Compare +Exp\n", text)
+    totals = analyse(expand(load("alexnet"))).operations
+    assert all(f"{number:,}" in text for number in totals.values())
+
+
+def test_shapes_tell_options_and_inputs() -> None:
+    text = run("shapes", "alexnet").stdout
+    assert re.search(r"conv2 +conv 256, kernel 5, padding 2, groups 2 +256x27x27 +186,624 +96x27x27\n", text)
+
+
+def test_many_layers_are_grouped_by_name() -> None:
+    text = run("params", "resnet50").stdout
+    assert re.search(r"^conv2_x +32 layers +256x56x56 +215,808 ", text, re.MULTILINE)
+    assert "175 layers in 11 groups by name" in text
+    assert len(text.splitlines()) < 40
+
+
+def test_depth_and_all() -> None:
+    by_block = run("params", "resnet50", "--depth", "2").stdout
+    assert re.search(r"^conv2_x\.1 +12 layers", by_block, re.MULTILINE)
+    assert "in 11 groups" not in by_block
+    each = run("params", "resnet50", "--all").stdout
+    assert sum(line.startswith("conv") for line in each.splitlines()) > 160
+
+
+def test_the_middle_of_a_long_chain_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "chain.yaml"
+    file.write_text("{input: [1, 4, 4], layers: [{conv: 1, kernel: 1, repeat: 500}]}")
+    text = run("params", str(file)).stdout
+    assert "460 of 500 rows are not shown; --all shows each." in text
+    assert re.search(r"^Total +1,000 ", text, re.MULTILINE)
+    assert len(run("params", str(file), "--all").stdout.splitlines()) > 500
+
+
+def test_a_network_without_parameters(tmp_path: Path) -> None:
+    file = tmp_path / "pool.yaml"
+    file.write_text("{input: [3, 8, 8], layers: [{identity: }]}")
+    for command in ("params", "flops", "shapes", "explain", "compare"):
+        run(command, str(file))
+
+
+# What a request may say
+
+
+def test_own_file_standard_input_and_name_give_the_same(tiny: str) -> None:
+    text = run("params", tiny).stdout
+    assert text.startswith("Tiny: input 3x8x8\n")
+    assert text.endswith("Note: A note of the spec.\n")
+    assert run("params", "-", input=TINY).stdout == text
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"), [("16", [3, 16, 16]), ("16x12", [3, 16, 12]), ("3x16x12", [3, 16, 12]), ("3X9X9", [3, 9, 9])]
+)
+def test_input_sizes(tiny: str, size: str, shape: list[int]) -> None:
+    assert document("shapes", tiny, "--input", size)["input"] == shape
+
+
+def test_variables_and_classes(tiny: str) -> None:
+    found = document("params", tiny, "--set", "width=2 * 8", "--classes", "7")
+    outputs = {layer["name"]: layer["output"] for layer in found["layers"]}
+    assert outputs["conv1"] == [16, 8, 8]
+    assert outputs["fc"] == [7]
+    assert run("params", tiny, "--set", "width=16", "--classes", "7").stdout.startswith(
+        "Tiny: input 3x8x8, width=16, classes=7\n"
+    )
+
+
+def test_batch_multiplies_operations_and_activations(tiny: str) -> None:
+    one, four = document("flops", tiny)["totals"], document("flops", tiny, "--batch", "4")["totals"]
+    assert four["params"] == one["params"]
+    for quantity in ("macs", "flops", "activations"):
+        assert four[quantity] == 4 * one[quantity]
+
+
+def test_training_adds_the_auxiliary_heads() -> None:
+    assert document("params", "googlenet")["totals"]["params"] == 6_998_552
+    training = document("params", "googlenet", "--training")
+    assert training["totals"]["params"] == 13_378_280
+    assert training["training"] is True
+    assert len(training["outputs"]) == 3
+
+
+# JSON, the contract
+
+
+@pytest.mark.parametrize("command", ["params", "flops", "shapes", "show"])
+def test_every_single_network_command_gives_the_same_document(command: str, tiny: str) -> None:
+    assert document(command, tiny) == document("params", tiny)
+
+
+def test_the_json_contract(tiny: str) -> None:
+    found = document("params", tiny)
+    assert found["schema"] == 1
+    assert found["network"] == "tiny"
+    assert found["input"] == [3, 8, 8]
+    assert found["batch"] == 1
+    wanted = {"params", "buffers", "macs", "flops", "activations", "param_bytes", "peak_memory_bytes"}
+    assert wanted <= set(found["totals"])
+    first = found["layers"][0]
+    assert first == {
+        "name": "conv1",
+        "kind": "conv",
+        "inputs": ["input"],
+        "output": [4, 8, 8],
+        "params": 112,
+        "buffers": 0,
+        "macs": 6912,
+        "flops": 14080,
+        "operations": {"mac": 6912, "add": 256},
+        "activations": 256,
+        "receptive_field": {"size": [3, 3], "stride": [1, 1], "padding": [1, 1]},
+    }
+    for quantity in ("params", "buffers", "macs", "flops", "activations"):
+        assert found["totals"][quantity] == sum(layer[quantity] for layer in found["layers"])
+
+
+def test_comparison_as_json() -> None:
+    found = document("compare", "vgg16", "nin", "lenet5")
+    assert [network["name"] for network in found["networks"]] == ["vgg16", "nin", "lenet5"]
+    assert found["networks"][0]["params"] == 138_357_544
+    assert found["networks"][0]["peak_memory_bytes"] > found["networks"][0]["param_bytes"]
+
+
+def test_list_as_json() -> None:
+    by_name = {network["name"]: network for network in document("list")["networks"]}
+    assert by_name["resnet18"]["params"] == 11_689_512
+    assert by_name["resnet18"]["input"] == [3, 224, 224]
+    assert by_name["resnet50_torchvision"]["top1"] == 76.13
+    assert "torchvision" in by_name["resnet50_torchvision"]["accuracy_source"]
+
+
+# Other formats, and files
+
+
+def test_csv_has_every_layer_and_raw_numbers() -> None:
+    rows = list(csv.DictReader(io.StringIO(run("params", "resnet50", "--format", "csv").stdout)))
+    assert len(rows) == len(expand(load("resnet50")).layers)
+    assert sum(int(row["params"]) for row in rows) == 25_557_032
+    grouped = run("params", "resnet50", "--format", "csv", "--depth", "1").stdout
+    assert len(grouped.splitlines()) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("a.csv", "layer,"), ("a.json", "{"), ("a.md", "**"), ("a.tex", "% needs"), ("a.txt", "Tiny")],
+)
+def test_the_files_name_tells_the_format(tiny: str, tmp_path: Path, name: str, start: str) -> None:
+    file = tmp_path / name
+    assert run("params", tiny, "--output", str(file)).stdout == ""
+    assert file.read_text(encoding="utf-8").startswith(start)
+
+
+def test_format_prevails_over_the_files_name(tiny: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    run("params", tiny, "--output", str(file), "--format", "json")
+    assert json.loads(file.read_text(encoding="utf-8"))["network"] == "tiny"
+
+
+# compare
+
+
+def test_compare_gives_ratios_to_the_first() -> None:
+    text = run("compare", "vgg16", "nin").stdout
+    assert re.search(r"^vgg16 +138,357,544 +1\.000 ", text, re.MULTILINE)
+    assert re.search(r"^nin +7,595,176 +0\.055 ", text, re.MULTILINE)
+
+
+def test_compare_matches_two_networks_group_by_group() -> None:
+    text = run("compare", "resnet50", "resnet50_torchvision").stdout
+    assert re.search(r"^conv3_x +1,219,584 +1,219,584 +1\.000 +950,534,144 +1,027,604,480 +1\.081$", text, re.MULTILINE)
+    assert "Group by group" not in run("compare", "resnet18", "resnet34", "resnet50").stdout
+
+
+def test_compare_leaves_out_the_groups_where_no_name_meets() -> None:
+    assert "Group by group" not in run("compare", "lenet5", "nin").stdout
+
+
+# explain
+
+
+def test_explain_a_layer_with_the_numbers_filled_in() -> None:
+    text = run("explain", "alexnet", "conv1").stdout
+    for line in (
+        "(227 - 11 + 2*0) / 4 + 1 = 55",
+        "11*11*3*96 + 96 = 34,944",
+        "11*11*3*96*55*55 = 105,415,200",
+        "2*105,415,200 + 290,400 = 211,120,800",
+    ):
+        assert line in text
+
+
+def test_explain_the_totals() -> None:
+    text = run("explain", "alexnet").stdout
+    assert re.search(r"^fc6 +9216\*4096 \+ 4096 +37,752,832$", text, re.MULTILINE)
+    assert re.search(r"^Total +60,964,224$", text, re.MULTILINE)
+    assert re.search(r"^Total +1,455,403,104$", text, re.MULTILINE)
+    grouped = run("explain", "resnet50").stdout
+    assert "12,845,056 + 3*115,605,504 + 6*51,380,224" in grouped
+
+
+def test_explain_a_group_and_all_layers() -> None:
+    assert "conv2_x.1.downsample.bn: batchnorm" in run("explain", "resnet50", "conv2_x.1").stdout
+    assert run("explain", "lenet5", "--all").stdout.count("Quantity") == len(expand(load("lenet5")).layers)
+
+
+def test_explain_names_the_nearest_layer() -> None:
+    assert "did you mean 'conv1'?" in run("explain", "alexnet", "cnv1", status=2).stderr
+
+
+def test_explain_as_data_agrees_with_the_document() -> None:
+    found = document("explain", "alexnet")
+    lines = {(line["layer"], line["quantity"]): line["value"] for line in found["explanations"]}
+    for layer in found["layers"]:
+        for key, quantity in (("params", "Parameters"), ("macs", "MACs"), ("flops", "FLOPs")):
+            assert lines.get((layer["name"], quantity), 0) == layer[key]
+    rows = list(csv.DictReader(io.StringIO(run("explain", "alexnet", "conv1", "--format", "csv").stdout)))
+    assert rows[2]["formula"] == "prod(k)*(c_in/groups)*c_out + c_out*bias"
+
+
+def test_explain_says_what_a_batch_does() -> None:
+    one, eight = (run("explain", "alexnet", "--batch", n).stdout for n in ("1", "8"))
+    assert "The batch of 8 multiplies operations and activations" in eight
+    assert re.findall(r"^Total .*$", one, re.MULTILINE) == re.findall(r"^Total .*$", eight, re.MULTILINE)
+
+
+# list and show
+
+
+def test_list_filters_sorts_and_picks_columns() -> None:
+    text = run("list", "resnet", "--sort", "macs", "--columns", "name,macs", "--format", "csv").stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
+    counts = [int(row["macs"]) for row in rows]
+    assert counts == sorted(counts)
+    assert {"resnet20", "resnet152"} <= {row["name"] for row in rows}
+    largest = run("list", "--sort", "params", "--reverse", "--columns", "name,params", "--format", "csv").stdout
+    counts = [int(line.split(",")[1]) for line in largest.splitlines()[1:]]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_list_orders_names_as_people_do() -> None:
+    names = [network["name"] for network in document("list", "resnet")["networks"]]
+    assert names.index("resnet18") < names.index("resnet50") < names.index("resnet110") < names.index("resnet1202")
+
+
+def test_list_shows_fragments_when_asked() -> None:
+    assert "inception_3a" not in run("list").stdout
+    assert "inception_3a" in run("list", "--fragments").stdout
+    assert "inception_3a" in run("list", "inception_3a").stdout
+
+
+def test_list_of_nothing() -> None:
+    assert "No network has 'quux'" in run("list", "quux").stdout
+    assert document("list", "quux")["networks"] == []
+
+
+def test_show_prints_the_spec_as_it_stands_in_its_file(tiny: str) -> None:
+    assert run("show", tiny).stdout == TINY
+    assert run("show", "resnet50").stdout == (ROOT / "specs" / "resnet50.yaml").read_text(encoding="utf-8")
+
+
+def test_show_what_a_spec_extends() -> None:
+    text = run("show", "resnet50", "--family").stdout
+    assert text.index("# specs/families/resnet.yaml") < text.index("# specs/resnet50.yaml")
+    assert "bottleneck:" in text
+
+
+def test_show_expanded() -> None:
+    text = run("show", "lenet5", "--expanded").stdout
+    assert re.search(r"^C3 +conv 16, kernel 5, 60 connections +S2\.tanh1 +16x10x10$", text, re.MULTILINE)
+
+
+# The terminal
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "list",
+        "list --fragments",
+        "params inception_resnet_v2",
+        "params resnet1202",
+        "flops googlenet",
+        "flops inception_v4 --depth 2 --operations",
+        "shapes inception_v3 --depth 2",
+        "compare vgg16 nin",
+        "compare vgg19_bn inception_resnet_v2 efficientnet_b0",
+        "explain googlenet norm1",
+        "explain resnet50",
+        "show googlenet --expanded",
+    ],
+)
+def test_no_line_is_wider_than_the_terminal(words: str, columns: int) -> None:
+    text = run(*words.split(), columns=columns).stdout
+    assert max(map(len, text.splitlines())) <= columns
+    assert text.rstrip()
+
+
+def test_no_number_is_cut_even_where_the_terminal_is_narrow() -> None:
+    text = run("flops", "vgg16", columns=30).stdout
+    assert "15,470,264,320" in text
+    assert "30,972,232,168" in text
+
+
+def test_completion() -> None:
+    def complete(words: str, at: int) -> list[str]:
+        env = {"_CNNCALC_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(at)}
+        return CliRunner().invoke(app, env=env, prog_name="cnncalc").stdout.split()
+
+    assert complete("cnncalc par", 1) == ["params"]
+    assert complete("cnncalc params resnet1", 2)[:2] == ["resnet101", "resnet101_torchvision"]
+    assert complete("cnncalc explain alexnet conv", 3) == ["conv1", "conv2", "conv3", "conv4", "conv5"]
+    assert complete("cnncalc params alexnet --format j", 4) == ["json"]
+
+
+# Wrong requests: status 2, a message, no traceback. Wrong specs are tested with the reader.
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("parms alexnet", "did you mean 'params'?"),
+        ("quux", "lists the commands"),
+        ("params", "missing argument 'NETWORK'"),
+        ("params alxnet", "did you mean 'alexnet'?"),
+        ("params alexnet vgg16", "unexpected extra argument"),
+        ("params no/such/file.yaml", "there is no file"),
+        ("params .", ""),
+        ("params ''", ""),
+        ("params alexnet --quux", "no such option: --quux"),
+        ("params alexnet --inptu 3", "--input"),
+        ("params alexnet --batch", "requires an argument"),
+        ("params alexnet --batch 0", "0 is not in the range"),
+        ("params alexnet --batch two", "'two' is not a whole number"),
+        ("params alexnet --depth 0", "0 is not in the range"),
+        ("params alexnet --input 0", "'0' is not an input size"),
+        ("params alexnet --input -3", "'-3' is not an input size"),
+        ("params alexnet --input axb", "'axb' is not an input size"),
+        ("params alexnet --input 3x", "'3x' is not an input size"),
+        ("params alexnet --input 99999999999999999999", "is not an input size"),
+        ("params alexnet --input 10000000000", "10^9"),
+        ("params alexnet --input 3x224x224x224", "this network's input is 3x227x227"),
+        ("params alexnet --input 8", "kernel"),
+        ("params alexnet --set classes", "write --set VAR=VALUE"),
+        ("params alexnet --set =3", "write --set VAR=VALUE"),
+        ("params alexnet --set clases=3", "did you mean 'classes'?"),
+        ("params alexnet --set classes=[1", "is not closed"),
+        ("params alexnet --set classes=x.y", "error:"),
+        ("params alexnet --set classes=-1", "error:"),
+        ("params alexnet --classes 0", "0 is not in the range"),
+        ("params vgg_block --classes 3", "error:"),
+        ("params alexnet --format yaml", "the formats are table"),
+        ("params alexnet --format jsn", "did you mean 'json'?"),
+        ("params alexnet --output /no/such/folder/a.txt", "cannot be written"),
+        ("compare", "missing argument 'NETWORK...'"),
+        ("compare alexnet alxnet", "did you mean 'alexnet'?"),
+        ("explain alexnet quux", "has no layer 'quux'"),
+        ("list --sort parms", "did you mean 'params'?"),
+        ("list --columns name,quux", "the columns are name, title"),
+        ("show alxnet", "did you mean 'alexnet'?"),
+    ],
+)
+def test_wrong_requests(words: str, message: str) -> None:
+    result = run(*words.replace("''", "").split(" "), status=2)
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_wrong_spec_is_shown_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "my.yaml"
+    file.write_text("input: [3, 8, 8]\nlayers:\n  - {conv: 4, kernal: 3}\n")
+    text = run("params", str(file), status=2).stderr
+    assert "my.yaml:3:" in text
+    assert "did you mean 'kernel'?" in text
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe\x00binary", b"a: [1, 2", b"- 1\n", b"x" * 2_000_000])
+def test_junk_on_standard_input(data: bytes) -> None:
+    assert run("params", "-", status=2, input=data).stderr.startswith("error: ")
+
+
+# In a process of its own
+
+
+def python(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], text=True, capture_output=True, cwd=ROOT, **options)
+
+
+def test_a_command_imports_only_what_it_needs() -> None:
+    code = (
+        "import sys\nfrom cnncalc.cli.app import app\n"
+        "try: app(['params', 'alexnet'])\nexcept SystemExit: pass\n"
+        "print(*(name for name in sys.modules))"
+    )
+    loaded = set(python("-c", code).stdout.splitlines()[-1].split())
+    assert "cnncalc.cli.params" in loaded
+    for name in ("rich", "torch", "numpy", "json", "csv", "cnncalc.cli.flops", "cnncalc.receptive_field"):
+        assert name not in loaded
+
+
+def test_a_reader_who_leaves_is_no_error() -> None:
+    command = f"{sys.executable} -m cnncalc show resnet1202 --expanded | head -1; echo ${{PIPESTATUS[0]}}"
+    done = python("-c", f"import subprocess; subprocess.run(['bash', '-c', {command!r}])")
+    assert done.stdout.splitlines()[-1] == "141"
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_an_error_without_a_traceback() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cnncalc", "params", "alexnet"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT
+        )
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("error: standard output:")
+
+
+def test_output_without_unicode() -> None:
+    import os
+
+    done = python("-m", "cnncalc", "params", "alexnet", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert "-----" in done.stdout
