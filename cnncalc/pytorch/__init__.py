@@ -1,6 +1,7 @@
 """The PyTorch edge: build a network as a module, verify the calculator against it, time it.
 
-The only folder that imports torch. `pip install cnncalc[torch]` brings what it needs.
+The only folder that imports torch, and the only one that needs the extra `torch`
+(`pip install cnncalc[torch]`).
 
 >>> from cnncalc import expand, load
 >>> from cnncalc.pytorch import build
@@ -11,40 +12,17 @@ The only folder that imports torch. `pip install cnncalc[torch]` brings what it 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
 
 from cnncalc.errors import RequestError
 
-if TYPE_CHECKING:
-    from cnncalc.pytorch.build import BuiltNetwork, build
-    from cnncalc.pytorch.profile import Profile, Settings, profile
-    from cnncalc.pytorch.verify import Report, verify
+missing = [name for name in ("torch", "fvcore", "numpy") if find_spec(name) is None]
+if missing:
+    raise RequestError(f"this needs {' and '.join(missing)}", hint="pip install 'cnncalc[torch]'")
 
-_PUBLIC = {
-    "BuiltNetwork": "cnncalc.pytorch.build",
-    "build": "cnncalc.pytorch.build",
-    "Report": "cnncalc.pytorch.verify",
-    "verify": "cnncalc.pytorch.verify",
-    "Profile": "cnncalc.pytorch.profile",
-    "Settings": "cnncalc.pytorch.profile",
-    "profile": "cnncalc.pytorch.profile",
-}
+# Imported at once, not when first used: a submodule takes its name in the package when it is first imported,
+# and would take it from the function.
+from cnncalc.pytorch.build import BuiltNetwork, build  # noqa: E402
+from cnncalc.pytorch.verify import Report, verify  # noqa: E402
 
-__all__ = ["BuiltNetwork", "Profile", "Report", "Settings", "build", "profile", "verify"]
-
-_EXTRA = ("torch", "fvcore", "numpy")
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'cnncalc.pytorch' has no attribute '{name}'")
-    try:
-        value = getattr(import_module(_PUBLIC[name]), name)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] not in _EXTRA:
-            raise
-        raise RequestError(f"{error.name} is not installed", hint="pip install 'cnncalc[torch]'") from None
-    # The import has also bound the submodule of the same name; the function is what is public.
-    globals()[name] = value
-    return value
+__all__ = ["BuiltNetwork", "Report", "build", "verify"]

@@ -54,10 +54,10 @@ def run_counted(model: BuiltNetwork, x: Tensor) -> tuple[Any, Count]:
 
 def fvcore_count(model: BuiltNetwork, x: Tensor) -> Count:
     """fvcore's count of a forward pass. It traces real tensors: `meta` ones it cannot."""
-    from fvcore.nn import FlopCountAnalysis
-
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing: shapes become constants, which is meant here
+        from fvcore.nn import FlopCountAnalysis
+
         analysis = FlopCountAnalysis(model, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         found = analysis.by_module_and_operator()
         ignored = analysis.unsupported_ops()

@@ -45,7 +45,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Operations beside MACs that a counter leaves out, or counts by another convention, in all layers of a kind."""
+    """Operations beside MACs, in all layers of a kind: `operations` by the calculator, `counted` by a counter,
+    which may leave them out or count them by another convention."""
 
     counter: str
     kind: str
@@ -229,7 +230,7 @@ def _compare_counts(analysis: Analysis, count: Count, counter: str, report: Repo
         gap[0] += costs.flops - 2 * costs.macs
         gap[1] += count.others.get(layer.name, 0)
     _note(report, "", {"macs": (report.macs, count.total)}, counter)
-    report.gaps += [Gap(counter, kind, ours, theirs) for kind, (ours, theirs) in gaps.items() if ours != theirs]
+    report.gaps += [Gap(counter, kind, ours, theirs) for kind, (ours, theirs) in gaps.items() if ours or theirs]
 
 
 def _note(report: Report, layer: str, found: Mapping[str, tuple[Any, Any]], source: str) -> None:
@@ -307,14 +308,10 @@ def verify_specs(
 
 
 def summed_gaps(reports: Sequence[Report]) -> list[Gap]:
-    """The gaps of many reports, summed by counter and kind, the largest first.
-
-    A kind that a counter counts alike in one network and not in another stands with the layers that differ.
-    """
+    """The gaps of many reports, summed by counter and kind."""
     sums: dict[tuple[str, str], list[int]] = {}
     for gap in (gap for report in reports for gap in report.gaps):
         entry = sums.setdefault((gap.counter, gap.kind), [0, 0])
         entry[0] += gap.operations
         entry[1] += gap.counted
-    found = [Gap(counter, kind, ours, theirs) for (counter, kind), (ours, theirs) in sums.items()]
-    return sorted(found, key=lambda gap: (gap.counter, -abs(gap.operations - gap.counted)))
+    return [Gap(counter, kind, ours, theirs) for (counter, kind), (ours, theirs) in sums.items()]
