@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cnncalc import Network, RequestError, analyse, expand, load, load_text
-from cnncalc.memory import Held, largest_batch, memory, overwriting_layers, parse_bytes, peak_memory
+from cnncalc.memory import Held, largest_batch, memory, parse_bytes, peak_memory
 from cnncalc.spec import zoo
 
 
@@ -179,15 +179,6 @@ ZOO = ("lenet5", "alexnet", "vgg11", "nin", "googlenet", "resnet18", "shufflenet
 def test_kept_of_the_zoo(name: str) -> None:
     net = expand(load(name), training=True)
     assert memory(net, 2, inplace=True).kept == kept_by_pytorch(net, 2, True)
-
-
-@pytest.mark.parametrize("name", ["resnet50", "densenet121", "efficientnet_b0", "unet"])
-def test_same_in_place_as_the_built_network(name: str) -> None:
-    pytest.importorskip("torch")
-    from cnncalc.pytorch import build
-
-    net = expand(load(name))
-    assert overwriting_layers(net) == build.overwriting_layers(net)
 
 
 def test_every_network_of_the_zoo_has_a_peak() -> None:
