@@ -295,11 +295,16 @@ class _Expander:
         return number
 
     def value(self, option: Option, tensor: int, scope: _Scope) -> Any:
-        """An option's value where it stands: `channels` are those of the current tensor."""
+        """An option's value where it stands."""
         if isinstance(option.value, (Expression, tuple)):
-            scope.variables["channels"] = self.network.shape(tensor)[0]
+            self.look_at(tensor, scope.variables)
             return self.evaluate(option, scope.variables)
         return option.value
+
+    def look_at(self, tensor: int, variables: dict[str, Any]) -> None:
+        """Set the variables that speak of the current tensor."""
+        variables["channels"], *sizes = self.network.shape(tensor)
+        variables["sizes"] = tuple(sizes)
 
     def evaluate(self, given: Option | Variable, variables: Mapping[str, Any]) -> Any:
         """A value worked out; a long list counts as work, since it may be copied for every layer."""
@@ -386,7 +391,7 @@ class _Expander:
         block = self.network.spec.blocks[item.block]
         variables = {**self.network.variables, "training": self.network.training}
         arguments = {key: self.value(option, tensor, scope) for key, option in item.arguments.items()}
-        variables["channels"] = self.network.shape(tensor)[0]
+        self.look_at(tensor, variables)
         for variable in block.variables.values():
             variables[variable.name] = (
                 arguments[variable.name] if variable.name in arguments else self.evaluate(variable, variables)

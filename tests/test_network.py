@@ -159,3 +159,12 @@ def test_aliases_are_what_they_stand_for():
 )
 def test_output_shapes(layer, shape, output):
     assert network(f"[{layer}]", input=shape).layers[0].output == output
+
+
+def test_sizes_are_those_of_the_current_tensor():
+    head = """
+input: [2, 12, 9]
+blocks:
+  down_and_up: {vars: {map: sizes}, layers: [{maxpool: 2}, {upsample: , size: map}]}"""
+    net = network("[{maxpool: 3, when: 'sizes[0] > 9'}, {down_and_up: , name: a}]", head=head)
+    assert [layer.output for layer in net.layers] == [(2, 4, 3), (2, 2, 1), (2, 4, 3)]
