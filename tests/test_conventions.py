@@ -1,0 +1,193 @@
+"""Conventions: each against the tool that it is named after."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cnncalc import CnncalcError, Network, RequestError, analyse, expand, load, load_text
+from cnncalc.conventions import CLASSES, CONVENTIONS, REASONS, class_counts, count_as, layer_counts, reconcile
+from cnncalc.spec import zoo
+
+TOOLS = ("torch", "fvcore", "ptflops", "thop", "torchinfo")
+
+
+def network(layer: str, size: str) -> Network:
+    return expand(load_text(f"input: {size}\nlayers:\n  - {layer}\n", name="test", origin="<test>"))
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without the tools' own printing; and without torchvision, which ptflops tries to import."""
+    there = "torchvision" in sys.modules
+    sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if not there:
+            sys.modules.pop("torchvision", None)
+
+
+def count_by_tool(tool: str, net: Network, batch: int = 1) -> int:
+    """What the tool itself counts of the built network."""
+    torch = pytest.importorskip("torch")
+    from cnncalc.pytorch.build import build
+
+    # Tracing and patched functions need real tensors; shapes are enough for the others.
+    device = "cpu" if tool in ("fvcore", "ptflops") else "meta"
+    model, x = build(net, device=device).eval(), torch.rand(batch, *net.input, device=device)
+    with torch.no_grad(), quiet():
+        return int(COUNT[tool](model, x, net))
+
+
+def _torch(model: Any, x: Any, net: Network) -> int:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        model(x)
+    return counter.get_total_flops()
+
+
+def _fvcore(model: Any, x: Any, net: Network) -> int:
+    nn = pytest.importorskip("fvcore.nn")
+    analysis = nn.FlopCountAnalysis(model, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    return analysis.tracer_warnings("none").total()  # type: ignore[no-any-return]
+
+
+def _ptflops(model: Any, x: Any, net: Network) -> int:
+    ptflops = pytest.importorskip("ptflops")
+    macs = ptflops.get_model_complexity_info(model, net.input, as_strings=False, print_per_layer_stat=False)[0]
+    return macs or 0
+
+
+def _thop(model: Any, x: Any, net: Network) -> int:
+    thop = pytest.importorskip("thop")
+    return int(thop.profile(model, (x,), verbose=False)[0])
+
+
+def _torchinfo(model: Any, x: Any, net: Network) -> int:
+    torchinfo = pytest.importorskip("torchinfo")
+    return int(torchinfo.summary(model, input_size=tuple(x.shape), verbose=0, device=x.device).total_mult_adds)
+
+
+COUNT = {"torch": _torch, "fvcore": _fvcore, "ptflops": _ptflops, "thop": _thop, "torchinfo": _torchinfo}
+
+LAYERS = (
+    *("{conv: 4, kernel: 3}", "{conv: 4, kernel: 3, groups: 2, bias: false}"),
+    *("{conv: 4, kernel: 3, padding: same, stride: 2}", "{conv: 4, kernel: 2, padding: same}", "{depthwise: 3}"),
+    *("{conv: 4, kernel: 2, connections: [[0, 1], [1, 2], [0], [0]]}", "{depthwise: 2, padding: same}"),
+    *("{separable: 3, kernel: 3}", "{separable: 3, kernel: 2, padding: same, multiplier: 2}", "{linear: 5}"),
+    *("{conv_transpose: 4, kernel: 3, stride: 2}", "{conv_transpose: 4, kernel: 3, groups: 2, bias: false}"),
+    *(
+        "{maxpool: 2}",
+        "{maxpool: 2, stride: 1, padding: same}",
+        "{avgpool: 2, ceil: true}",
+        "{avgpool: 2, padding: valid}",
+    ),
+    *("{lppool: 2}", "{stochastic_pool: 2}", "{adaptive_avgpool: 3}", "{adaptive_avgpool: 1}", "{adaptive_maxpool: 3}"),
+    *(
+        "global_avgpool",
+        "global_maxpool",
+        "attention_pool",
+        "bilinear_pool",
+        "batchnorm",
+        "{batchnorm: , affine: false}",
+    ),
+    *("layernorm", "{layernorm: , affine: false}", "{layernorm: , over: all}", "{groupnorm: 2}", "{lrn: 3}"),
+    *("{groupnorm: 2, affine: false}", "relu", "relu6", "leaky_relu", "prelu", "sigmoid", "tanh", "silu", "gelu"),
+    *("hardswish", "hardsigmoid", "softmax", "log_softmax", "{dropout: 0.5}", "{scale: , bias: true}", "{pad: 1}"),
+    *("{upsample: 2}", "{upsample: 2, mode: linear}", "{channel_shuffle: 2}", "{slice: [0, 2]}", "flatten", "identity"),
+    *("{add: [[], [relu]]}", "{multiply: [[], [sigmoid]]}", "{concat: [[], [relu]]}"),
+)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_kind(tool: str) -> None:
+    """In one, two and three dimensions and none, for one image and for three."""
+    wrong = []
+    for size in ("[4, 9]", "[4, 8, 9]", "[4, 8, 7, 6]", "[4]"):
+        for layer in LAYERS:
+            try:
+                net = network(layer, size)
+            except CnncalcError:
+                continue
+            for batch in (1, 3):
+                counted, predicted = count_by_tool(tool, net, batch), count_as(net, tool, batch)
+                if counted != predicted:
+                    wrong.append(f"{layer} on {size}, batch {batch}: {tool} {counted}, here {predicted}")
+    assert not wrong
+
+
+SMALL = (
+    "lenet5",
+    "alexnet_torchvision",
+    "googlenet",
+    "resnet18",
+    "mobilenet_v3_small",
+    "dcgan_generator",
+    "seresnet50",
+)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("tool", TOOLS)
+def test_networks(tool: str, name: str) -> None:
+    net = expand(load(name))
+    assert count_as(net, tool) == count_by_tool(tool, net)
+
+
+def test_the_five_numbers_of_resnet50() -> None:
+    net = expand(load("resnet50_torchvision"))
+    found = {name: round(count_as(net, name) / 1e9, 3) for name in CONVENTIONS}
+    assert found == {
+        "paper": 4.089, "torch": 8.178, "fvcore": 4.112, "ptflops": 4.132, "thop": 4.134, "torchinfo": 4.089,
+    }  # fmt: skip
+
+
+def test_the_papers_count_is_the_macs() -> None:
+    for name in zoo.names():
+        net = expand(load(name))
+        assert count_as(net, "paper", 2) == analyse(net, 2).totals.macs
+
+
+def test_differences_sum_to_the_difference() -> None:
+    for name in ("resnet50", "unet", "lenet5", "inception_v2", "yolov3"):
+        net = expand(load(name))
+        counts, differences = reconcile(net, 3)
+        for tool in CONVENTIONS:
+            total = sum(difference.amount for difference in differences if difference.convention == tool)
+            assert total == sum(counts[tool].values()) - sum(counts["paper"].values())
+            assert sum(counts[tool].values()) == count_as(net, tool, 3)
+        assert all(difference.reason for difference in differences)
+        assert {difference.part for difference in differences} <= set(CLASSES)
+
+
+def test_layers_sum_to_the_classes() -> None:
+    net = expand(load("mobilenet_v3_small"))
+    for tool in TOOLS:
+        sums: dict[str, int] = {}
+        for counts in layer_counts(net, tool):
+            for part, number in counts.items():
+                sums[part] = sums.get(part, 0) + number
+        assert sums == class_counts(net, tool)
+
+
+def test_reasons_are_of_known_classes() -> None:
+    assert all(tool in CONVENTIONS and part in CLASSES for tool, part in REASONS)
+
+
+def test_unknown_convention() -> None:
+    with pytest.raises(RequestError, match="convention"):
+        count_as(expand(load("lenet5")), "fvcor")
