@@ -96,7 +96,11 @@ class Analysis:
         for index, layer in enumerate(self.network.layers):
             members.setdefault(".".join(layer.name.split(".")[:depth]), []).append(index)
         return [
-            Group(name, tuple(indices), total_costs([self.layers[i] for i in indices]))
+            Group(
+                name,
+                tuple(indices),
+                self.layers[indices[0]] if len(indices) == 1 else total_costs([self.layers[i] for i in indices]),
+            )
             for name, indices in members.items()
         ]
 

@@ -104,15 +104,22 @@ def explain_total(analysis: Analysis, groups: Iterable[Group], quantity: str) ->
     network = analysis.network
     lines = []
     for group in groups:
-        terms = [(index, step) for index in group.layers if (step := _cost(network, index, quantity)) and step.value]
-        if not terms:
-            continue
-        if len(group.layers) == 1 or len(terms) == 1:
-            line = _line(group.name, QUANTITIES[quantity], terms[0][1])
-        else:
-            line = _sum(group.name, quantity, [step.value for _, step in terms])
-        lines.append(line)
+        values = [(index, _count(analysis, index, quantity)) for index in group.layers]
+        terms = [(index, value) for index, value in values if value]
+        if len(terms) == 1:
+            step = _cost(network, terms[0][0], quantity)
+            lines.append(_line(group.name, QUANTITIES[quantity], step))
+        elif terms:
+            lines.append(_sum(group.name, quantity, [value for _, value in terms]))
     return lines
+
+
+def _count(analysis: Analysis, index: int, quantity: str) -> int:
+    """A count of a layer for one image."""
+    costs = analysis.layers[index]
+    if quantity in ("params", "buffers"):
+        return int(getattr(costs, quantity))
+    return costs.operations.get(quantity, 0) // analysis.batch
 
 
 def _sum(name: str, quantity: str, values: list[int]) -> Line:
@@ -125,9 +132,10 @@ def _sum(name: str, quantity: str, values: list[int]) -> Line:
     return Line(name, QUANTITIES[quantity], "sum over the layers", text, sum(values), "")
 
 
-def _cost(network: Network, index: int, quantity: str) -> Step | None:
+def _cost(network: Network, index: int, quantity: str) -> Step:
+    """The formula and values of a count of a layer."""
     layer = network.layers[index]
-    return explain_costs(layer.kind, network.input_shapes(layer), layer.output, network.training).get(quantity)
+    return explain_costs(layer.kind, network.input_shapes(layer), layer.output, network.training)[quantity]
 
 
 def _line(layer: str, quantity: str, step: Step) -> Line:

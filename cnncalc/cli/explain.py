@@ -105,7 +105,8 @@ def _totals(request: Request, analysis: Analysis, grouping: Grouping, output: Ou
         for key, value in operations.items()
     ]
     flops = flops_line("", operations).value
-    notes = ["`cnncalc explain NETWORK LAYER` shows every number of a layer, or of a group of layers."]
+    name = groups[0].name if groups else "LAYER"
+    notes = [f"`cnncalc explain {request.network_name} {name}` shows every number of a layer, or of a group of layers."]
     parts.append(Table("", [Column("Operations"), Column("FLOPs")], rows, ["Total", flops], notes))
     return [*parts, *_batch(request)]
 

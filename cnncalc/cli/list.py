@@ -19,7 +19,13 @@ Sort = Annotated[str, typer.Option("--sort", metavar="COLUMN", help="Sort by a c
 Reverse = Annotated[bool, typer.Option("--reverse", "-r", help="Largest first.", show_default=False)]
 Columns = Annotated[
     str | None,
-    typer.Option("--columns", "-c", metavar="A,B,...", help="The columns to show; --columns help lists them."),
+    typer.Option(
+        "--columns",
+        "-c",
+        metavar="A,B,...",
+        help="The columns to show, of name, title, family, year, input, layers, params, buffers, macs, flops, "
+        "activations, top1, top5, source and accuracy_source.",
+    ),
 ]
 Fragments = Annotated[
     bool,
@@ -99,7 +105,7 @@ def _known(name: str, columns: dict[str, Column]) -> Column:
     from cnncalc.errors import RequestError, did_you_mean
 
     if name not in columns:
-        hint = did_you_mean(name, columns) if name != "help" else None
+        hint = did_you_mean(name, columns)
         raise RequestError(f"there is no column '{name[:40]}'", hint=hint or f"the columns are {', '.join(columns)}")
     return columns[name]
 

@@ -92,10 +92,13 @@ def rows(
 
 def notes(analysis: Analysis, found: Sequence[Group], grouping: Grouping, output: Output, *texts: str) -> list[str]:
     """The notes under a table: the conventions, what is grouped or left out, and what the spec says."""
+    from cnncalc.layers.base import count
+
     lines = list(texts)
     layers = len(analysis.layers)
     if len(found) < layers and grouping.depth is None:
-        lines.append(f"{layers:,} layers in {len(found):,} groups by name; --depth 2 shows parts of them, --all each.")
+        grouped = count(len(found), "group")
+        lines.append(f"{layers:,} layers in {grouped} by name; --depth 2 shows parts of them, --all each.")
     elif not (grouping.all_layers or grouping.depth or output.is_data) and len(found) > MOST_ROWS:
         hidden = len(found) - FIRST_ROWS - LAST_ROWS
         lines.append(f"{hidden:,} of {len(found):,} rows are not shown; --all shows each.")
