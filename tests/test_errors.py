@@ -236,3 +236,13 @@ def test_yaml_1_2_words_are_words():
     spec = load_text("title: no\nfamily: on\nsource: 1:30\nvars: {n: 010}\ninput: [n, 4, 4]\nlayers: [relu]\n")
     assert (spec.title, spec.family, spec.source) == ("no", "on", "1:30")
     assert expand(spec).input == (10, 4, 4)
+
+
+def test_a_word_that_is_no_network_may_be_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").write_text("{input: [3], layers: [{linear: 2}]}")
+    (tmp_path / "alexnet").write_text("not a spec")
+    assert load("mine").name == "mine"
+    assert load("alexnet").title == "AlexNet"
+    with pytest.raises(RequestError, match="is a folder"):
+        load(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -70,12 +71,20 @@ def load(network: str | Path) -> Spec:
     >>> load("alexnet").title
     'AlexNet'
     """
-    text = str(network)
-    if isinstance(network, Path) or "/" in text or "\\" in text or text.endswith((".yaml", ".yml")):
-        file = Path(text)
-    else:
-        file = path(text)
+    file = network if isinstance(network, Path) else _file(network)
     return load_text(read_file(file), name=file.stem, origin=_origin(file))
+
+
+def _file(text: str) -> Path:
+    """The file that a word means: a path as it stands; else the zoo's network, or else a file of that name."""
+    if "/" in text or "\\" in text or text.endswith((".yaml", ".yml")):
+        return Path(text)
+    try:
+        return path(text)
+    except RequestError:
+        if "\0" not in text and os.path.lexists(text):
+            return Path(text)
+        raise
 
 
 def load_text(text: str, name: str = "network", origin: str = "<text>") -> Spec:
