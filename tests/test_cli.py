@@ -476,6 +476,7 @@ def test_completion() -> None:
         ("params alexnet --format jsn", "did you mean 'json'?"),
         ("params alexnet --output /no/such/folder/a.txt", "cannot be written"),
         ("compare", "missing argument 'NETWORK...'"),
+        ("compare - -", "standard input can be read once"),
         ("compare alexnet alxnet", "did you mean 'alexnet'?"),
         ("explain alexnet quux", "has no layer 'quux'"),
         ("list --sort parms", "did you mean 'params'?"),

@@ -31,7 +31,10 @@ def compare(networks: Networks, conditions: Conditions, grouping: Grouping, outp
     Example: cnncalc compare vgg16 nin
     """
     from cnncalc.compare import document, pairs
+    from cnncalc.errors import RequestError
 
+    if networks.count("-") > 1:
+        raise RequestError("standard input can be read once", hint="save the specs to files, and name these")
     analyses = [conditions.analyse(load_spec(name)) for name in networks]
     parts = [_totals(analyses, conditions)]
     if len(analyses) == 2:

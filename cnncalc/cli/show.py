@@ -60,7 +60,7 @@ def _print_highlighted(text: str) -> None:
     from rich.console import Console
     from rich.syntax import Syntax
 
-    Console().print(Syntax(text.rstrip(), "yaml", background_color="default", word_wrap=True))
+    Console().print(Syntax(text.rstrip(), "yaml", theme="ansi_dark", background_color="default", word_wrap=True))
 
 
 def _layers(request: Request, network: Network) -> Table:
