@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 
 # What ends a line of YAML, as libyaml counts lines.
@@ -147,5 +146,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     "did you mean 'kernel'?"
     """
     short = [name for name in islice(known, _MOST_WORDS) if len(name) <= 100]  # comparing takes time
+    from difflib import get_close_matches  # only an error needs it
+
     near = get_close_matches(word.lower()[:100], short, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else None

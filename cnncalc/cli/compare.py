@@ -69,7 +69,7 @@ def _totals(analyses: list[Analysis], conditions: Conditions) -> Table:
     ):
         columns += [
             Column(title, key, optional=optional),
-            Column("Ratio", f"{key}_ratio", format=".3f", optional=optional),
+            Column("Ratio", f"{key}_ratio", format=",.3f", optional=optional),
         ]
     columns.append(Column("Input", "input", optional=True))
     changed = "".join(f", {text}" for text in view.changes(conditions))
@@ -112,10 +112,10 @@ def _groups(analyses: list[Analysis], matched: list[Pair], whole: bool) -> Table
             Column("Layer"),
             Column("Params A", "params_a"),
             Column("Params B", "params_b"),
-            Column("B / A", "params_ratio", format=".3f"),
+            Column("B / A", "params_ratio", format=",.3f"),
             Column("MACs A", "macs_a"),
             Column("MACs B", "macs_b"),
-            Column("B / A", "macs_ratio", format=".3f", optional=True),
+            Column("B / A", "macs_ratio", format=",.3f", optional=True),
         ],
         [row(pair) for pair in shown],
         row(total),
