@@ -11,14 +11,49 @@ from cnncalc.cli.options import Grouping, Output, Request, command
 Operations = Annotated[
     bool, typer.Option("--operations", help="Also the other operations, by class.", show_default=False)
 ]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="DEVICE", help="The roofline bound on a device: h100, rtx4090, ... or a YAML file."
+    ),
+]
+Dtype = Annotated[str, typer.Option(metavar="TYPE", help="On a device: float32, float16, bfloat16, float64 or tf32.")]
+As = Annotated[
+    str | None,
+    typer.Option("--as", metavar="TOOL", help="As paper, torch, fvcore, ptflops, thop or torchinfo counts."),
+]
 
 
 @command
-def flops(request: Request, grouping: Grouping, output: Output, operations: Operations = False) -> None:
+def flops(
+    request: Request,
+    grouping: Grouping,
+    output: Output,
+    operations: Operations = False,
+    device: Device = None,
+    dtype: Dtype = "float32",
+    as_tool: As = None,
+) -> None:
     """Multiply-accumulates and FLOPs, of each layer and in total.
 
     Example: cnncalc flops googlenet --input 224
     """
+    if as_tool is not None:
+        from cnncalc.cli.counting import convention_table
+        from cnncalc.errors import RequestError
+
+        if device is not None:
+            raise RequestError("--as and --device are two different tables", hint="ask for one")
+        as_table, whole = convention_table(request, grouping, output, as_tool)
+        output.write(as_table, document=lambda: whole)
+        return
+    if device is not None:
+        from cnncalc.cli.counting import device_document, device_table
+        from cnncalc.roofline import load_device, roofline
+
+        result = roofline(request.network(), load_device(device), request.batch, dtype)
+        output.write(device_table(request, grouping, output, result), document=lambda: device_document(result))
+        return
     from cnncalc.analysis import Group, total_costs
     from cnncalc.cli import view
     from cnncalc.document import document

@@ -1,0 +1,110 @@
+"""Other tables of `cnncalc flops`: on a device, and as other tools count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnncalc.analysis import Group
+    from cnncalc.cli.options import Grouping, Output, Request
+    from cnncalc.render import Cell, Table
+    from cnncalc.roofline import Roofline
+
+
+def device_table(request: Request, grouping: Grouping, output: Output, result: Roofline) -> Table:
+    """The roofline bound of each layer on a device."""
+    from cnncalc.cli import view
+    from cnncalc.render import Column, Table
+
+    analysis, device = result.analysis, result.device
+    found = view.groups(analysis, grouping, output)
+
+    def row(group: Group) -> list[Cell]:
+        bound = result.together(group.layers)
+        cells: list[Cell] = [group.name, view.kind_text(analysis.network, group), bound.flops, bound.bytes]
+        return [
+            *cells,
+            bound.intensity,
+            1e6 * bound.seconds,
+            bound.limit,
+            100 * bound.seconds / result.seconds if result.seconds else None,
+        ]
+
+    columns = [
+        Column("Layer"),
+        Column("Kind", optional=True),
+        Column("FLOPs"),
+        Column("Bytes"),
+        Column("FLOPs/byte", format=",.2f"),
+        Column("Microseconds", format=",.3f"),
+        Column("Limit"),
+        Column("%", key="percent", format=".2f"),
+    ]
+    whole = result.together(tuple(range(len(result.layers))))
+    total: list[Cell] = ["Total", None, whole.flops, whole.bytes, whole.intensity, 1e6 * whole.seconds, whole.limit]
+    peak, ridge = device.peak(result.dtype), device.ridge(result.dtype)
+    texts = [
+        f"{device.title}: {peak:.4g} FLOP/s in {result.dtype}, {device.bandwidth:.4g} bytes/s; arithmetic is the limit "
+        f"from {ridge:.1f} FLOPs a byte on. Microseconds: the least time, the longer of FLOPs / peak and bytes / "
+        "bandwidth; of a group, the sum of its layers, and what limits most of that time.",
+        f"Figures of the device: {device.source.strip()}.",
+    ]
+    if not result.fits:
+        texts.append(f"The peak of inference, {result.memory.peak:,} bytes, does not fit its memory.")
+    heading = f"{view.heading(request, analysis.network)}; {device.title}, {result.dtype}"
+    rows = view.rows(found, grouping, output, row)
+    notes = view.notes(analysis, found, grouping, output, *texts)
+    return Table(heading, columns, rows, [*total, 100.0 if result.seconds else None], notes)
+
+
+def device_document(result: Roofline) -> dict[str, Any]:
+    """The network's document, with the bounds added."""
+    from cnncalc.document import document
+
+    whole = document(result.analysis)
+    for entry, bound in zip(whole["layers"], result.layers, strict=True):
+        entry["roofline"] = {
+            "bytes": bound.bytes,
+            "intensity": bound.intensity,
+            "seconds": bound.seconds,
+            "limit": bound.limit,
+        }
+    layers = whole.pop("layers")
+    summary = {"device": result.device.title, "dtype": result.dtype, "seconds": result.seconds, "fits": result.fits}
+    return {**whole, "roofline": summary, "layers": layers}
+
+
+def convention_table(request: Request, grouping: Grouping, output: Output, name: str) -> tuple[Table, dict[str, Any]]:
+    """A network as a tool counts it: the table, and the document with the counts added."""
+    from cnncalc.cli import view
+    from cnncalc.conventions import CLASSES, class_counts, convention, layer_counts
+    from cnncalc.document import document
+    from cnncalc.render import Column, Table
+
+    chosen = convention(name)
+    analysis = request.analysis()
+    counts = layer_counts(analysis.network, name, request.batch)
+    parts = class_counts(analysis.network, name, request.batch)
+    total = sum(parts.values())
+    found = view.groups(analysis, grouping, output)
+
+    def row(group: Group) -> list[Cell]:
+        number = sum(sum(counts[index].values()) for index in group.layers)
+        shape = view.output_shape(analysis.network, group)
+        kind = view.kind_text(analysis.network, group)
+        return [group.name, kind, shape, number, view.percent(number, total)]
+
+    columns = [Column("Layer"), Column("Kind"), Column("Output"), Column("Count"), Column("%", "percent", ".2f")]
+    texts = [f"As {name} counts: {chosen.meaning}."]
+    if chosen.per_image and request.batch > 1:
+        texts.append("It runs one image, whatever the batch.")
+    texts += [f"{number:,}: {CLASSES[part]}." for part, number in parts.items()]
+    sums: list[Cell] = ["Total", None, None, total, 100.0 if total else None]
+    rows = view.rows(found, grouping, output, row)
+    notes = view.notes(analysis, found, grouping, output, *texts)
+    table = Table(f"{view.heading(request, analysis.network)}; as {name}", columns, rows, sums, notes)
+    whole = document(analysis)
+    for entry, parts_of_layer in zip(whole["layers"], counts, strict=True):
+        entry["convention"] = parts_of_layer
+    layers = whole.pop("layers")
+    return table, {**whole, "convention": {"name": name, "total": total, "classes": parts}, "layers": layers}
