@@ -273,7 +273,7 @@ def _figures(field: Field, units: int, work: _Work) -> tuple[int, Fraction | Non
     else:
         # From a period to the next the tracks drift apart or together, evenly: they are widest first or last.
         period = min(lcm(*(track.period for track in field)), units)
-        work.spend(2 * period * len(field))
+        work.spend(4 * period * len(field))
         widest = {*range(period), *range(units - period, units)}
         ends = [[track.interval(unit) for track in field] for unit in widest]
         size = max(max(high for _, high in row) - min(low for low, _ in row) + 1 for row in ends)
@@ -343,17 +343,18 @@ def _chain(inner: Track, outer: Track, work: _Work) -> Track:
     turns = inner.period // gcd(outer.shift, inner.period)
     period = outer.period * turns
     shift = outer.shift * turns // inner.period * inner.shift
-    work.spend(period)
-    ends = [_through_interval(inner, outer, unit, work) for unit in range(period)]
+    work.spend(4 * period)
+    gaps = inner.gaps
+    ends = [_through_interval(inner, outer, unit, gaps, work) for unit in range(period)]
     return Track(period, shift, tuple(low for low, _ in ends), tuple(high for _, high in ends))
 
 
-def _through_interval(inner: Track, outer: Track, unit: int, work: _Work) -> tuple[int, int]:
+def _through_interval(inner: Track, outer: Track, unit: int, gaps: bool, work: _Work) -> tuple[int, int]:
     """The pixels between the first and last that a unit of the outer layer sees."""
     first, last = outer.interval(unit)
     if first > last:
         return 0, -1
-    if not inner.gaps:
+    if not gaps:
         return inner.interval(first)[0], inner.interval(last)[1]
     # After so many elements the phases come again, further on: only the first and the last round count.
     elements = range(first, last + 1, outer.step)
@@ -381,7 +382,7 @@ def _joined(a: Track, b: Track, work: _Work) -> Track:
     if a == b:
         return a
     period = lcm(a.period, b.period)
-    work.spend(2 * period)
+    work.spend(4 * period)
     lows, highs = [], []
     for unit in range(period):
         ends = [end for end in (a.interval(unit), b.interval(unit)) if end[0] <= end[1]]
@@ -400,7 +401,7 @@ def _aligned(fields: Iterable[Field], work: _Work) -> bool:
     if len({Fraction(track.shift, track.period) for track in tracks}) > 1:
         return False
     period = lcm(*(track.period for track in tracks)) if tracks else 1
-    work.spend(period * len(tracks))
+    work.spend(2 * period * len(tracks))
     return len({sum(sum(track.interval(unit)) for unit in range(period)) for track in tracks}) <= 1
 
 
