@@ -197,3 +197,19 @@ def test_a_spec_cannot_drive_the_terminal() -> None:
     for text in (render("table", table), render("markdown", table), render("latex", table)):
         assert "\033[" not in text.replace("title", "")
         assert "\007" not in text
+
+
+def test_text_keeps_its_lines_and_long_ones_are_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    assert render("table", "  a   b\n\n" + "word " * 10).splitlines() == [
+        "  a   b",
+        "",
+        *["word " * 5 + "word"],
+        "word word word word",
+    ]
+
+
+def test_a_table_that_cannot_fit_is_not_squeezed(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table("", [Column("Kind"), Column("Number")], [["convolutions", 10**30]])
+    monkeypatch.setenv("COLUMNS", "40")
+    assert render("table", table).splitlines()[2].startswith("convolutions  1,000,")

@@ -40,7 +40,7 @@ LayerName = Annotated[
 
 @command
 def explain(request: Request, grouping: Grouping, output: Output, layer: LayerName = None) -> None:
-    """The arithmetic of a layer, of every layer (--all), or of the network's totals.
+    """The arithmetic behind a layer, every layer, or the totals.
 
     Example: cnncalc explain alexnet conv1
     """

@@ -11,11 +11,12 @@ networks), `Output` or `Grouping` stands for all options of that group, and `com
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 
 import typer
 
@@ -148,18 +149,29 @@ class Output:
 
     def write(self, *parts: Part, document: Callable[[], object] | None = None) -> None:
         """Print tables and text; as JSON, what `document` returns, or else the tables' rows."""
-        import sys
-
-        from cnncalc.errors import RequestError
         from cnncalc.render import write
 
         form = self.form
+        with self.open() as file:
+            write(parts, form, file, document)
+
+    @contextmanager
+    def open(self) -> Iterator[TextIO]:
+        """The file to write to, or standard output.
+
+        Raises:
+            RequestError: the file cannot be written.
+        """
+        import sys
+
+        from cnncalc.errors import RequestError
+
         if self.file is None:
-            write(parts, form, sys.stdout, document)
+            yield sys.stdout
             return
         try:
             with self.file.open("w", encoding="utf-8") as file:
-                write(parts, form, file, document)
+                yield file
         except OSError as error:
             raise RequestError(f"'{self.file}' cannot be written: {error.strerror}") from None
 

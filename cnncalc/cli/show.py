@@ -51,7 +51,8 @@ def _print_spec(request: Request, output: Output, family: bool) -> None:
     if output.file is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         _print_highlighted(text)
     else:
-        output.write(text.rstrip("\n"))
+        with output.open() as file:
+            file.write(text)
     if spec.extends and not family and output.file is None and sys.stdout.isatty():
         print(f"\nIt extends {spec.extends}; --family shows that too.", file=sys.stderr)
 

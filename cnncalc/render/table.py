@@ -29,7 +29,7 @@ def write(parts: Sequence[Part], file: TextIO) -> None:
     for number, grid in enumerate(grids):
         if number:
             file.write("\n")
-        lines = grid.lines(look) if isinstance(grid, Grid) else [grid]
+        lines = grid.lines(look) if isinstance(grid, Grid) else look.text(grid)
         file.writelines(line.rstrip() + "\n" for line in lines)
     dropped = dict.fromkeys(grid.table.columns[index].title for grid in tables for index in grid.dropped(width))
     if dropped:
@@ -64,9 +64,17 @@ class Look:
         """The text in a style, where there are styles."""
         return f"\033[{style}m{text}\033[0m" if self.styled and style and text else text
 
+    def text(self, text: str) -> list[str]:
+        """Text with its own line breaks, and more where a line is wider than the terminal."""
+        lines = text.split("\n")
+        return [part for line in lines for part in ([line] if _text_width(line) <= self.width else self._wrap(line))]
+
+    def _wrap(self, line: str) -> list[str]:
+        return textwrap.wrap(line, self.width, break_on_hyphens=False)
+
     def note(self, text: str) -> list[str]:
         """A note, wrapped."""
-        return [self.style(line, _DIM) for line in textwrap.wrap(printable(text), self.width, break_on_hyphens=False)]
+        return [self.style(line, _DIM) for line in self._wrap(printable(text))]
 
 
 class Grid:
@@ -93,15 +101,22 @@ class Grid:
         return gone
 
     def shrunk(self, kept: Sequence[int], width: int) -> dict[int, int]:
-        """The widths of the columns kept: where they do not fit, the widest words give way, and no number."""
-        widths = {index: self.widths[index] for index in kept}
-        words = [index for index in kept if not self.right[index]]
-        for _ in range(sum(widths.values()) + _GAP * (len(kept) - 1) - width):
-            widest = max(words, key=widths.__getitem__, default=None)
-            if widest is None or widths[widest] <= _NARROWEST:
-                break
-            widths[widest] -= 1
-        return widths
+        """The widths of the columns kept: where they do not fit, texts are wrapped, the widest first; numbers
+        never. Words are broken only where that makes the table fit."""
+        natural = {index: self.widths[index] for index in kept}
+        too_wide = sum(natural.values()) + _GAP * (len(kept) - 1) - width
+        texts = [index for index in kept if not self.right[index]]
+        whole = {index: min(natural[index], max(_NARROWEST, self._longest_word(index))) for index in texts}
+        broken = {index: min(natural[index], _NARROWEST) for index in texts}
+        for floors in (whole, broken):
+            if sum(natural[index] - floors[index] for index in texts) >= too_wide:
+                return _narrowed(natural, floors, too_wide)
+        return natural | whole
+
+    def _longest_word(self, index: int) -> int:
+        """The width of the longest word of a column."""
+        texts = [self.titles[index], *(row[index] for row in self.rows)]
+        return max((_text_width(word) for text in texts for word in text.split()), default=0)
 
     def lines(self, look: Look) -> Iterator[str]:
         """The table as lines of text."""
@@ -136,6 +151,15 @@ class Grid:
                 text = look.style(text, style or (_DIM if text in ("0", "0.0", "0.00") else ""))
                 parts.append(space + text if self.right[index] else text + space)
             yield (" " * _GAP).join(parts)
+
+
+def _narrowed(widths: dict[int, int], floors: dict[int, int], by: int) -> dict[int, int]:
+    """Widths narrowed by some columns in all, always the widest that may still give way."""
+    widths = dict(widths)
+    for _ in range(by):
+        widest = max((index for index in floors if widths[index] > floors[index]), key=widths.__getitem__)
+        widths[widest] -= 1
+    return widths
 
 
 def _wrapped(text: str, width: int) -> list[str]:
