@@ -105,6 +105,8 @@ class Grid:
         never. Words are broken only where that makes the table fit."""
         natural = {index: self.widths[index] for index in kept}
         too_wide = sum(natural.values()) + _GAP * (len(kept) - 1) - width
+        if too_wide <= 0:
+            return natural
         texts = [index for index in kept if not self.right[index]]
         whole = {index: min(natural[index], max(_NARROWEST, self._longest_word(index))) for index in texts}
         broken = {index: min(natural[index], _NARROWEST) for index in texts}
