@@ -23,6 +23,14 @@ class Source:
         lines = _LINE_ENDS.split(self.text)
         return lines[number] if number < len(lines) else ""
 
+    def place(self, line: int, column: int) -> Place:
+        """The place at this line and column; at the end of the text for what lies beyond, as a parser that
+        misses something says."""
+        lines = _LINE_ENDS.split(self.text)
+        if line >= len(lines):
+            line, column = len(lines) - 1, len(lines[-1])
+        return Place(self, line, min(column, len(lines[line])))
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

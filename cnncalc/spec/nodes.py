@@ -79,7 +79,7 @@ def parse(source: Source) -> Node:
         return _Composer(source).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Place(source, mark.line, mark.column) if mark else start
+        place = source.place(mark.line, mark.column) if mark else start
         raise SpecError(
             f"this is not YAML: {error.problem or error.context or 'unreadable'}",
             place,

@@ -93,7 +93,7 @@ def load_text(text: str, name: str = "network", origin: str = "<text>") -> Spec:
     >>> load_text("{input: [3, 8, 8], layers: [{conv: 4, kernel: 3}]}").name
     'network'
     """
-    return read_spec(Source(origin, text), name, _extended)
+    return read_spec(Source(origin, text.removeprefix("\ufeff")), name, _extended)
 
 
 def read_file(file: Path) -> str:
