@@ -1,0 +1,59 @@
+"""Every network of the zoo against PyTorch and the counting tools, which takes some minutes:
+
+    python benchmarks/zoo_against_pytorch.py [NETWORK ...]
+
+For each network: what torch, fvcore, ptflops, thop and torchinfo count, and the bytes that autograd keeps for the
+backward pass, with and without activations in place, with and without the auxiliary heads. Prints a line a
+network; the exit status is 1 if any number differs, or a tool cannot run a network.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "tests")]
+
+from test_conventions import TOOLS, count_by_tool  # noqa: E402
+from test_memory import kept_by_pytorch  # noqa: E402
+
+from cnncalc import expand, load  # noqa: E402
+from cnncalc.conventions import count_as  # noqa: E402
+from cnncalc.memory import memory  # noqa: E402
+from cnncalc.spec import zoo  # noqa: E402
+
+
+def differences(name: str) -> Iterator[str]:
+    """What differs for one network."""
+    spec = load(name)
+    net = expand(spec)
+    for tool in TOOLS:
+        try:
+            counted: object = count_by_tool(tool, net)
+        except Exception as error:  # a tool's own failure is part of the answer
+            counted = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+        if counted != count_as(net, tool):
+            yield f"{tool}: {counted}, here {count_as(net, tool)}"
+    trained = expand(spec, training=True)
+    for heads in (net, trained) if len(trained.layers) != len(net.layers) else (net,):
+        for inplace in (False, True):
+            kept, predicted = kept_by_pytorch(heads, 2, inplace), memory(heads, 2, inplace=inplace).kept
+            if kept != predicted:
+                yield f"kept by autograd, in place {inplace}: {kept}, here {predicted}"
+
+
+def main() -> int:
+    """Check the networks named, or all."""
+    failed = 0
+    for name in sys.argv[1:] or zoo.names():
+        start = time.perf_counter()
+        found = list(differences(name))
+        failed += bool(found)
+        print(f"{name:26} {time.perf_counter() - start:6.1f} s  {'; '.join(found) or 'all equal'}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
