@@ -1,6 +1,6 @@
 """The sessions in the pages on memory, receptive fields and conventions show what the commands print today.
 
-`python tests/test_pages.py` writes the outputs anew.
+`PYTHONPATH=. python tests/test_pages.py` writes the outputs anew.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from test_readme import SESSION, output_of
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -20,7 +19,7 @@ def test_sessions_are_current(page: str) -> None:
     sessions = SESSION.findall((DOCS / page).read_text())
     assert sessions
     for command, output in sessions:
-        assert output == output_of(command), "run: python tests/test_pages.py"
+        assert output == output_of(command), "run: PYTHONPATH=. python tests/test_pages.py"
 
 
 if __name__ == "__main__":
