@@ -23,6 +23,7 @@ if missing:
 # Imported at once, not when first used: a submodule takes its name in the package when it is first imported,
 # and would take it from the function.
 from cnncalc.pytorch.build import BuiltNetwork, build  # noqa: E402
+from cnncalc.pytorch.profile import Profile, Settings, profile  # noqa: E402
 from cnncalc.pytorch.verify import Report, verify  # noqa: E402
 
-__all__ = ["BuiltNetwork", "Report", "build", "verify"]
+__all__ = ["BuiltNetwork", "Profile", "Report", "Settings", "build", "profile", "verify"]

@@ -1,0 +1,270 @@
+"""Profiles on the CPU; and the CUDA path with a pretended GPU, so that its logic is run where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("fvcore")
+
+from cnncalc import RequestError, expand, load, load_text  # noqa: E402
+from cnncalc.cli import profile as command  # noqa: E402
+from cnncalc.pytorch import Settings, profile  # noqa: E402
+from cnncalc.pytorch.device import available_bytes, out_of_memory  # noqa: E402
+from cnncalc.pytorch.timing import CpuClock, CudaClock, measure_ceilings, summary, time_calls  # noqa: E402
+
+module = sys.modules["cnncalc.pytorch.profile"]  # the package's `profile` is the function
+
+
+def lenet(**options):
+    return expand(load("lenet5"), **options)
+
+
+def test_a_profile_is_whole():
+    result = profile(lenet(), Settings(batch=2, repeats=4, warmup=1))
+    assert result.latency.count == result.instrumented.count == 4
+    assert 0 < result.latency.fastest <= result.latency.q1 <= result.latency.median <= result.latency.q3
+    assert result.images_per_s == pytest.approx(2 / result.latency.median)
+    assert [layer.name for layer in result.layers] == [layer.name for layer in lenet().layers]
+    assert sum(layer.share for layer in result.layers) == pytest.approx(1)
+    assert sum(layer.flops for layer in result.layers) == result.flops
+    flat = next(layer for layer in result.layers if layer.kind == "flatten")
+    assert (flat.bytes, flat.bound, flat.roofline) == (0, None, None)
+    document = json.loads(json.dumps(result.as_json()))
+    assert {"device", "torch", "python", "cpu", "threads"} <= set(document["environment"])
+    assert document["settings"]["batch"] == 2
+    assert document["layers"][0]["time"]["count"] == 4
+    assert document["peak_memory_bytes"] is None
+
+
+def test_a_step_of_training_has_phases():
+    result = profile(expand(load("googlenet"), (3, 96, 96), training=True), Settings(training=True, batch=2, repeats=2))
+    assert set(result.phases) == {"forward", "backward", "step"}
+    assert result.predicted_memory_bytes > 2 * 4 * result.params  # parameters and gradients
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [Settings(channels_last=True, repeats=1), Settings(dtype="bfloat16", repeats=1), Settings(compile=True, repeats=1)],
+    ids=["channels last", "bfloat16", "compile"],
+)
+def test_options_run(settings, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda model: model)  # whether a compiler is here is not ours to test
+    assert profile(lenet(), settings, layers=False).latency.count == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (Settings(dtype="float"), "unknown dtype 'float'"),
+        (Settings(dtype="tf32"), "tf32 needs --device cuda"),
+        (Settings(cuda_graph=True), "a CUDA graph needs --device cuda"),
+        (Settings(device="meta"), "no device 'meta'"),
+        (Settings(device="gpu"), "no device 'gpu'"),
+    ],
+)
+def test_settings_that_cannot_be(settings, says):
+    with pytest.raises(RequestError, match=says):
+        profile(lenet(), settings)
+
+
+def test_networks_that_cannot_be_timed_so():
+    with pytest.raises(RequestError, match="2 or 3 spatial dimensions"):
+        profile(expand(load_text("{input: [2, 9], layers: [relu]}")), Settings(channels_last=True))
+    with pytest.raises(RequestError, match="no parameters to train"):
+        profile(expand(load_text("{input: [2, 9], layers: [relu]}")), Settings(training=True))
+    one_value = "{input: [2, 3], layers: [global_avgpool, flatten, batchnorm, {linear: 2}]}"
+    with pytest.raises(RequestError, match="PyTorch refuses: Expected more than 1 value"):
+        profile(expand(load_text(one_value)), Settings(training=True))
+
+
+def test_what_does_not_fit_is_refused_with_the_batch_that_would(monkeypatch):
+    vgg = expand(load("vgg16"))
+    monkeypatch.setattr(module, "available_bytes", lambda device: 2**30)
+    with pytest.raises(
+        RequestError, match=r"about .* GiB are needed, 1.00 GiB are free\n.*batch that would fit is \d+"
+    ):
+        profile(vgg, Settings(batch=1000))
+    monkeypatch.setattr(module, "available_bytes", lambda device: 2**20)
+    with pytest.raises(RequestError, match="not even a batch of 1 would fit"):
+        profile(vgg, Settings())
+    monkeypatch.setattr(module, "available_bytes", lambda device: None)
+    assert "a smaller --batch" in module.too_large(vgg, Settings()).render()
+
+
+def test_memory_that_runs_out_on_the_way_is_said_alike(monkeypatch):
+    def run_out(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(module, "_profile", run_out)
+    with pytest.raises(RequestError, match="largest batch that would fit is 8"):
+        profile(lenet(), Settings(batch=16))
+    assert out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"))
+    assert not out_of_memory(RuntimeError("shapes do not match"))
+
+
+def test_the_ceilings_bound_from_below():
+    ceilings = measure_ceilings("cpu", torch.float32)
+    assert ceilings.flops_per_s > 1e8
+    assert ceilings.bytes_per_s > 1e8
+    assert available_bytes("cpu") > 2**20
+
+
+def test_time_calls_times_each_call():
+    sample = time_calls(lambda: time.sleep(0.01), CpuClock(), repeats=5, warmup=1)
+    assert 0.01 <= sample.fastest <= sample.median < 0.05
+    assert summary([2.0]).iqr == 0
+
+
+class PretendedEvent:
+    """An event that the CPU's clock stands behind; times are known only once it is waited for."""
+
+    def __init__(self, enable_timing=False):
+        assert enable_timing
+        self.waited = False
+
+    def record(self):
+        self.time = time.perf_counter()
+
+    def synchronize(self):
+        self.waited = True
+
+    def elapsed_time(self, end):
+        assert end.waited
+        return (end.time - self.time) * 1e3
+
+
+@pytest.fixture
+def pretended_cuda(monkeypatch):
+    """`torch.cuda` as the profile uses it, on the CPU; says what was asked of it."""
+    log = []
+
+    class Graph:
+        def replay(self):
+            log.append("replay")
+
+    class Stream:
+        def wait_stream(self, other):
+            log.append("wait_stream")
+
+    @contextlib.contextmanager
+    def entered(name):
+        log.append(name)
+        yield
+
+    gpu = SimpleNamespace(name="Pretended", total_memory=2**34, major=9, minor=0)
+    fakes = {
+        "Event": PretendedEvent,
+        "Stream": Stream,
+        "CUDAGraph": Graph,
+        "current_stream": Stream,
+        "stream": lambda stream: entered("side stream"),
+        "graph": lambda graph: entered("recording"),
+        "device": lambda device: entered(f"device {device}"),
+        "synchronize": lambda device=None: log.append("synchronize"),
+        "_sleep": lambda cycles: log.append("sleep"),
+        "is_available": lambda: True,
+        "device_count": lambda: 1,
+        "mem_get_info": lambda device=None: (2**33, 2**34),
+        "memory_reserved": lambda device=None: 2**20,
+        "reset_peak_memory_stats": lambda device=None: log.append("reset peak"),
+        "max_memory_allocated": lambda device=None: 12345,
+        "get_device_properties": lambda device: gpu,
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setattr(torch.cuda, name, fake, raising=False)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    build, example = module.build, module.example_input
+    monkeypatch.setattr(module, "build", lambda network, device: build(network))
+    monkeypatch.setattr(module, "example_input", lambda network, batch, device: example(network, batch))
+    monkeypatch.setattr(module, "measure_ceilings", lambda device, dtype: measure_ceilings("cpu", dtype))
+    return log
+
+
+@pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
+def test_the_cuda_path(pretended_cuda, graph):
+    result = profile(lenet(), Settings(device="cuda", dtype="tf32", cuda_graph=graph, repeats=3, warmup=2))
+    assert result.peak_memory_bytes == 12345
+    assert result.environment["gpu"] == "Pretended"
+    assert result.latency.count == 3
+    assert pretended_cuda[0] == "device cuda"
+    assert pretended_cuda.count("sleep") == 4  # before each instrumented pass, the first included
+    assert pretended_cuda.count("recording") == graph
+    assert pretended_cuda.count("replay") == (1 + 3 + 1 if graph else 0)  # to begin with, timed, for the memory
+    assert pretended_cuda.index("reset peak") > 0
+
+
+def test_the_cuda_path_in_training(pretended_cuda):
+    result = profile(lenet(), Settings(device="cuda", training=True, repeats=2))
+    assert set(result.phases) == {"forward", "backward", "step"}
+
+
+def test_a_gpu_that_runs_out(pretended_cuda, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device=None: (2**28, 2**34))
+    with pytest.raises(RequestError, match="does not fit the memory of cuda"):
+        profile(expand(load("vgg16")), Settings(device="cuda", batch=64))
+    with pytest.raises(RequestError, match=r"no device 'cuda:1'\n.*PyTorch sees 1"):
+        profile(lenet(), Settings(device="cuda:1"))
+
+
+def test_tf32_is_what_was_asked_for_and_what_was_before_afterwards():
+    flags = torch.backends.cudnn
+    before = flags.allow_tf32, flags.benchmark
+    for dtype in ("float32", "tf32"):
+        with module._precision(Settings(device="cuda", dtype=dtype)):
+            assert flags.allow_tf32 is torch.backends.cuda.matmul.allow_tf32 is (dtype == "tf32")
+            assert flags.benchmark
+        assert (flags.allow_tf32, flags.benchmark) == before
+
+
+def test_the_cuda_clock_waits_for_the_second_mark(pretended_cuda):
+    clock = CudaClock()
+    first, second = clock.mark(), clock.mark()
+    assert clock.between(first, second) >= 0
+    assert second.waited
+    assert not first.waited
+
+
+def test_milliseconds_have_four_figures():
+    assert [command._ms(s) for s in (0.00001234, 0.0123456, 0.123456, 0.999, 1.5)] == [
+        "0.012",
+        "12.35",
+        "123.5",
+        "999.0",
+        "1,500",
+    ]
+
+
+def cnncalc(*words):
+    return subprocess.run([sys.executable, "-m", "cnncalc", *words], capture_output=True, text=True, check=False)
+
+
+def test_the_command_prints_tables():
+    run = cnncalc("profile", "lenet5", "--repeats", "2", "--warmup", "1", "--sort", "time", "--top", "3")
+    assert run.returncode == 0, run.stderr
+    assert "Latency of a forward pass" in run.stdout
+    assert run.stdout.count("█") > 3
+    assert "12 more rows are not shown" in run.stdout
+
+
+def test_the_command_writes_json(tmp_path):
+    file = tmp_path / "lenet5.json"
+    run = cnncalc("profile", "lenet5", "--repeats", "2", "--output", str(file))
+    assert (run.returncode, run.stdout) == (0, "")
+    assert len(json.loads(file.read_text())["layers"]) == 15
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_the_command_without_a_gpu():
+    run = cnncalc("profile", "lenet5", "--device", "cuda")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("error: no usable GPU: PyTorch")
+    assert "--device cpu" in run.stderr
+    assert "Traceback" not in run.stderr
