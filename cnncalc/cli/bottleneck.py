@@ -17,7 +17,7 @@ Top = Annotated[int, typer.Option("--top", "-n", metavar="N", min=1, help="Layer
 
 @command
 def bottleneck(request: Request, output: Output, top: Top = 3) -> None:
-    """The layers that hold most of the parameters, work, memory and traffic.
+    """The layers with most parameters, work, memory and traffic.
 
     Example: cnncalc bottleneck nin --batch 128
     """

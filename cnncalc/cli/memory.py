@@ -36,7 +36,7 @@ def memory(
     mixed: Mixed = False,
     fits: Fits = None,
 ) -> None:
-    """Memory: of each layer, at the peak of inference, and in training.
+    """Memory of each layer, at inference's peak, and in training.
 
     Example: cnncalc memory resnet50 --batch 32 --optimizer adam --fits 24GiB
     """

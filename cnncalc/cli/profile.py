@@ -50,9 +50,10 @@ def profile(
     sort: Sort = "order",
     top: Top = None,
 ) -> None:
-    """Time the network in PyTorch: the whole pass, then each layer, beside what the device could do.
+    """Time the network in PyTorch, whole and layer by layer.
 
-    With --training, steps of training: forward, backward and a step of SGD.
+    Each layer's time stands beside what the device could do. With --training, steps of training:
+    forward, backward and a step of SGD.
 
     Example: cnncalc profile resnet50 --batch 8 --top 10
     """

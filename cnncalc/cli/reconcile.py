@@ -7,7 +7,7 @@ from cnncalc.cli.options import Output, Request, command
 
 @command
 def reconcile(request: Request, output: Output) -> None:
-    """What each counting tool prints for a network, and every difference down to zero.
+    """What other tools count, and every difference down to zero.
 
     Example: cnncalc reconcile resnet50
     """

@@ -27,7 +27,7 @@ Unit = Annotated[
 
 @command
 def rf(request: Request, grouping: Grouping, output: Output, layer: LayerName = None, unit: Unit = None) -> None:
-    """Receptive field of each layer, or of one: size, effective stride and padding; the pixels a unit sees.
+    """Receptive fields: size, stride, padding, pixels seen.
 
     Example: cnncalc rf alexnet conv2 --unit 0,5
     """

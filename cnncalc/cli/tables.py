@@ -50,7 +50,7 @@ def tables(
     cells: Cells = False,
     strict: Strict = False,
 ) -> None:
-    """The tables of the documents, recomputed cell by cell, with a verdict for each.
+    """The tables of the documents, recomputed cell by cell.
 
     Example: cnncalc tables googlenet
     """

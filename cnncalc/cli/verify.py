@@ -48,9 +48,9 @@ def verify(
     all_networks: AllNetworks = False,
     device: Device = "cpu",
 ) -> None:
-    """Compare shapes, parameters, buffers and MACs with PyTorch, of every layer; and published values.
+    """Hold every layer against PyTorch, and published values.
 
-    The exit status is 1 if anything differs.
+    Compared are shapes, parameters, buffers and MACs. The exit status is 1 if anything differs.
 
     Example: cnncalc verify googlenet --training
     """
