@@ -256,3 +256,25 @@ def pixels_with_gradient(torch: Any, model: Any, shape: tuple[int, ...], unit: t
         hits = line.nonzero().flatten().tolist()
         seen.append(Seen(hits[0], hits[-1], len(hits)) if hits else Seen(0, -1, 0))
     return seen
+
+
+def test_explanations_calculate_what_was_composed() -> None:
+    from cnncalc.explain_memory import explain_further
+
+    net = expand(load("vgg16"))
+    lines = explain_further(net, range(len(net.layers)))
+    fields = receptive_fields(net)
+    for index, layer in enumerate(net.layers):
+        if layer.kind.name in ("conv", "maxpool"):
+            size, stride, padding = lines[index][:3]
+            assert (size.value, stride.value, padding.value) == (
+                fields[index].size[0],
+                fields[index].stride[0],
+                fields[index].padding[0],
+            )
+            assert size.calculation
+    assert [line.quantity for line in lines[1]] == [
+        "Bytes read",
+        "Bytes written",
+        "Bytes kept",
+    ]  # a ReLU keeps the field

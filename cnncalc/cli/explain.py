@@ -45,6 +45,7 @@ def explain(request: Request, grouping: Grouping, output: Output, layer: LayerNa
     Example: cnncalc explain alexnet conv1
     """
     from cnncalc.explain import explanations, find
+    from cnncalc.explain_memory import explain_further
 
     analysis = request.analysis()
     network = analysis.network
@@ -52,14 +53,15 @@ def explain(request: Request, grouping: Grouping, output: Output, layer: LayerNa
         output.write(*_totals(request, analysis, grouping, output))
         return
     indices = list(range(len(network.layers))) if layer is None else find(network, layer)
+    further = explain_further(network, indices)
     if output.is_data:
-        lines = list(explanations(network, indices))
+        lines = [line for index in indices for line in (*explanations(network, [index]), *further[index])]
         output.write(_flat(lines), document=lambda: _document(analysis, lines))
         return
-    output.write(*(_layer(network, index) for index in indices), *_batch(request))
+    output.write(*(_layer(network, index, further[index]) for index in indices), *_batch(request))
 
 
-def _layer(network: Network, index: int) -> Table:
+def _layer(network: Network, index: int, further: list[Line]) -> Table:
     """One layer's arithmetic."""
     from cnncalc.cli import view
     from cnncalc.explain import explain_layer
@@ -75,7 +77,7 @@ def _layer(network: Network, index: int) -> Table:
         Column("Meaning", optional=True),
     ]
     rows: list[list[Cell]] = [
-        [line.quantity, line.text, line.formula, line.meaning] for line in explain_layer(network, index)
+        [line.quantity, line.text, line.formula, line.meaning] for line in (*explain_layer(network, index), *further)
     ]
     return Table(title, columns, rows)
 
