@@ -92,7 +92,14 @@ def flops_line(name: str, operations: dict[str, int]) -> Line:
     value = sum(operations.values()) + operations.get("mac", 0)
     formula = " + ".join("2*" + QUANTITIES[key] if key == "mac" else QUANTITIES[key] for key in operations)
     calculation = " + ".join(terms) if len(terms) > 1 or "mac" in operations else ""
-    return Line(name, QUANTITIES["flops"], formula, calculation, value, "Two for a multiply-accumulate, one for any other operation.")
+    return Line(
+        name,
+        QUANTITIES["flops"],
+        formula,
+        calculation,
+        value,
+        "Two for a multiply-accumulate, one for any other operation.",
+    )
 
 
 def explain_total(analysis: Analysis, groups: Iterable[Group], quantity: str) -> list[Line]:

@@ -36,7 +36,7 @@ def device_table(request: Request, grouping: Grouping, output: Output, result: R
         Column("FLOPs"),
         Column("Bytes"),
         Column("FLOPs/byte", format=",.2f"),
-        Column("Microseconds", format=",.3f"),
+        Column("Time, us", key="microseconds", format=",.3f"),
         Column("Limit"),
         Column("%", key="percent", format=".2f"),
     ]
@@ -45,7 +45,7 @@ def device_table(request: Request, grouping: Grouping, output: Output, result: R
     peak, ridge = device.peak(result.dtype), device.ridge(result.dtype)
     texts = [
         f"{device.title}: {peak:.4g} FLOP/s in {result.dtype}, {device.bandwidth:.4g} bytes/s; arithmetic is the limit "
-        f"from {ridge:.1f} FLOPs a byte on. Microseconds: the least time, the longer of FLOPs / peak and bytes / "
+        f"from {ridge:.1f} FLOPs a byte on. Time: the least, in microseconds, the longer of FLOPs / peak and bytes / "
         "bandwidth; of a group, the sum of its layers, and what limits most of that time.",
         f"Figures of the device: {device.source.strip()}.",
     ]
