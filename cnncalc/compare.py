@@ -55,6 +55,38 @@ def _merged(left: Sequence[str], right: Sequence[str]) -> list[str]:
     return after.get(None, []) + [found for name in left for found in (name, *after.get(name, ()))]
 
 
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What a network costs beyond its counts: the peak of inference and what autograd keeps in training, the bytes
+    that all layers move, FLOPs for each of these, and the largest receptive field before one that is everything."""
+
+    peak_bytes: int
+    kept_bytes: int
+    traffic_bytes: int
+    intensity: float
+    receptive_field: list[int]
+
+
+def further(analysis: Analysis) -> Further:
+    """A network's memory, traffic and receptive field, in float32.
+
+    >>> from cnncalc import analyse, expand, load
+    >>> further(analyse(expand(load("resnet50")))).receptive_field
+    [483, 483]
+    """
+    from cnncalc.memory import memory
+
+    account = memory(analysis.network, analysis.batch)
+    local = [field.size for field in analysis.receptive_fields if not field.whole]
+    return Further(
+        account.peak,
+        account.kept,
+        account.traffic,
+        analysis.totals.flops / account.traffic if account.traffic else 0.0,
+        [max(sizes) for sizes in zip(*local, strict=True)],
+    )
+
+
 def document(analyses: Sequence[Analysis]) -> dict[str, Any]:
     """The JSON document of a comparison: each network's totals, with its name."""
     return {
@@ -68,7 +100,13 @@ def document(analyses: Sequence[Analysis]) -> dict[str, Any]:
                 "training": analysis.network.training,
                 "layers": len(analysis.layers),
                 **asdict(analysis.totals),
+                **_without_peak(further(analysis)),
             }
             for analysis in analyses
         ],
     }
+
+
+def _without_peak(costs: Further) -> dict[str, Any]:
+    """What the totals do not have yet."""
+    return {key: value for key, value in asdict(costs).items() if key != "peak_bytes"}

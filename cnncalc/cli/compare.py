@@ -37,6 +37,8 @@ def compare(networks: Networks, conditions: Conditions, grouping: Grouping, outp
         raise RequestError("standard input can be read once", hint="save the specs to files, and name these")
     analyses = [conditions.analyse(load_spec(name)) for name in networks]
     parts = [_totals(analyses, conditions)]
+    if output.form != "csv":
+        parts.append(_further(analyses))
     if len(analyses) == 2:
         depth = 1_000_000 if grouping.all_layers else grouping.depth or 1
         matched = pairs(analyses[0], analyses[1], depth)
@@ -81,6 +83,31 @@ def _totals(analyses: list[Analysis], conditions: Conditions) -> Table:
         "FLOPs = 2 x MACs + all other operations."
     ]
     return Table(f"Compared with {first}{same}{changed}", columns, rows, notes=notes)
+
+
+def _further(analyses: list[Analysis]) -> Table:
+    """Memory, traffic and receptive field, a network a row."""
+    from cnncalc.compare import further
+    from cnncalc.render import Column, Table
+
+    rows: list[list[Cell]] = []
+    for analysis in analyses:
+        costs = further(analysis)
+        cells: list[Cell] = [analysis.network.name, costs.peak_bytes, costs.kept_bytes, costs.traffic_bytes]
+        rows.append([*cells, costs.intensity, tuple(costs.receptive_field)])
+    columns = [
+        Column("Network"),
+        Column("Peak bytes"),
+        Column("Kept bytes"),
+        Column("Traffic bytes"),
+        Column("FLOPs/byte", format=",.2f"),
+        Column("Field"),
+    ]
+    notes = [
+        "Peak: of inference, with parameters. Kept: by autograd in training. Traffic: what all layers read and write. "
+        "Field: the largest receptive field of a layer that does not see the whole image."
+    ]
+    return Table("Memory and receptive field", columns, rows, None, notes)
 
 
 def _groups(analyses: list[Analysis], matched: list[Pair], whole: bool) -> Table:
