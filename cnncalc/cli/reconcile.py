@@ -27,7 +27,7 @@ def reconcile(request: Request, output: Output) -> None:
     totals = [sum(found.values()) for found in counts.values()]
     classes = Table(
         view.heading(request, network),
-        [Column("Counted"), *(Column(name) for name in CONVENTIONS)],
+        [Column("Counted"), *(Column(name, optional=name != "paper") for name in CONVENTIONS)],
         rows,
         ["Total", *totals],
         [f"{part}: {CLASSES[part]}." for part in parts],
