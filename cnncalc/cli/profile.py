@@ -77,13 +77,13 @@ def profile(
         repeats=repeats,
         training=request.training,
     )
-    with _status() as tell:
+    with Status() as tell:
         result = measure(network, settings, progress=tell)
     layers = _layers(analyse(network, request.batch), result, grouping, output, sort, top)
     output.write(_whole(result), layers, document=result.as_json)
 
 
-class _status:
+class Status:
     """A line on standard error that says what is being done, where somebody watches."""
 
     def __enter__(self) -> Callable[[str], None]:
@@ -153,13 +153,13 @@ def _mib(size: int) -> str:
 
 def _spread(sample: Sample) -> str:
     """A median with its quartiles, in milliseconds."""
-    return f"{_ms(sample.median)} ms [{_ms(sample.q1)}, {_ms(sample.q3)}]"
+    return f"{milliseconds(sample.median)} ms [{milliseconds(sample.q1)}, {milliseconds(sample.q3)}]"
 
 
-def _ms(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
     """Milliseconds with four figures.
 
-    >>> _ms(0.0123456), _ms(1.5)
+    >>> milliseconds(0.0123456), milliseconds(1.5)
     ('12.35', '1,500')
     """
     value = seconds * 1e3
@@ -235,8 +235,8 @@ def _notes(result: Profile, hidden: int) -> list[str]:
     total = result.layer_sum
     whole = result.phases["forward"] if result.phases else result.latency
     notes.append(
-        f"The layers sum to {_ms(total)} ms, {100 * total / whole.median:.0f} % of the uninstrumented forward pass; "
-        f"a pass with a mark before and after each layer took {_ms(result.instrumented.median)} ms."
+        f"The layers sum to {milliseconds(total)} ms, {100 * total / whole.median:.0f} % of the uninstrumented "
+        f"forward pass; a pass with a mark before and after each layer took {milliseconds(result.instrumented.median)} ms."
     )
     if result.settings.compile or result.settings.cuda_graph:
         notes.append("Layers are timed one by one in the module itself, not in the compiled or recorded pass.")

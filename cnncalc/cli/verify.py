@@ -65,7 +65,8 @@ def verify(
     work = _all_work(conditions) if all_networks else _named_work(networks or [], conditions)
     total = sum(len(ways) for _, ways in work)
     reports = list(_with_progress(verify_specs(work, device, conditions.batch), total))
-    output.write(*_parts(reports), document=lambda: _document(reports))
+    fixed = [spec.name for spec, ways in work if all_networks and not any(way.input for way in ways)]
+    output.write(*_parts(reports, fixed), document=lambda: _document(reports, fixed))
     if not all(report.equal for report in reports):
         raise typer.Exit(1)
 
@@ -116,9 +117,9 @@ def _with_progress(reports: Iterator[Report], total: int) -> Iterator[Report]:
             yield report
 
 
-def _parts(reports: Sequence[Report]) -> list[Part]:
+def _parts(reports: Sequence[Report], fixed: Sequence[str]) -> list[Part]:
     """A line a network; then the differences in full; then what the counters leave out."""
-    parts: list[Part] = [_overview(reports)]
+    parts: list[Part] = [_overview(reports, fixed)]
     if not all(report.equal for report in reports):
         parts.append(_differences(reports))
     gaps = _gaps(reports)
@@ -127,7 +128,7 @@ def _parts(reports: Sequence[Report]) -> list[Part]:
     return parts
 
 
-def _overview(reports: Sequence[Report]) -> Table:
+def _overview(reports: Sequence[Report], fixed: Sequence[str]) -> Table:
     """A line a network and way of expanding it."""
     from cnncalc.pytorch.verify import FLOP_COUNTER, FVCORE
     from cnncalc.render import Column, Table
@@ -159,7 +160,7 @@ def _overview(reports: Sequence[Report]) -> Table:
         Column("Published", "published", optional=True),
         Column("Result", "result"),
     ]
-    return Table(_title(reports), columns, rows, notes=_notes(reports))
+    return Table(_title(reports), columns, rows, notes=_notes(reports, fixed))
 
 
 def _title(reports: Sequence[Report]) -> str:
@@ -171,8 +172,8 @@ def _title(reports: Sequence[Report]) -> str:
     return f"cnncalc and PyTorch on {reports[0].device}: {networks}, {layers:,} layers, {result}"
 
 
-def _notes(reports: Sequence[Report]) -> list[str]:
-    """What stands in the lines."""
+def _notes(reports: Sequence[Report], fixed: Sequence[str]) -> list[str]:
+    """What stands in the lines, and what does not."""
     compared = "Compared in every layer: the output's shape in a forward pass, parameters, buffers, and MACs by "
     if reports[0].device == "meta":
         notes = [
@@ -181,6 +182,8 @@ def _notes(reports: Sequence[Report]) -> list[str]:
         ]
     else:
         notes = [f"{compared}torch.utils.flop_counter and fvcore."]
+    if fixed:
+        notes.append(f"Their specs fix the input size, so no other was tried: {', '.join(fixed)}.")
     counts = sum(report.batch_counts for report in reports)
     if counts:
         notes.append(
@@ -243,10 +246,11 @@ def _gaps(reports: Sequence[Report]) -> Table:
     return Table("Known gaps of the counters: operations other than MACs", columns, rows, notes=notes)
 
 
-def _document(reports: Sequence[Report]) -> dict[str, Any]:
+def _document(reports: Sequence[Report], fixed: Sequence[str]) -> dict[str, Any]:
     """The JSON document."""
     return {
         "schema": 1,
         "equal": all(report.equal for report in reports),
+        "input_fixed": list(fixed),
         "networks": [report.as_json() for report in reports],
     }

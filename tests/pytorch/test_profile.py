@@ -233,7 +233,7 @@ def test_the_cuda_clock_waits_for_the_second_mark(pretended_cuda):
 
 
 def test_milliseconds_have_four_figures():
-    assert [command._ms(s) for s in (0.00001234, 0.0123456, 0.123456, 0.999, 1.5)] == [
+    assert [command.milliseconds(s) for s in (0.00001234, 0.0123456, 0.123456, 0.999, 1.5)] == [
         "0.012",
         "12.35",
         "123.5",
