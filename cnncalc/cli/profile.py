@@ -236,7 +236,8 @@ def _notes(result: Profile, hidden: int) -> list[str]:
     whole = result.phases["forward"] if result.phases else result.latency
     notes.append(
         f"The layers sum to {milliseconds(total)} ms, {100 * total / whole.median:.0f} % of the uninstrumented "
-        f"forward pass; a pass with a mark before and after each layer took {milliseconds(result.instrumented.median)} ms."
+        f"forward pass; a pass with a mark before and after each layer took "
+        f"{milliseconds(result.instrumented.median)} ms."
     )
     if result.settings.compile or result.settings.cuda_graph:
         notes.append("Layers are timed one by one in the module itself, not in the compiled or recorded pass.")
