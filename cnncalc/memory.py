@@ -25,7 +25,7 @@ from typing import NamedTuple
 from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import prod
 from cnncalc.layers import Kind, Shape
-from cnncalc.layers.base import Extra, Kept
+from cnncalc.layers.base import OF_PARAMETERS, Extra, Kept
 from cnncalc.network import INPUT, Layer, Network
 
 DTYPES: Mapping[str, int] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
@@ -150,8 +150,8 @@ def memory(
         dtype: of everything: float64, float32, float16 or bfloat16.
         inplace: activations overwrite their input where they may.
         optimizer: sgd, momentum, rmsprop, adam or adamw.
-        mixed: mixed precision: activations of 2 bytes, and a copy of such weights for the convolutions and
-            linear layers, while the parameters and their gradients stay as `dtype` says.
+        mixed: mixed precision, as `torch.autocast`: activations of 2 bytes, and a copy of such weights for the
+            convolutions and linear layers, while parameters and their gradients stay as `dtype` says.
 
     Raises:
         RequestError: an unknown dtype or optimizer.
@@ -265,7 +265,7 @@ class _Sizes(NamedTuple):
     params: int
     buffers: int
     inner: int
-    weights: int  # parameters that a matrix product reads
+    weights: int  # parameters that a product reads, so without biases
 
 
 class _Account:
@@ -288,7 +288,8 @@ class _Account:
             values = {**layer.kind.values(shapes, layer.output), "training": self.network.training}
             params = int(formulas["params"](**values)) if "params" in formulas else 0
             buffers = int(formulas["buffers"](**values)) if "buffers" in formulas else 0
-            weights = params if "mac" in formulas else 0
+            biases = values.get("c_out", 1) * bool(values.get("bias", True))
+            weights = params - biases if params and "mac" in formulas else 0
             self.known[key] = _Sizes(params, buffers, layer.kind.inner(*shapes), weights)
         return self.known[key]
 
@@ -441,4 +442,5 @@ class _Account:
 
     def extra_bytes(self, extra: Extra) -> int:
         """The bytes of a tensor that a layer makes to keep."""
-        return extra.elements * (self.batch if extra.each else 1) * (extra.itemsize or self.activation_size)
+        itemsize = self.size if extra.itemsize == OF_PARAMETERS else extra.itemsize or self.activation_size
+        return extra.elements * (self.batch if extra.each else 1) * itemsize

@@ -69,7 +69,7 @@ def test_training_adds_up() -> None:
     assert step.optimizer == 2 * step.params
     assert step.total == step.kept + 4 * step.params + step.buffers
     mixed = memory(net, optimizer="adam", mixed=True).training
-    assert mixed.half_weights == 2 * 60_964_224
+    assert mixed.half_weights == 2 * (60_964_224 - 96 - 256 - 384 - 384 - 256 - 4096 - 4096)
     assert mixed.params == step.params
 
 
@@ -110,13 +110,13 @@ def test_a_network_without_layers() -> None:
     assert memory(net).peak == peak_memory(net) == 12
 
 
-def kept_by_pytorch(net: Network, batch: int, inplace: bool) -> int:
+def kept_by_pytorch(net: Network, batch: int, inplace: bool, dtype: str = "float32", mixed: bool = False) -> int:
     """The bytes that autograd saves in a forward pass in training, storages once, parameters and buffers apart."""
     torch = pytest.importorskip("torch")
     from cnncalc.pytorch.build import build
 
     torch.manual_seed(0)
-    model = build(net, inplace=inplace).train()
+    model = build(net, inplace=inplace).train().to(getattr(torch, dtype))
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
     found: dict[int, int] = {}
     alive: list[Any] = []  # so that no storage's address is given twice
@@ -128,8 +128,9 @@ def kept_by_pytorch(net: Network, batch: int, inplace: bool) -> int:
             found[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        model(torch.rand(batch, *net.input))
+    x = torch.rand(batch, *net.input).to(getattr(torch, dtype))
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), torch.autocast("cpu", enabled=mixed):
+        model(x)
     return sum(found.values())
 
 
@@ -187,6 +188,15 @@ def test_every_network_of_the_zoo_has_a_peak() -> None:
         result = memory(net)
         assert result.peak == result.params + result.buffers + max(layer.alive for layer in result.layers)
         assert result.peak >= memory(net, inplace=True).peak
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "squeezenet1_1"])
+def test_kept_in_other_precisions(name: str) -> None:
+    net = expand(load(name))
+    for dtype in ("float64", "bfloat16"):
+        assert memory(net, 2, dtype).kept == kept_by_pytorch(net, 2, False, dtype)
+    step = memory(net, 2, mixed=True).training
+    assert step.kept + step.half_weights == kept_by_pytorch(net, 2, False, mixed=True)
 
 
 @pytest.mark.parametrize("construct", KINDS)

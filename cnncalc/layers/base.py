@@ -46,11 +46,15 @@ class Window(NamedTuple):
 POINT = Window()
 
 
+OF_PARAMETERS = -1
+"""The size of a number that is of the parameters' type."""
+
+
 class Extra(NamedTuple):
     """A tensor that a layer makes and autograd keeps, besides its inputs and output.
 
-    `elements` are those of one sample; of the whole batch if not `each`. `itemsize` is in bytes, 0 for that of
-    the activations.
+    `elements` are those of one sample; of the whole batch if not `each`. `itemsize` is in bytes: 0 for that of
+    the activations, `OF_PARAMETERS` for that of the parameters.
     """
 
     what: str

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Extra, Kept, Kind, Shape, Window, count, spatial
+from cnncalc.layers.base import OF_PARAMETERS, Extra, Kept, Kind, Shape, Window, count, spatial
 from cnncalc.layers.window import Positive
 
 # mypy: disable-error-code="no-untyped-def"
@@ -116,7 +116,7 @@ class BatchNorm(Kind, frozen=True):
         return {"c": output[0], "n": prod(output), "affine": self.affine}
 
     def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        return Kept((0,), extra=(Extra("mean and deviation", 2 * output[0], each=False),))
+        return Kept((0,), extra=(Extra("mean and deviation", 2 * output[0], OF_PARAMETERS, each=False),))
 
 
 class LayerNorm(Kind, frozen=True):
@@ -146,7 +146,7 @@ class LayerNorm(Kind, frozen=True):
         return None if self.over == "all" else super().windows(*inputs)
 
     def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        return Kept((0,), extra=(Extra("mean and deviation", 2 * self.values(inputs, output)["m"]),))
+        return Kept((0,), extra=(Extra("mean and deviation", 2 * self.values(inputs, output)["m"], OF_PARAMETERS),))
 
 
 class GroupNorm(Kind, frozen=True):
@@ -181,7 +181,7 @@ class GroupNorm(Kind, frozen=True):
         return None
 
     def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        return Kept((0,), extra=(Extra("mean and deviation", 2 * self.groups),))
+        return Kept((0,), extra=(Extra("mean and deviation", 2 * self.groups, OF_PARAMETERS),))
 
 
 @Formula
