@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -41,10 +40,10 @@ class Commands(TyperGroup):
     """The group of commands, each imported when it is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [name for name in COMMANDS if find_spec(f"cnncalc.cli.{name}")]
+        return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS or not find_spec(f"cnncalc.cli.{cmd_name}"):
+        if cmd_name not in COMMANDS:
             return None
         if cmd_name not in self.commands:
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
