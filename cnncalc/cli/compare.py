@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnncalc.cli.options import Conditions, Grouping, Output, command, complete_network, load_spec
+from cnncalc.cli.profile import Device, DType
 
 if TYPE_CHECKING:
     from cnncalc.analysis import Analysis
@@ -22,10 +23,21 @@ Networks = Annotated[
         show_default=False,
     ),
 ]
+Measured = Annotated[
+    bool, typer.Option("--profile", help="Also measure the latency of each, in PyTorch.", show_default=False)
+]
 
 
 @command
-def compare(networks: Networks, conditions: Conditions, grouping: Grouping, output: Output) -> None:
+def compare(
+    networks: Networks,
+    conditions: Conditions,
+    grouping: Grouping,
+    output: Output,
+    profile: Measured = False,
+    device: Device = "cpu",
+    dtype: DType = "float32",
+) -> None:
     """Networks side by side; two networks also group by group.
 
     Example: cnncalc compare vgg16 nin
@@ -44,7 +56,13 @@ def compare(networks: Networks, conditions: Conditions, grouping: Grouping, outp
         matched = pairs(analyses[0], analyses[1], depth)
         if any(pair.counts and pair.first and pair.second for pair in matched):
             parts.append(_groups(analyses, matched, whole=grouping.all_layers or grouping.depth is not None))
-    output.write(*parts, document=lambda: document(analyses))
+    if not profile:
+        output.write(*parts, document=lambda: document(analyses))
+        return
+    from cnncalc.cli import measured
+
+    results = measured.measure(analyses, device, dtype, conditions.training)
+    output.write(*parts, measured.table(results), document=lambda: measured.add_to(document(analyses), results))
 
 
 def _totals(analyses: list[Analysis], conditions: Conditions) -> Table:

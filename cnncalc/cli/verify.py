@@ -168,7 +168,10 @@ def _title(reports: Sequence[Report]) -> str:
     layers = sum(report.layers for report in reports)
     different = sum(not report.equal for report in reports)
     result = f"{different:,} differ" if different else "all equal"
-    networks = f"{len(reports):,} networks" if len(reports) > 1 else reports[0].network
+    names = {report.network for report in reports}
+    networks = f"{len(names):,} networks" if len(names) > 1 else reports[0].network
+    if len(reports) > len(names):
+        networks += f" in {len(reports):,} ways"
     return f"cnncalc and PyTorch on {reports[0].device}: {networks}, {layers:,} layers, {result}"
 
 

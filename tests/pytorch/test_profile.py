@@ -268,3 +268,14 @@ def test_the_command_without_a_gpu():
     assert run.stderr.startswith("error: no usable GPU: PyTorch")
     assert "--device cpu" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_compare_measures_beside_counts():
+    run = cnncalc("compare", "lenet5", "lenet_d2l", "--profile", "--format", "json")
+    assert run.returncode == 0, run.stderr
+    for network in json.loads(run.stdout)["networks"]:
+        assert network["profile"]["latency"]["median"] > 0
+        assert network["profile"]["environment"]["torch"]
+    table = cnncalc("compare", "lenet5", "lenet_d2l", "--profile").stdout
+    assert "Measured latency" in table
+    assert "a forward pass, batch 1, float32" in table
