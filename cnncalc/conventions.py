@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -395,9 +396,17 @@ def layer_counts(network: Network, name: str, batch: int = 1) -> list[dict[str, 
         if key not in known:
             rule = chosen.rules.get(type(layer.kind))
             counts = rule(Site(layer.kind, shapes, layer.output)) if rule else {}
-            known[key] = {part: int(number * images) for part, number in counts.items() if number}
+            known[key] = {part: _times(number, images) for part, number in counts.items() if number}
         results.append(known[key])
     return results
+
+
+def _times(number: float, images: int) -> int:
+    """A count for all images; in floating point where the tool counts so, as far as it goes."""
+    try:
+        return int(number * images)
+    except OverflowError:
+        return int(Fraction(number) * images)
 
 
 def class_counts(network: Network, name: str, batch: int = 1) -> dict[str, int]:

@@ -199,13 +199,22 @@ def roofline(network: Network, device: Device, batch: int = 1, dtype: str = "flo
     peak = device.peak(dtype)
     analysis = analyse(network, batch)
     moved = memory(network, batch, "float32" if dtype == TF32 else dtype)
-    bounds = [
-        Bound(
-            costs.flops,
-            layer.read + layer.written,
-            costs.flops / peak,
-            (layer.read + layer.written) / device.bandwidth,
-        )
-        for costs, layer in zip(analysis.layers, moved.layers, strict=True)
-    ]
+    bounds = []
+    for costs, layer in zip(analysis.layers, moved.layers, strict=True):
+        traffic = layer.read + layer.written
+        bounds.append(Bound(costs.flops, traffic, _seconds(costs.flops, peak), _seconds(traffic, device.bandwidth)))
     return Roofline(analysis, moved, device, dtype, bounds)
+
+
+def _seconds(amount: int, rate: float) -> float:
+    """How long an amount takes at a rate.
+
+    Raises:
+        RequestError: longer than a number can say.
+    """
+    try:
+        return amount / rate
+    except OverflowError:
+        raise RequestError(
+            "the times of this network are too long to be told", hint="a smaller batch or input"
+        ) from None
