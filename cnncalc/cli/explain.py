@@ -58,10 +58,10 @@ def explain(request: Request, grouping: Grouping, output: Output, layer: LayerNa
         lines = [line for index in indices for line in (*explanations(network, [index]), *further[index])]
         output.write(_flat(lines), document=lambda: _document(analysis, lines))
         return
-    output.write(*(_layer(network, index, further[index]) for index in indices), *_batch(request))
+    output.write(*(_layer(network, index, further[index], output.form == "table") for index in indices), *_batch(request))
 
 
-def _layer(network: Network, index: int, further: list[Line]) -> Table:
+def _layer(network: Network, index: int, further: list[Line], stacked: bool) -> Table:
     """One layer's arithmetic."""
     from cnncalc.cli import view
     from cnncalc.explain import explain_layer
@@ -70,15 +70,16 @@ def _layer(network: Network, index: int, further: list[Line]) -> Table:
     layer = network.layers[index]
     inputs = ", ".join(map(view.shape_text, network.input_shapes(layer)))
     title = f"{layer.name}: {view.describe(layer.kind)}; {inputs} -> {view.shape_text(layer.output)}"
-    columns = [
-        Column("Quantity"),
-        Column("Calculation"),
-        Column("Formula", optional=True),
-        Column("Meaning", optional=True),
-    ]
-    rows: list[list[Cell]] = [
-        [line.quantity, line.text, line.formula, line.meaning] for line in (*explain_layer(network, index), *further)
-    ]
+    lines = [*explain_layer(network, index), *further]
+    if stacked:  # the formula above its numbers: both fit a narrow terminal
+        columns = [Column("Quantity"), Column("Formula, and with numbers"), Column("Meaning", optional=True)]
+        rows: list[list[Cell]] = [
+            [line.quantity, f"{line.formula}\n{line.text}" if line.formula else line.text, line.meaning]
+            for line in lines
+        ]
+    else:
+        columns = [Column(title) for title in ("Quantity", "Formula", "Calculation", "Meaning")]
+        rows = [[line.quantity, line.formula, line.text, line.meaning] for line in lines]
     return Table(title, columns, rows)
 
 
