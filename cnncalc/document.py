@@ -16,14 +16,19 @@ SCHEMA = 1
 
 
 def document(analysis: Analysis) -> dict[str, Any]:
-    """A network with all its costs, as plain JSON values. Counts are for the whole batch, bytes for float32.
+    """A network with all its costs, as plain JSON values. Counts are for the whole batch, bytes for float32: those
+    that a layer reads and writes, and those that autograd keeps of it in training.
 
     >>> from cnncalc import analyse, expand, load
     >>> lenet = document(analyse(expand(load("lenet5"))))
     >>> lenet["input"], lenet["layers"][0]["name"], lenet["layers"][0]["params"]
     ([1, 32, 32], 'C1', 156)
     """
+    from cnncalc.memory import memory
+
     network = analysis.network
+    account = memory(network, analysis.batch)
+    totals = {**asdict(analysis.totals), "traffic_bytes": account.traffic, "kept_bytes": account.kept}
     return {
         "schema": SCHEMA,
         "network": network.name,
@@ -31,11 +36,19 @@ def document(analysis: Analysis) -> dict[str, Any]:
         "input": list(network.input),
         "batch": analysis.batch,
         "training": network.training,
-        "totals": asdict(analysis.totals),
+        "totals": totals,
         "outputs": {name: _tensor(network, tensor) for name, tensor in network.outputs.items()},
         "layers": [
-            {**layer_entry(network, index, costs), "receptive_field": field.as_json()}
-            for index, (costs, field) in enumerate(zip(analysis.layers, analysis.receptive_fields, strict=True))
+            {
+                **layer_entry(network, index, costs),
+                "read_bytes": held.read,
+                "written_bytes": held.written,
+                "kept_bytes": held.kept_bytes,
+                "receptive_field": field.as_json(),
+            }
+            for index, (costs, held, field) in enumerate(
+                zip(analysis.layers, account.layers, analysis.receptive_fields, strict=True)
+            )
         ],
     }
 

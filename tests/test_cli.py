@@ -219,7 +219,7 @@ def test_the_json_contract(tiny: str) -> None:
     assert found["input"] == [3, 8, 8]
     assert found["batch"] == 1
     wanted = {"params", "buffers", "macs", "flops", "activations", "param_bytes", "peak_memory_bytes"}
-    assert wanted <= set(found["totals"])
+    assert wanted | {"traffic_bytes", "kept_bytes"} <= set(found["totals"])
     first = found["layers"][0]
     assert first == {
         "name": "conv1",
@@ -232,6 +232,9 @@ def test_the_json_contract(tiny: str) -> None:
         "flops": 14080,
         "operations": {"mac": 6912, "add": 256},
         "activations": 256,
+        "read_bytes": 4 * (192 + 112),
+        "written_bytes": 4 * 256,
+        "kept_bytes": 4 * 192,
         "receptive_field": {"size": [3, 3], "stride": [1, 1], "padding": [1, 1]},
     }
     for quantity in ("params", "buffers", "macs", "flops", "activations"):

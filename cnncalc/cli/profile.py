@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,10 @@ CudaGraph = Annotated[bool, typer.Option("--cuda-graph", help="Time the replay o
 Warmup = Annotated[int, typer.Option("--warmup", metavar="N", min=1, help="Passes before the measurement.")]
 Repeats = Annotated[int, typer.Option("--repeats", metavar="N", min=1, help="Passes that are measured.")]
 Sort = Annotated[str, typer.Option("--sort", metavar="BY", help="order, as the layers run, or time.")]
+SaveDevice = Annotated[
+    Path | None,
+    typer.Option("--save-device", metavar="FILE", help="Write the measured ceilings, for flops --device FILE."),
+]
 Top = Annotated[
     int | None, typer.Option("--top", metavar="N", min=1, help="Only the N rows that take most of the time.")
 ]
@@ -49,6 +54,7 @@ def profile(
     repeats: Repeats = 20,
     sort: Sort = "order",
     top: Top = None,
+    save_device: SaveDevice = None,
 ) -> None:
     """Time the network in PyTorch, whole and layer by layer.
 
@@ -79,8 +85,31 @@ def profile(
     )
     with Status() as tell:
         result = measure(network, settings, progress=tell)
+    if save_device is not None:
+        _save_device(result, save_device)
     layers = _layers(analyse(network, request.batch), result, grouping, output, sort, top)
     output.write(_whole(result), layers, document=result.as_json)
+
+
+def _save_device(result: Profile, path: Path) -> None:
+    """Write the device with its measured ceilings as a file that `cnncalc flops --device` reads."""
+    from cnncalc.errors import RequestError
+    from cnncalc.roofline import Device, device_text
+
+    ceilings = result.ceilings
+    if ceilings is None:
+        raise RequestError("the device's ceilings were not measured")
+    facts = result.environment
+    title = str(facts["gpu"] if "gpu" in facts else f"{facts['cpu']}, {facts['threads']} threads")
+    source = "Measured by `cnncalc profile`: the fastest large matrix product and copy in PyTorch."
+    flops = {result.settings.dtype: ceilings.flops_per_s}
+    try:
+        path.write_text(
+            device_text(Device(title, source, flops, ceilings.bytes_per_s, facts.get("gpu_memory_bytes"))),
+            encoding="utf-8",
+        )
+    except OSError as error:
+        raise RequestError(f"'{path}' cannot be written: {error.strerror}") from None
 
 
 class Status:
