@@ -310,7 +310,7 @@ class _Expander:
         """A value worked out; a long list counts as work, since it may be copied for every layer."""
         value = evaluate(given.value, variables)
         if isinstance(value, tuple):
-            self.spend(size_of(value) // 16, given.place)
+            self.spend(size_of(value) // 4, given.place)
         return value
 
     def find(self, option: Option, scope: _Scope) -> int:

@@ -1,0 +1,231 @@
+"""What must hold for any spec whatever: right numbers or one error with its place, in bounded time and memory."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cnncalc.analysis import Analysis, LayerCosts, analyse
+from cnncalc.document import document
+from cnncalc.errors import CnncalcError, RequestError, SpecError
+from cnncalc.explain import explain_layer
+from cnncalc.layers import explain_costs
+from cnncalc.memory import memory
+from cnncalc.network import Network, expand
+from cnncalc.receptive_field import seen_by
+from cnncalc.spec import zoo
+from cnncalc.spec.model import Spec
+
+SECONDS = 2.0
+MAX_LAYERS = 20_000
+LONGEST_MESSAGE = 4_000
+EXPLAINED = 60  # layers of a network whose every formula is written out
+
+_BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # those that end a line of YAML 1.1, as libyaml counts
+
+
+class Finding(Exception):
+    """Something that must not happen; the message says what."""
+
+
+class Slow(BaseException):
+    """The time is up. Not an `Exception`, so that no code under test takes it for one of its own."""
+
+
+@contextmanager
+def time_limit(what: str, seconds: float = SECONDS) -> Iterator[None]:
+    """A finding if the body takes more processor time than this."""
+
+    def stop(*_: Any) -> None:
+        raise Slow
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    except Slow:
+        raise Finding(f"{what} takes more than {seconds} s") from None
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def check_text(text: str, **request: Any) -> str:
+    """Read, expand and analyse a spec; how far it came: `refused`, `read` or `analysed`.
+
+    Raises:
+        Finding: an error that is none of the user's, without a place, too late or too large; a wrong number.
+    """
+    try:
+        with time_limit("reading"):
+            spec = zoo.load_text(text, name="fuzzed", origin="fuzzed.yaml")
+    except SpecError as error:
+        _check_error(error, text)
+        return "refused"
+    except Exception as error:
+        raise Finding(f"reading raises {_named(error)}") from error
+    return _check_spec(spec, text, request)
+
+
+def check_file(file: Path) -> str:
+    """The same for a file of any bytes."""
+    try:
+        text = zoo.read_file(file)
+    except RequestError as error:
+        _check_message(error)
+        return "refused"
+    except Exception as error:
+        raise Finding(f"opening raises {_named(error)}") from error
+    return check_text(text)
+
+
+def _check_spec(spec: Spec, text: str, request: Mapping[str, Any]) -> str:
+    try:
+        with time_limit("expanding"):
+            network = expand(spec, max_layers=MAX_LAYERS, **request)
+        with time_limit("analysing"):
+            analysis = analyse(network)
+    except SpecError as error:
+        _check_error(error, text)
+        return "read"
+    except RequestError as error:
+        _check_message(error)
+        if not request:
+            raise Finding(f"a wrong spec is called a wrong request: {error.message[:200]}") from error
+        return "read"
+    except Exception as error:
+        raise Finding(f"expanding raises {_named(error)}") from error
+    _check_published(spec, text)
+    try:
+        _check_network(network)
+        _check_analysis(analysis)
+        _check_views(analysis)
+    except Finding:
+        raise
+    except Exception as error:
+        raise Finding(f"a view raises {_named(error)}") from error
+    return "analysed"
+
+
+def _check_published(spec: Spec, text: str) -> None:
+    """The conditions under which a value is published can be asked for."""
+    for entry in spec.published[:3]:
+        if entry.input is None and not entry.variables:
+            continue
+        try:
+            with time_limit("expanding as published"):
+                expand(spec, entry.input, entry.variables, entry.training, max_layers=MAX_LAYERS)
+        except CnncalcError as error:
+            _check_message(error)
+            if isinstance(error, SpecError):
+                _check_error(error, text)
+        except Exception as error:
+            raise Finding(f"expanding as published raises {_named(error)}") from error
+
+
+def _check_error(error: SpecError, text: str) -> None:
+    """The place lies inside the text, or inside that of a spec of the zoo, and the message can be read."""
+    place, text = error.place, text.removeprefix("\ufeff")
+    if place.source.text != text and not place.source.name.startswith(("specs/", "<expression>")):
+        raise Finding(f"the error is in a strange text: {place.source.name[:80]}")
+    lines = _BREAKS.split(place.source.text)
+    if not 0 <= place.line < len(lines):
+        raise Finding(f"the error is at line {place.line + 1} of {len(lines)}: {error.message[:80]}")
+    line = lines[place.line]
+    if not 0 <= place.column <= len(line) or place.column + place.width > max(len(line), place.column + 1):
+        columns = f"{place.column} to {place.column + place.width} of {len(line)}"
+        raise Finding(f"the error is at columns {columns}: {error.message[:80]}")
+    _check_message(error)
+    shown = re.search(r"(?m)^ *\d+ \| (.*)$", error.render())
+    if shown is None or shown[1] not in "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in line):
+        raise Finding("the error shows another line than the one at fault")
+
+
+def _check_message(error: CnncalcError) -> None:
+    rendered = error.render()
+    if len(rendered) > LONGEST_MESSAGE:
+        raise Finding(f"the message has {len(rendered)} characters: {error.message[:80]}")
+    if not all(c.isprintable() or c == "\n" for c in rendered):
+        raise Finding(f"the message has control characters: {rendered[:200]!r}")
+    rendered.encode("utf-8")  # lone surrogates would fail at the terminal
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:200]}"
+
+
+def _check_network(network: Network) -> None:
+    """Every number is a whole one, every name is given once, every tensor is made before it is used."""
+    names = set()
+    for index, layer in enumerate(network.layers):
+        if not layer.output or any(type(size) is not int or size < 1 for size in layer.output):
+            raise Finding(f"{layer.name} has the shape {layer.output}")
+        if not all(-1 <= tensor < index for tensor in layer.inputs):
+            raise Finding(f"{layer.name} reads a tensor that is not yet there")
+        names.add(layer.name)
+    if len(names) != len(network.layers):
+        raise Finding("two layers have one name")
+    if not all(-1 <= tensor < len(network.layers) for tensor in network.outputs.values()):
+        raise Finding("an output is no tensor")
+
+
+def _check_analysis(analysis: Analysis) -> None:
+    """Counts are whole, none is negative, and they add up."""
+    for layer, costs in zip(analysis.network.layers, analysis.layers, strict=True):
+        numbers = (*costs[:4], costs.activations, *costs.operations.values())
+        if any(type(number) is not int or number < 0 for number in numbers):
+            raise Finding(f"{layer.kind.name} {layer.name} counts {costs}"[:300])
+        if costs.flops != sum(costs.operations.values()) + costs.macs:
+            raise Finding(f"{layer.name}'s operations do not add up")
+
+
+def _check_views(analysis: Analysis) -> None:
+    network = analysis.network
+    with time_limit("the totals"):
+        totals = analysis.totals
+        numbers = (totals.params, totals.macs, totals.flops, totals.activations, totals.peak_memory_bytes)
+        if any(type(number) is not int or number < 0 for number in numbers):
+            raise Finding(f"the totals are {totals}")
+    with time_limit("grouping"):
+        groups = analysis.groups()
+        if sum(group.costs.params for group in groups) != totals.params:
+            raise Finding("the groups do not add up")
+    with time_limit("the memory"):
+        if memory(network).peak != totals.peak_memory_bytes:
+            raise Finding("the peak of memory is not that of the totals")
+    try:
+        with time_limit("the receptive fields"):
+            fields = analysis.receptive_fields
+        with time_limit("what one unit sees"):
+            for index in {0, len(network.layers) // 2, len(network.layers) - 1} if network.layers else ():
+                seen_by(network, index, tuple(size // 2 for size in network.layers[index].output[1:]))
+        with time_limit("the document"):
+            json.dumps(document(analysis))
+    except RequestError as error:  # sizes that share no divisor
+        _check_message(error)
+    else:
+        if len(fields) != len(network.layers):
+            raise Finding("a layer has no receptive field")
+        for field in fields:
+            if len(field.size) != len(network.input) - 1 or any(size < 0 for size in field.size):
+                raise Finding(f"a receptive field is {field}")
+    with time_limit("explaining"):
+        for index, (layer, costs) in enumerate(zip(network.layers[:EXPLAINED], analysis.layers, strict=False)):
+            _check_explanation(network, layer, costs)
+            explain_layer(network, index)
+
+
+def _check_explanation(network: Network, layer: Any, costs: LayerCosts) -> None:
+    """What `explain` writes ends in the number that is counted."""
+    inputs = network.input_shapes(layer)
+    steps = explain_costs(layer.kind, inputs, layer.output, network.training)
+    for step in (*layer.kind.steps(*inputs), *steps.values()):
+        if not step.text.endswith(f"{step.value:,}"):
+            raise Finding(f"{layer.name}'s {step.label} is explained as {step.text}"[:300])
+    if "params" in steps and steps["params"].value != costs.params:
+        raise Finding(f"{layer.name}'s parameters are explained otherwise")

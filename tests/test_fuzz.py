@@ -1,0 +1,185 @@
+"""Fuzzing: a short run with a fixed seed, and a test for each thing that fuzzing found.
+
+The long run is `python -m tests.fuzz --count 200000`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fuzz.check import MAX_LAYERS, check_file, check_text
+
+from cnncalc import RequestError, SpecError, analyse, expand, load_text
+from cnncalc.layers.pool import adaptive_taps
+from cnncalc.receptive_field import receptive_fields
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_a_short_run():
+    """In a process of its own, whose memory is bounded."""
+    command = [sys.executable, "-m", "tests.fuzz", "--count", "2000", "--seed", "1"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "0 findings" in run.stdout
+
+
+def nested(item: str, levels: int) -> str:
+    for _ in range(levels):
+        item = f"{{layers: [{item}]}}"
+    return item
+
+
+def chain(count: int, call: str, end: str) -> str:
+    """Blocks b0, b1, ..., each of which calls the next."""
+    blocks = [f"b{i}: {{layers: [{call.replace('NEXT', f'b{i + 1}')}]}}" for i in range(count)]
+    return "{" + ", ".join([*blocks, f"b{count}: {{layers: [{end}]}}"]) + "}"
+
+
+def numbers(count: int, number: str = "1") -> str:
+    return ", ".join([number] * count)
+
+
+def words(count: int, word: str) -> str:
+    return ", ".join(word.format(i) for i in range(count))
+
+
+LONG_CALL = "{NEXT: , name: " + "x" * 90 + "}"
+SIGNAL = "input: [3, 64]\nlayers: "
+# What took too long, too much memory or too many frames, and what is said of it now; None where it is right.
+FOUND = {
+    "blocks in groups in blocks": (
+        f"input: [3]\nblocks: {chain(38, nested('NEXT', 28), 'relu')}\nlayers: [b0]",
+        "100 deep in each other",
+    ),
+    "names on names": (
+        f"input: [3]\nblocks: {chain(20, LONG_CALL, '{relu: , repeat: 9000}')}\nlayers: [b0]",
+        "longer than 200 characters",
+    ),
+    "a long list, copied for every layer": (
+        f"input: [3]\nblocks: {{b: {{vars: {{w: [{numbers(40_000)}]}}, layers: []}}}}\n"
+        "layers: [{b: , repeat: 19000}]",
+        "too many items",
+    ),
+    "a long list, in every layer": (
+        "input: [1, 4, 4]\nlayers: [{layers: [{conv: 1, kernel: 1}, {conv: 8000, kernel: 1 * 1, connections: ["
+        f"{numbers(8000, '[0]')}]}}], repeat: 9000}}]",
+        "too many items",
+    ),
+    "lists compared": (
+        f"input: [3]\nvars: {{a: [{numbers(20_000)}], b: [{numbers(20_000)}]}}\n"
+        "layers: [{layers: [{relu: , when: a == b}], repeat: 19000}]",
+        "an expression is over numbers",
+    ),
+    "variables without end": (
+        f"input: [3]\nvars: {{{words(10_000, 'v{}: 1')}}}\nlayers: []",
+        "more than 100 variables",
+    ),
+    "a block with many variables": (
+        f"input: [3]\nblocks: {{b: {{vars: {{{words(9000, 'v{}: 1')}}}, layers: []}}}}\nlayers: [{numbers(9000, 'b')}]",
+        "more than 100 variables",
+    ),
+    "a chain of ten thousand blocks": (
+        f"input: [3]\nblocks: {chain(9900, 'NEXT', 'relu')}\nlayers: [b0]",
+        "100 deep in each other",
+    ),
+    "names that the automatic ones must avoid": (
+        f"input: [3]\nlayers: [{{layers: [{words(9000, '{{relu: , name: relu{}}}')}], when: false}}, "
+        "{layers: [relu], name: g, repeat: 19000}]",
+        "too many items",
+    ),
+    "more values than a spec holds": (f"{SIGNAL}[{numbers(50_000, 'relu')}]", "more than 50,000 values"),
+    "an adaptive pool with a billion windows": (f"{SIGNAL}[{{adaptive_maxpool: 999999937}}]", None),
+    "upsampling to a large prime": (f"{SIGNAL}[{{upsample: , size: 999999937}}, {{conv: 3, kernel: 3}}]", None),
+    "upsampling from prime to prime": (
+        f"{SIGNAL}[{{upsample: , size: 1009}}, {{upsample: , size: 10007}}, {{upsample: , size: 99991}}, "
+        "{conv: 3, kernel: 3}]",
+        None,
+    ),
+    "a transposed convolution of long stride": (f"{SIGNAL}[{{conv_transpose: 3, kernel: 3, stride: 9999991}}]", None),
+    "branches of different irregular strides": (
+        "input: [3, 1000000]\nlayers: [{concat: [[{adaptive_maxpool: 999983}], "
+        "[{adaptive_maxpool: 999979}, {upsample: , size: 999983}]]}, {conv: 3, kernel: 3}]",
+        None,
+    ),
+    "holes in a very long input": (
+        "input: [3, 999999999]\nlayers: [{conv: 3, kernel: 2, stride: 5}, global_avgpool]",
+        None,
+    ),
+    "dilated upon dilated": (
+        "input: [3, 999999999]\n"
+        "layers: [{conv: 3, kernel: 1000000, dilation: 3}, {conv: 3, kernel: 1000, dilation: 7}]",
+        None,
+    ),
+    "no layers": (f"{SIGNAL}[]", None),
+    "a name that no file system takes": (f"extends: {'a' * 300}", "there is no spec"),
+    "an input of a long list": (f"vars: {{a: [{numbers(20_000)}]}}\ninput: [a]\nlayers: []", "whole numbers from 1"),
+    "a very long anchor": (f"input: *{'a' * 100_000}", "unknown anchor"),
+    "an expression over two lines": (
+        "input: [3, 4]\nlayers:\n- conv: 1 +\n    nothing\n  kernel: 1",
+        "unknown variable 'nothing'",
+    ),
+    "an expression in other letters": ("input: [3, 4]\nlayers: [{conv: é + ñ, kernel: 1}]", "unknown variable 'é'"),
+    "a number that runs into a word": ("input: [3]\nlayers: [{relu: , when: 1if 1else 2}]", "is not an expression"),
+    "lines that end otherwise": ("input: [3]\u2028layers:\r- rellu\x85", "unknown kind or block 'rellu'"),
+    "an unfinished key on the last line": ("input: [3]\nlayers:'a", "this is not YAML"),
+    "a mark of byte order": ("\ufeffinput: [3]\nlayers: [rellu]", "unknown kind or block 'rellu'"),
+    "numbers beyond machine integers": (f"{SIGNAL}[{{conv: 0xffffffffffffffff, kernel: 1}}]", "larger than 10\\^9"),
+    "a decimal beyond machine integers": (f"{SIGNAL}[{{conv: 1e300, kernel: 1}}]", "larger than 10\\^9"),
+    "published under conditions that do not fit": (
+        f"{SIGNAL}[]\npublished: [{{params: 1, source: x, input: [-3, 99999999999]}}]",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), FOUND.values(), ids=FOUND)
+def test_found(text, message):
+    """Within the fuzzer's bounds of time; its checks of places, messages and numbers hold too."""
+    reached = check_text(text)
+    if message is None:
+        assert reached == "analysed"
+    else:
+        with pytest.raises(SpecError, match=message):
+            expand(load_text(text), max_layers=MAX_LAYERS)
+
+
+def test_a_message_marks_the_word_at_fault():
+    for expression, mark in (("4 * wdith", "wdith"), ("'4 * wdith'", "wdith"), ("é + wdith", "é")):
+        with pytest.raises(SpecError) as caught:
+            expand(load_text(f"input: [3, 4]\nlayers: [{{conv: {expression}, kernel: 1}}]"))
+        lines = caught.value.render().splitlines()
+        column = lines[4].index("^")
+        assert lines[3][column : column + lines[4].count("^")] == mark
+
+
+def test_published_variables_are_worked_out():
+    """They may be expressions, as everywhere."""
+    spec = load_text("vars: {a: 2}\ninput: [a]\nlayers: []\npublished: [{params: 0, source: x, vars: {a: 1 + 2}}]")
+    assert expand(spec, vars=spec.published[0].variables).input == (3,)
+
+
+def test_the_elements_of_adaptive_windows():
+    """The closed form against the windows themselves."""
+    for size in range(1, 40):
+        for output in range(1, 40):
+            windows = [(i * size // output, -(-(i + 1) * size // output)) for i in range(output)]
+            assert adaptive_taps(size, output) == sum(end - start for start, end in windows)
+
+
+def test_irregular_receptive_fields_are_refused_not_wrong():
+    text = "input: [3, 1000]\nlayers: [{upsample: , size: 999999937}, {conv: 3, kernel: 3}]"
+    network = expand(load_text(text))
+    assert analyse(network).layers[0].params == 0
+    with pytest.raises(RequestError, match="too irregular"):
+        receptive_fields(network)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfei\x00", b"\xc3\x28", bytes(range(256)), b"layers: [\x00]", b"\xed\xa0\x80"])
+def test_bytes_that_are_no_text(data, tmp_path):
+    file = tmp_path / "spec.yaml"
+    file.write_bytes(data)
+    assert check_file(file) == "refused"
