@@ -51,6 +51,12 @@ def _cuda_fault() -> str | None:
     return None
 
 
+def cuda_index(name: str) -> int:
+    """The number of a CUDA device; of plain `cuda` the current one. Not every release takes the name itself."""
+    _, _, number = name.partition(":")
+    return int(number) if number else torch.cuda.current_device()
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error of PyTorch says that memory ran out, on the GPU or the CPU."""
     return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
@@ -59,7 +65,7 @@ def out_of_memory(error: BaseException) -> bool:
 def available_bytes(device: str) -> int | None:
     """The memory that is free on a device; None if it cannot be known."""
     if device.startswith("cuda"):
-        free, _ = torch.cuda.mem_get_info(device)
+        free, _ = torch.cuda.mem_get_info(cuda_index(device))
         return int(free)
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
@@ -93,7 +99,7 @@ def describe(device: str) -> dict[str, Any]:
         "cores": os.cpu_count(),
     }
     if device.startswith("cuda"):
-        properties = torch.cuda.get_device_properties(device)
+        properties = torch.cuda.get_device_properties(cuda_index(device))
         facts |= {
             "gpu": properties.name,
             "gpu_memory_bytes": properties.total_memory,

@@ -21,7 +21,7 @@ from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.memory import largest_batch, memory
 from cnncalc.network import Network
 from cnncalc.pytorch.build import BuiltNetwork, build, example_input
-from cnncalc.pytorch.device import available_bytes, check_device, describe, out_of_memory
+from cnncalc.pytorch.device import available_bytes, check_device, cuda_index, describe, out_of_memory
 from cnncalc.pytorch.timing import Call, Ceilings, Clock, Sample, clock_of, measure_ceilings, summary, time_calls
 
 DTYPES = {
@@ -240,7 +240,7 @@ def _budget(device: str) -> int | None:
     available = available_bytes(device)
     if available is None or device == "cpu":
         return available
-    return available + torch.cuda.memory_reserved(device)
+    return available + torch.cuda.memory_reserved(cuda_index(device))
 
 
 def _gib(size: int) -> str:
@@ -249,7 +249,7 @@ def _gib(size: int) -> str:
 
 def _device(settings: Settings) -> Any:
     """The device as the current one, whose stream the marks stand in."""
-    return nullcontext() if settings.device == "cpu" else torch.cuda.device(settings.device)
+    return nullcontext() if settings.device == "cpu" else torch.cuda.device(cuda_index(settings.device))
 
 
 @contextmanager
@@ -391,10 +391,11 @@ def _peak_memory(call: Call, device: str) -> int | None:
     """The most memory that PyTorch held at once during a pass, parameters and input included; CUDA only."""
     if device == "cpu":
         return None
-    torch.cuda.reset_peak_memory_stats(device)
+    index = cuda_index(device)
+    torch.cuda.reset_peak_memory_stats(index)
     call()
-    torch.cuda.synchronize(device)
-    return int(torch.cuda.max_memory_allocated(device))
+    torch.cuda.synchronize(index)
+    return int(torch.cuda.max_memory_allocated(index))
 
 
 def _phases(run: _Run) -> dict[str, Sample]:

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 import torch
 
+from cnncalc.pytorch.device import cuda_index
+
 Call = Callable[[], Any]
 
 
@@ -161,7 +163,7 @@ def _matrix_product(device: str, dtype: torch.dtype, clock: Clock) -> float:
 
 def _copy(device: str, clock: Clock) -> float:
     """Bytes a second of a copy that no cache holds; both the reading and the writing count."""
-    size = 2**28 if device == "cpu" else min(2**30, torch.cuda.mem_get_info(device)[0] // 8)
+    size = 2**28 if device == "cpu" else min(2**30, torch.cuda.mem_get_info(cuda_index(device))[0] // 8)
     source = torch.ones(size // 4, device=device)
     target = torch.empty_like(source)
     fastest = time_calls(lambda: target.copy_(source), clock, 10, warmup=2).fastest

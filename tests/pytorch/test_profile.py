@@ -172,6 +172,7 @@ def pretended_cuda(monkeypatch):
         "_sleep": lambda cycles: log.append("sleep"),
         "is_available": lambda: True,
         "device_count": lambda: 1,
+        "current_device": lambda: 0,
         "mem_get_info": lambda device=None: (2**33, 2**34),
         "memory_reserved": lambda device=None: 2**20,
         "reset_peak_memory_stats": lambda device=None: log.append("reset peak"),
@@ -194,7 +195,7 @@ def test_the_cuda_path(pretended_cuda, graph):
     assert result.peak_memory_bytes == 12345
     assert result.environment["gpu"] == "Pretended"
     assert result.latency.count == 3
-    assert pretended_cuda[0] == "device cuda"
+    assert pretended_cuda[0] == "device 0"
     assert pretended_cuda.count("sleep") == 4  # before each instrumented pass, the first included
     assert pretended_cuda.count("recording") == graph
     assert pretended_cuda.count("replay") == (1 + 3 + 1 if graph else 0)  # to begin with, timed, for the memory
