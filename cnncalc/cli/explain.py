@@ -58,7 +58,9 @@ def explain(request: Request, grouping: Grouping, output: Output, layer: LayerNa
         lines = [line for index in indices for line in (*explanations(network, [index]), *further[index])]
         output.write(_flat(lines), document=lambda: _document(analysis, lines))
         return
-    output.write(*(_layer(network, index, further[index], output.form == "table") for index in indices), *_batch(request))
+    output.write(
+        *(_layer(network, index, further[index], output.form == "table") for index in indices), *_batch(request)
+    )
 
 
 def _layer(network: Network, index: int, further: list[Line], stacked: bool) -> Table:

@@ -83,7 +83,7 @@ def parse(source: Source) -> Node:
         raise SpecError(
             f"this is not YAML: {error.problem or error.context or 'unreadable'}",
             place,
-            hint="check quotes, brackets and indentation near here; inside { } an expression with [ ] or , needs quotes",
+            hint="check quotes, brackets and indentation; inside { } an expression with [ ] or , needs quotes",
         ) from None
     except (yaml.YAMLError, UnicodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else "unreadable text"
