@@ -211,3 +211,48 @@ def test_overwriting_spares_what_the_backward_pass_needs(construct: str) -> None
         model.train(training)
         model(torch.rand(3, *net.input)).sum().backward()
     assert memory(net, 3, inplace=True).kept == kept_by_pytorch(net, 3, True)
+
+
+def peak_by_pytorch(net: Network, batch: int, inplace: bool) -> int:
+    """The most bytes of tensors that are alive at once in a forward pass at inference, the input all the time."""
+    torch = pytest.importorskip("torch")
+    from torch.multiprocessing.reductions import StorageWeakRef
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    from cnncalc.pytorch.build import build
+
+    model = build(net, inplace=inplace).eval()
+    own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
+    alive: dict[int, tuple[Any, int]] = {}
+    peak = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            nonlocal alive, peak
+            result = function(*args, **(kwargs or {}))
+            alive = {key: value for key, value in alive.items() if not value[0].expired()}
+            for leaf in tree_leaves((args, result)):
+                if isinstance(leaf, torch.Tensor) and leaf.untyped_storage()._cdata not in own:
+                    storage = leaf.untyped_storage()
+                    alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
+            peak = max(peak, sum(size for _, size in alive.values()))
+            return result
+
+    with torch.no_grad(), Watch():
+        model(torch.rand(batch, *net.input))
+    return peak
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize(
+    "name", ["vgg11", "resnet18", "squeezenet1_1", "mobilenet_v2", "densenet121", "shufflenet_v2_x0_5", "seresnet50"]
+)
+def test_peak_of_inference(name: str, inplace: bool) -> None:
+    """PyTorch's caller holds the input to the end, and its max pooling also writes indices of 8 bytes."""
+    net = expand(load(name))
+    result = memory(net, 2, inplace=inplace)
+    last = max(index for index, layer in enumerate(net.layers) if -1 in layer.inputs)
+    held = [layer.alive + (result.input if index > last else 0) for index, layer in enumerate(result.layers)]
+    indices = [2 * layer.output if net.layers[i].kind.name == "maxpool" else 0 for i, layer in enumerate(result.layers)]
+    assert max(map(sum, zip(held, indices, strict=True))) == peak_by_pytorch(net, 2, inplace)
