@@ -56,7 +56,7 @@ def table(results: Sequence[Profile]) -> Table:
         Column("GFLOP/s", "gflops_per_s", format=",.1f", optional=True),
     ]
     settings, environment = first.settings, first.environment
-    device = environment.get("gpu", f"{environment['cpu']}, {environment['threads']} threads")
+    device = environment.get("gpu", f"{environment['cpu']}, threads: {environment['threads']}")
     what = "a step of training" if settings.training else "a forward pass"
     notes = [
         f"Median of {first.latency.count} passes: {what}, batch {settings.batch:,}, {settings.dtype}, "

@@ -145,7 +145,7 @@ def _whole(result: Profile) -> Table:
         rows.append(["Measured ceilings", _ceilings(result)])
     rows += _memory_rows(result)
     rows.append(["Device", _device(environment)])
-    rows.append(["PyTorch", f"{environment['torch']}, {environment['threads']} CPU threads"])
+    rows.append(["PyTorch", f"{environment['torch']}, CPU threads: {environment['threads']}"])
     options = [name.replace("_", "-") for name in ("channels_last", "compile", "cuda_graph") if getattr(settings, name)]
     title = ", ".join([result.network, shape_text(result.input), f"batch {settings.batch:,}", settings.dtype, *options])
     notes = [f"Latency: median [quartiles] of {result.latency.count:,} passes after {settings.warmup:,} to warm up."]
@@ -165,8 +165,11 @@ def _memory_rows(result: Profile) -> list[list[Cell]]:
 def _ceilings(result: Profile) -> str:
     """The device's ceilings in words."""
     assert result.ceilings is not None
-    flops, moved = result.ceilings.flops_per_s / 1e9, result.ceilings.bytes_per_s / 1e9
-    return f"{flops:,.1f} GFLOP/s (matrix product), {moved:,.1f} GB/s (copy)"
+    ceilings = result.ceilings
+    return (
+        f"{ceilings.matrix_product / 1e9:,.1f} GFLOP/s (matrix product), {ceilings.convolution / 1e9:,.1f} "
+        f"(convolution), {ceilings.bytes_per_s / 1e9:,.1f} GB/s (copy)"
+    )
 
 
 def _device(environment: dict[str, object]) -> str:
