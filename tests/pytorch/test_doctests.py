@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("fvcore")
 
-import cnncalc.pytorch  # noqa: E402
+import cnncalc.pytorch
 
 FOLDER = Path(cnncalc.pytorch.__file__).parent
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "pytorch.md"
