@@ -170,6 +170,8 @@ def test_own_file_standard_input_and_name_give_the_same(tiny: str) -> None:
     assert text.startswith("Tiny: input 3x8x8\n")
     assert text.endswith("Note: A note of the spec.\n")
     assert run("params", "-", input=TINY).stdout == text
+    by_name = run("show", tiny, "--format", "json").stdout
+    assert run("show", "-", "--format", "json", input=TINY).stdout == by_name.replace('"tiny"', '"stdin"')
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,13 @@ def test_own_file_standard_input_and_name_give_the_same(tiny: str) -> None:
 )
 def test_input_sizes(tiny: str, size: str, shape: list[int]) -> None:
     assert document("shapes", tiny, "--input", size)["input"] == shape
+
+
+def test_a_whole_input_for_a_spec_that_has_none(tmp_path: Path) -> None:
+    file = tmp_path / "part.yaml"
+    file.write_text("layers: [{conv: 4, kernel: 3}]")
+    assert document("shapes", str(file), "--input", "3x8x8")["layers"][0]["output"] == [4, 6, 6]
+    assert "the spec has no 'input'" in run("shapes", str(file), status=2).stderr
 
 
 def test_variables_and_classes(tiny: str) -> None:

@@ -216,7 +216,8 @@ def expand_spec(spec: Spec, size: str | None, vars: dict[str, Any], training: bo
     if size is None:
         return expand(spec, None, vars, training)
     sizes = parse_size(size)
-    return expand(spec, full_shape(sizes, own_input(spec, vars, training)), vars, training)
+    shape = full_shape(sizes, own_input(spec, vars, training)) if spec.input is not None else sizes
+    return expand(spec, shape, vars, training)
 
 
 def parse_size(text: str) -> tuple[int, ...]:

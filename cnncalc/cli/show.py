@@ -29,8 +29,8 @@ def show(request: Request, output: Output, expanded: Expanded = False, family: F
     if not expanded and output.form == "table":
         _print_spec(request, output, family)
         return
-    network = request.network()
-    output.write(_layers(request, network), document=lambda: document(request.analysis()))
+    analysis = request.analysis()
+    output.write(_layers(request, analysis.network), document=lambda: document(analysis))
 
 
 def _print_spec(request: Request, output: Output, family: bool) -> None:
