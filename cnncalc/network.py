@@ -182,9 +182,9 @@ def _checked_input(shape: Shape) -> Shape:
 
 def _as_integer(value: Any) -> int | None:
     """A whole number, also from a whole-valued decimal; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return int(value) if value == int(value) else None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 class _Scope:

@@ -198,6 +198,15 @@ def test_variables_and_classes(tiny: str) -> None:
     )
 
 
+def test_a_variable_s_value_is_read_as_in_a_spec(tmp_path: Path) -> None:
+    file = tmp_path / "two.yaml"
+    file.write_text(
+        "input: [3, 8, 8]\nvars: {base: 2, w: [1]}\nlayers: [{conv: 'w[1]', kernel: 1}, {conv: 'w[0]', kernel: 1}]"
+    )
+    found = document("shapes", str(file), "--set", "w=[0x10, 3 * base]")["layers"]
+    assert [layer["output"][0] for layer in found] == [6, 16]
+
+
 def test_batch_multiplies_operations_and_activations(tiny: str) -> None:
     one, four = document("flops", tiny)["totals"], document("flops", tiny, "--batch", "4")["totals"]
     assert four["params"] == one["params"]
@@ -480,7 +489,13 @@ def test_completion() -> None:
         ("params alexnet --set classes", "write --set VAR=VALUE"),
         ("params alexnet --set =3", "write --set VAR=VALUE"),
         ("params alexnet --set clases=3", "did you mean 'classes'?"),
-        ("params alexnet --set classes=[1", "is not closed"),
+        ("params alexnet --set classes=[1", "--> --set classes:1"),
+        ("params alexnet --set classes=nan", "unknown variable 'nan'"),
+        ("params alexnet --set classes=1e999", "too large"),
+        ("params alexnet --set classes=" + 5000 * "9", "at most 18 digits"),
+        ("params alexnet --set classes=~", "this is nothing"),
+        ("params alexnet --set classes=3 --set classes=4", "--set gives 'classes' twice"),
+        ("params alexnet --set classes=3 --classes 4", "both give 'classes'"),
         ("params alexnet --set classes=x.y", "error:"),
         ("params alexnet --set classes=-1", "error:"),
         ("params alexnet --classes 0", "0 is not in the range"),

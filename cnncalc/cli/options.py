@@ -265,40 +265,28 @@ def full_shape(sizes: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
 def variables(setting: Sequence[str] | None, classes: int | None = None) -> dict[str, Any]:
     """The values of variables that the command line gives.
 
-    A value is a number, true or false, a list, or an expression over the spec's earlier variables.
+    A value is what `vars` in a spec may hold: a number, true or false, a list, or an expression over the
+    spec's earlier variables.
 
-    >>> variables(["width=32", "deep=true", "base=2 * width"], classes=10)
-    {'width': 32, 'deep': True, 'base': '2 * width', 'classes': 10}
+    >>> variables(["width=32", "deep=true", "depths=[3, 4]"], classes=10)
+    {'width': 32, 'deep': True, 'depths': (3, 4), 'classes': 10}
     """
     from cnncalc.errors import RequestError
+    from cnncalc.spec.reader import read_value
 
     values: dict[str, Any] = {}
     for text in setting or ():
         name, equals, value = text.partition("=")
         if not equals or not name.strip() or not value.strip():
             raise RequestError(f"'{text[:40]}' does not set a variable", hint="write --set VAR=VALUE")
-        values[name.strip()] = _value(value.strip())
+        if name.strip() in values:
+            raise RequestError(f"--set gives '{name.strip()[:40]}' twice", hint="leave one of them out")
+        values[name.strip()] = read_value(value.strip(), f"--set {name.strip()[:40]}")
     if classes is not None:
+        if "classes" in values:
+            raise RequestError("--set and --classes both give 'classes'", hint="leave one of them out")
         values["classes"] = classes
     return values
-
-
-def _value(text: str) -> Any:
-    """A value as YAML reads it; any other text is an expression."""
-    from cnncalc.errors import RequestError
-
-    if text in ("true", "false"):
-        return text == "true"
-    if text.startswith("["):
-        if not text.endswith("]"):
-            raise RequestError(f"the list '{text[:40]}' is not closed", hint="write it as [1, 2, 3]")
-        return tuple(_value(part.strip()) for part in text[1:-1].split(",") if part.strip())
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

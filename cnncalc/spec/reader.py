@@ -98,6 +98,22 @@ def read_spec(source: Source, name: str, opener: Opener) -> Spec:
     return spec
 
 
+def read_value(text: str, name: str) -> Value:
+    """A variable's value that stands in no spec, such as one given on the command line; `name` is what error
+    messages call the text.
+
+    Raises:
+        SpecError: it is not what `vars` in a spec may hold.
+
+    >>> read_value("[1, 2.5, true]", "--set widths")
+    (1, 2.5, True)
+    """
+    node = parse(Source(name, text))
+    if isinstance(node, Scalar) and node.value is None:
+        raise SpecError("a variable's value is a number, a list or an expression", node.place, label="this is nothing")
+    return _value(node)
+
+
 def _chain(source: Source, opener: Opener) -> list[Mapping]:
     """The document and those that it extends, nearest first."""
     documents: list[Mapping] = []
