@@ -101,7 +101,7 @@ def _save_device(result: Profile, path: Path) -> None:
         raise RequestError("the device's ceilings were not measured")
     facts = result.environment
     title = str(facts["gpu"] if "gpu" in facts else f"{facts['cpu']}, {facts['threads']} threads")
-    source = "Measured by `cnncalc profile`: the fastest large matrix product and copy in PyTorch."
+    source = "Measured by `cnncalc profile`: the fastest large matrix product or convolution, and copy, in PyTorch."
     flops = {result.settings.dtype: ceilings.flops_per_s}
     try:
         path.write_text(
