@@ -157,6 +157,10 @@ WHOLE = {
     "extends a path": ("extends: ../../etc/passwd\n", "to extend"),
     "extends an absolute path": ("extends: /etc/passwd\n", "to extend"),
     "published without source": ("input: [3]\nlayers: []\npublished: [{params: 1}]\n", "names its source"),
+    "published training": (
+        "input: [3]\nlayers: []\npublished: [{params: 1, source: y, training: yes}]\n",
+        "'training' is true or false",
+    ),
     "published words": ("input: [3]\nlayers: []\npublished: [{params: x, source: y}]\n", "must be a number"),
     "unknown anchor": ("input: *x\n", "unknown anchor 'x'"),
     "an alias in itself": ("input: &x [*x]\n", "contains itself"),

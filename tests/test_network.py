@@ -2,7 +2,7 @@
 
 import pytest
 
-from cnncalc import SpecError, expand, load_text
+from cnncalc import SpecError, expand, load, load_text
 
 
 def network(layers: str, head: str = "input: [8, 16, 16]", **request):
@@ -126,6 +126,11 @@ def test_extends_overrides_by_key():
     assert spec.title == "mine"
     assert spec.family == "VGG"
     assert expand(spec).layers[0].output == (3, 64, 64)
+
+
+def test_published_values_are_a_spec_s_own():
+    assert load("resnet50").published
+    assert load_text("{extends: resnet50, vars: {classes: 10}}").published == []
 
 
 def test_aliases_are_what_they_stand_for():

@@ -69,6 +69,9 @@ def read_spec(source: Source, name: str, opener: Opener) -> Spec:
     spec = Spec(name=name, source_text=source, place=Place(source, 0, 0))
     top = documents[0]
     spec.extends = _text(top, "extends") or None
+    published = top.get("published")  # what a source states of one network does not hold for what extends it
+    if published is not None:
+        spec.published = [_published(node) for node in _sequence(published, "published").items]
     blocks: dict[str, Node] = {}
     # From the oldest ancestor to the spec itself, so that the nearer one overrides.
     for document in reversed(documents):
@@ -153,9 +156,6 @@ def _metadata(spec: Spec, document: Mapping) -> None:
     size = document.get("input")
     if size is not None:
         spec.input = Option(_input_value(size), size.place)
-    published = document.get("published")
-    if published is not None:
-        spec.published = [_published(node) for node in _sequence(published, "published").items]
 
 
 def _input_value(node: Node) -> Value:
@@ -184,11 +184,13 @@ def _published(node: Node) -> Published:
                 raise SpecError(f"{key} must be a number", value.place)
             values[key] = value.value
     training, size = entry.get("training"), entry.get("input")
+    if training is not None and not (isinstance(training, Scalar) and isinstance(training.value, bool)):
+        raise SpecError("'training' is true or false", training.place, label=f"this is {_what(training)}")
     variables = _variables(entry.get("vars"), "vars")
     return Published(
         values=values,
         source=_text(entry, "source"),
-        training=isinstance(training, Scalar) and training.value is True,
+        training=training is not None and training.value,
         input=tuple(_integer(item, "input") for item in _sequence(size, "input").items) if size is not None else None,
         variables={name: variable.value for name, variable in variables.items()},
     )
@@ -346,10 +348,10 @@ class _Items:
             item.name = _name(name)
             item.name_place = name.place
             self.names.add(item.name)
-        for key, attribute in (("repeat", "repeat"), ("when", "when")):
+        for key in ("repeat", "when"):
             value = node.get(key)
             if value is not None:
-                setattr(item, attribute, Option(_value(value), value.place))
+                setattr(item, key, Option(_value(value), value.place))
         start = node.get("from")
         if start is not None:
             item.start = Option(_string(start, "from"), start.place)
