@@ -22,6 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 from .check import Finding, check_file, check_text
+from .commands import check_command
 from .mutate import Mutator
 
 MEMORY = 512 * 2**20
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     parser.add_argument("--seed", type=int, default=0, help="the same seed tries the same inputs")
     parser.add_argument("--bytes", type=float, default=0.5, help="the share of inputs changed as bytes")
+    parser.add_argument("--commands", type=float, default=0.03, help="the share of inputs also given to a command")
     parser.add_argument("--findings", type=Path, help="a folder to write findings to")
     arguments = parser.parse_args()
     faulthandler.enable()
@@ -46,7 +48,7 @@ def main() -> int:
     for number in range(arguments.count):
         if time.monotonic() - started > arguments.seconds:
             break
-        message = try_one(mutator, arguments.bytes, last, outcomes)
+        message = try_one(mutator, arguments.bytes, arguments.commands, last, outcomes)
         if message is not None:
             findings[message] += 1
             if findings[message] == 1:
@@ -64,7 +66,7 @@ def main() -> int:
     return 1 if findings else 0
 
 
-def try_one(mutator: Mutator, share: float, file: Path, outcomes: Counter[str]) -> str | None:
+def try_one(mutator: Mutator, share: float, commands: float, file: Path, outcomes: Counter[str]) -> str | None:
     """Try one input; what was found, if anything."""
     request = {}
     text = None
@@ -77,6 +79,8 @@ def try_one(mutator: Mutator, share: float, file: Path, outcomes: Counter[str]) 
     file.write_bytes(data)
     try:
         outcomes[check_file(file) if text is None else check_text(text, **request)] += 1
+        if mutator.random.random() < commands:
+            check_command(file, mutator.random)
     except Finding as finding:
         outcomes["found"] += 1
         file.write_bytes(data + f"\n# {finding}\n# {request}\n".encode("utf-8", "backslashreplace"))

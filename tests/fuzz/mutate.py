@@ -13,7 +13,7 @@ from cnncalc.layers import KINDS
 from cnncalc.spec import zoo
 from cnncalc.spec.expressions import FUNCTIONS
 
-from .tree import Anchor, Node, Pairs, read, slots, write
+from .tree import Anchor, Node, Pair, Pairs, read, slots, write
 
 NUMBERS = (
     *("0", "1", "2", "3", "4", "5", "7", "8", "11", "16", "32", "64", "100", "255", "256", "1000", "1024"),
@@ -232,7 +232,7 @@ class Mutator:
         ]
         if parents:
             parents[0].items = [pair for pair in parents[0].items if pair is not holder]
-        else:
+        elif not isinstance(holder, Pair):
             del holder[index]
 
     def _do_swap(self, tree: Node) -> None:
@@ -250,7 +250,7 @@ class Mutator:
             items[at:at] = [items[at]] * times
         elif (slot := self.slot(tree, lambda node: isinstance(node, Pairs) and len(node.items) > 0)) is not None:
             pairs = slot[0][slot[1]].items
-            pairs.append(list(r.choice(pairs)))
+            pairs.append(Pair(r.choice(pairs)))
 
     def _do_number(self, tree: Node) -> None:
         if (slot := self.slot(tree, _is_number)) is not None:

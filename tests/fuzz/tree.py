@@ -20,11 +20,18 @@ Node = Any
 """A scalar (`str`), a sequence (`list`), a `Pairs` or an `Anchor`."""
 
 
+class Pair(list[Node]):
+    """A key and its value."""
+
+
 @dataclass
 class Pairs:
     """A mapping: keys and values in order."""
 
-    items: list[list[Node]]
+    items: list[Any]
+
+    def __post_init__(self) -> None:
+        self.items = [Pair(pair) for pair in self.items]
 
     def get(self, key: str) -> Node | None:
         return next((value for found, value in self.items if found == key), None)
@@ -35,7 +42,7 @@ class Pairs:
             if pair[0] == key:
                 pair[1] = value
                 return
-        self.items.append([key, value])
+        self.items.append(Pair((key, value)))
 
 
 @dataclass
