@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fuzz.check import MAX_LAYERS, check_file, check_text
+from fuzz.commands import COMMANDS, run
 
 from cnncalc import RequestError, SpecError, analyse, expand, load_text
 from cnncalc.layers.pool import adaptive_taps
@@ -183,3 +184,26 @@ def test_bytes_that_are_no_text(data, tmp_path):
     file = tmp_path / "spec.yaml"
     file.write_bytes(data)
     assert check_file(file) == "refused"
+
+
+def test_commands_on_no_layers_and_on_large_numbers(tmp_path):
+    """Every command on specs at the edges of the language, in every format."""
+    texts = (
+        f"{SIGNAL}[]",
+        f"{SIGNAL}[flatten, {{linear: 999999999}}, {{linear: 999999999, name: a}}]",
+        "input: [999999999]\nlayers: [relu]",
+        "input: [1, 1, 1, 1, 1, 9]\nlayers: [{conv: 1, kernel: 1, name: conv1}, {head: h, layers: []}]",
+        f"{SIGNAL}[{{conv: 4, kernel: 99}}]",
+    )
+    file = tmp_path / "edge.yaml"
+    for number, text in enumerate(texts):
+        file.write_text(text, "utf-8")
+        for command in COMMANDS:
+            words = [command, str(file), *(["resnet18"] if command == "compare" else [])]
+            for form in ("table", "json", "csv"):
+                status, output, errors = run([*words, "--format", form] if command != "show" else words)
+                if number == 4 and command != "show":
+                    assert (status, errors[:7]) == (2, "error: "), (words, errors)
+                else:
+                    assert status == 0, (words, form, errors)
+                    assert output

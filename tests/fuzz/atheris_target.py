@@ -10,24 +10,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-import atheris  # type: ignore[import-not-found, unused-ignore]
-
-with atheris.instrument_imports(include=["cnncalc"]):
-    from .check import check_file
-    from .mutate import bases
-    from .tree import write
-
-_FILE = Path(tempfile.mkdtemp(prefix="cnncalc-fuzz-")) / "input.yaml"
-
-
-def one(data: bytes) -> None:
-    """Try one input."""
-    _FILE.write_bytes(data)
-    check_file(_FILE)
-
 
 def main() -> None:
     """Fill an empty corpus, then fuzz."""
+    import atheris
+
+    with atheris.instrument_imports(include=["cnncalc"]):
+        from .check import check_file
+        from .mutate import bases
+        from .tree import write
+
+    file = Path(tempfile.mkdtemp(prefix="cnncalc-fuzz-")) / "input.yaml"
+
+    def one(data: bytes) -> None:
+        file.write_bytes(data)
+        check_file(file)
+
     for folder in (Path(argument) for argument in sys.argv[1:] if not argument.startswith("-")):
         folder.mkdir(parents=True, exist_ok=True)
         if not any(folder.iterdir()):
