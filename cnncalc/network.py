@@ -238,10 +238,16 @@ class _Expander:
         return tensor
 
     def item(self, item: Item, tensor: int, scope: _Scope) -> int:
-        """Expand an item as often as it is repeated, if its condition holds."""
+        """Expand an item if its condition holds."""
+        return self.repeated(item, tensor, scope) if self.present(item, tensor, scope) else tensor
+
+    def present(self, item: Item, tensor: int, scope: _Scope) -> bool:
+        """Whether an item's condition, if any, holds."""
         self.spend(1, item.place)
-        if item.when is not None and not self.condition(item.when, tensor, scope):
-            return tensor
+        return item.when is None or self.condition(item.when, tensor, scope)
+
+    def repeated(self, item: Item, tensor: int, scope: _Scope) -> int:
+        """Expand an item as often as it is repeated."""
         if item.start is not None:
             tensor = self.find(item.start, scope)
         expand = self.expand_by[type(item)]
@@ -421,8 +427,11 @@ class _Expander:
         return tensor
 
     def merge(self, item: MergeItem, tensor: int, scope: _Scope, name: str | None) -> int:
-        """The branches, then the layer in which they meet."""
-        ends = tuple([self.item(branch, tensor, scope) for branch in item.branches])
+        """The branches, then the layer in which they meet. An absent branch is left out; it is no identity."""
+        branches = [branch for branch in item.branches if self.present(branch, tensor, scope)]
+        if not branches:
+            raise SpecError(f"'{item.kind.name}' has no branch whose condition holds", item.place)
+        ends = tuple([self.repeated(branch, tensor, scope) for branch in branches])
         return self.place(item, item.kind(), ends, scope, name)
 
 

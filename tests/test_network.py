@@ -91,6 +91,14 @@ def test_branches_start_at_the_current_tensor():
     assert merge.name == "concat1"
 
 
+def test_a_branch_whose_condition_fails_is_left_out():
+    branches = "[[], {when: training, layers: [{conv: 6, kernel: 1}]}, {from: input, when: channels == 8}]"
+    assert network(f"[relu, {{concat: {branches}}}]").layers[-1].output == (16, 16, 16)
+    assert network(f"[relu, {{concat: {branches}}}]", training=True).layers[-1].output == (22, 16, 16)
+    with pytest.raises(SpecError, match="no branch whose condition holds"):
+        network("[{add: [{when: training}]}]")
+
+
 def test_from_in_items_and_branches():
     net = network(
         "[{conv: 4, kernel: 1, name: a}, {maxpool: 2, name: p}, {upsample: 2},"
