@@ -446,10 +446,14 @@ def cnncalc_says(case: Case) -> tuple[Any, Shape] | str:
 # What cnncalc refuses though PyTorch would take it, and why. Every other refusal must be PyTorch's too.
 
 
+_SIZES = ("out_channels", "out_features", "kernel", "stride", "dilation", "groups", "size", "factor", "output")
+
+
 def stricter(case: Case, shape: Shape) -> str | None:
     """Why cnncalc may refuse a layer for which PyTorch gives a shape; None if it may not."""
     options = case.options
-    if 0 in shape or 0 in options.values() or any(0 in v for v in options.values() if isinstance(v, tuple)):
+    asked = [size for key in _SIZES if key in options for size in _all(options[key], 1)]
+    if 0 in shape or min(asked, default=1) < 1:
         return "nothing is left, or a size of nothing is asked for"
     if case.kind == "linear":
         return "PyTorch applies Linear to the last dimension of anything"
