@@ -147,8 +147,8 @@ def _legible(text: str) -> str:
     return "\n".join(map(_printable, shown.split("\n")))
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint that names the nearest right word, or None when nothing is near.
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """A hint that names the nearest right word, or None when nothing is near; `cutoff` is how near, from 0 to 1.
 
     >>> did_you_mean("kernal", ["kernel", "stride"])
     "did you mean 'kernel'?"
@@ -156,5 +156,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     short = [name for name in islice(known, _MOST_WORDS) if len(name) <= 100]  # comparing takes time
     from difflib import get_close_matches  # only an error needs it
 
-    near = get_close_matches(word.lower()[:100], short, n=1, cutoff=0.6)
+    near = get_close_matches(word.lower()[:100], short, n=1, cutoff=cutoff)
     return f"did you mean '{near[0]}'?" if near else None

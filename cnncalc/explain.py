@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cnncalc.analysis import Analysis, Group
+from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import Formula, plain_group, prod
 from cnncalc.layers import Step, explain_costs
 from cnncalc.network import Network
@@ -162,7 +163,10 @@ def find(network: Network, name: str) -> list[int]:
     prefix = name + "."
     found = [index for index, layer in enumerate(network.layers) if layer.name == name or layer.name.startswith(prefix)]
     if not found:
-        network.layer(name)
+        parts = [layer.name.split(".") for layer in network.layers[:10_000]]
+        known = dict.fromkeys(".".join(path[:length]) for path in parts for length in range(1, len(path) + 1))
+        hint = did_you_mean(name, known) or "`cnncalc shapes --all` lists the layers"
+        raise RequestError(f"{network.name} has no layer '{name[:80]}'", hint=hint)
     return found
 
 

@@ -114,7 +114,10 @@ def expand(
     variables = _spec_variables(spec, vars or {}, training)
     shape = _input_shape(spec, variables) if input is None else _checked_input(input)
     if spec.layers is None:
-        raise SpecError("the spec has no 'layers'", spec.place, hint="a family is not a network: name a member")
+        mend = (
+            f"{spec.extends} has none either: list them here" if spec.extends else "a family has none: its members do"
+        )
+        raise SpecError("the spec has no 'layers'", spec.place, hint=mend)
     network = Network(spec.name, spec, shape, variables, training)
     expander = _Expander(network, max_layers)
     scope = _Scope("", {**variables, "training": training})
@@ -337,6 +340,8 @@ class _Expander:
             )
         known = [full.rsplit(".", 1)[-1] for full in list(self.tensors)[:10_000]]
         hint = did_you_mean(name, [*self.tensors, *known] if len(known) < 10_000 else known)
+        if hint is None and self.tensors:
+            hint = "before it stand " + ", ".join(list(self.tensors)[-8:])
         raise SpecError(f"no layer is called '{name[:60]}'", option.place, hint=hint)
 
     def bind(self, item: Item, name: str, tensor: int) -> None:
@@ -345,7 +350,7 @@ class _Expander:
             raise SpecError(
                 f"the name '{name}' is given twice",
                 item.name_place or item.place,
-                hint="names inside an unnamed block or group belong to the scope around: name the item itself",
+                hint="each name stands once in its scope: give another, or a name to the block or group around it",
             )
         self.tensors[name] = tensor
 

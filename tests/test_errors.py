@@ -119,6 +119,38 @@ def test_wrong_items(items, message, detail):
     assert error.place.line >= 2
 
 
+# What a newcomer writes: the spec, where the error is (line and column from 1), and the mend.
+NEWCOMERS = {
+    "tabs": ("input: [3, 8, 8]\nlayers:\n\t- relu\n", "3:1", "YAML indents with spaces"),
+    "a bracket left open": (HEADER + "  - {conv: 8, kernel: 3\n  - relu\n", "3:5", "close it with }"),
+    "a quote left open": (HEADER + "  - {conv: 8, kernel: 3, padding: 'same}\n", "3:35", "close it with '"),
+    "an index without quotes": (HEADER + "  - {conv: 8,\n     kernel: k[0]}\n", "4:15", "needs quotes"),
+    "a function without quotes": (HEADER + "  - {conv: max(8, 2), kernel: 3}\n", "3:19", "needs quotes"),
+    "a dash without a space": (HEADER + "  -{conv: 8, kernel: 3}\n", "3:20", "a dash wants a space"),
+    "a colon without a space": (HEADER + "  - {conv:8, kernel: 3}\n", "3:6", "a space after the colon"),
+    "dashes out of line": (HEADER + "  - relu\n   - relu\n", "3:5", "stand in one column"),
+    "keys out of line": (HEADER + "  - conv: 8\n     kernel: 3\n", "4:12", "stand in one column"),
+    "layers without dashes": (HEADER + "  conv: 8\n  kernel: 3\n", "3:3", "begin each item with a dash"),
+    "a size as one word": ("input: 3x8x8\nlayers: [relu]\n", "1:8", "such as [3, 224, 224]"),
+    "a kernel as one word": (HEADER + "  - {conv: 8, kernel: 3x3}\n", "3:23", "a list is written [3, 3]"),
+    "one equals sign": (HEADER + "  - {relu: , when: channels = 3}\n", "3:20", "=="),
+    "a YAML 1.1 boolean": (HEADER + "  - {conv: 8, kernel: 3, bias: no}\n", "3:32", "true or false"),
+    "options inside": (HEADER + "  - {conv: {out_channels: 8, kernel: 3}}\n", "3:12", "beside the argument"),
+    "another tool's option": (HEADER + "  - {conv: 8, activation: relu}\n", "3:15", "takes out_channels"),
+    "another tool's word": (HEADER + "  - {dense: 8}\n", "3:6", "called 'linear'"),
+    "PyTorch's word": (HEADER + "  - {ConvTranspose2d: 8, kernel: 2}\n", "3:6", "called 'conv_transpose'"),
+    "the words of a sentence": (HEADER + "  - conv 8 3\n", "3:5", "in braces"),
+    "an unknown name": (HEADER + "  - {relu: , name: a}\n  - {relu: , from: zzz}\n", "4:20", "stand input, a"),
+}
+
+
+@pytest.mark.parametrize(("text", "place", "mend"), NEWCOMERS.values(), ids=NEWCOMERS)
+def test_mistakes_of_newcomers(text, place, mend):
+    lines = error_of(text).render().splitlines()
+    assert lines[1].endswith(f":{place}")
+    assert mend in lines[-1]
+
+
 WHOLE = {
     "empty": ("", "the spec is empty"),
     "only a comment": ("# nothing\n", "the spec is empty"),

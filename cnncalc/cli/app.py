@@ -73,8 +73,16 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and self.get_command(ctx, args[0]) is None:
             hint = did_you_mean(args[0], COMMANDS) or "`cnncalc --help` lists the commands"
+            if _is_network(args[0]):
+                hint = f"it is a network: `cnncalc params {args[0]}`"
             raise RequestError(f"there is no command '{args[0][:40]}'", hint=hint)
         return super().resolve_command(ctx, args)
+
+
+def _is_network(word: str) -> bool:
+    from cnncalc.spec.zoo import names
+
+    return word.endswith((".yaml", ".yml")) or word in names()
 
 
 def _guarded(run: Callable[[], Any]) -> int:
@@ -98,6 +106,7 @@ def _guarded(run: Callable[[], Any]) -> int:
 def _usage_error(error: typer.TyperException) -> RequestError:
     """What Typer says of a wrong command line, in the form of all our errors."""
     message = error.format_message().rstrip(".").replace("a valid int range", "a whole number")
+    message = message.replace("Got unexpected extra argument(s)", "too many words:")
     context = getattr(error, "ctx", None)
     hint = f"`{context.command_path} --help` shows the options" if context else None
     return RequestError(message[:1].lower() + message[1:], hint=hint)

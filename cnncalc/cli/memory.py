@@ -53,7 +53,8 @@ def memory(
         for training in (True, False):
             largest = account.largest_batch(analysis.network, budget, dtype, inplace, optimizer, mixed, training)
             batches["training" if training else "inference"] = largest
-        text = f"Largest batch in {fits}: {batches['training']:,} in training, {batches['inference']:,} at inference."
+        amount = f"{fits.strip()} bytes" if fits.strip()[-1:].isdigit() else fits.strip()
+        text = f"Largest batch in {amount}: {batches['training']:,} in training, {batches['inference']:,} at inference."
         parts += [] if output.form == "csv" else [text]
     output.write(*parts, document=lambda: _document(analysis, found, batches))
 

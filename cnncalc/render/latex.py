@@ -15,6 +15,8 @@ _SPECIAL = {
     "\N{MINUS SIGN}": r"$-$",
     "≥": r"$\geq$",
     "≤": r"$\leq$",
+    "≠": r"$\neq$",
+    "≈": r"$\approx$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "\n": " ",

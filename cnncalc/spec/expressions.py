@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -147,8 +148,19 @@ def _compile_text(text: str) -> Evaluate:
             tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else "too deep"
-        raise ExpressionError(f"'{_short(text)}' is not an expression: {reason}") from None
+        raise ExpressionError(f"'{_short(text)}' is not an expression: {reason}", hint=_mend(text)) from None
     return _compile(tree.body, 0)
+
+
+def _mend(text: str) -> str | None:
+    """What is likely meant by a text that is no expression."""
+    if re.fullmatch(r"\s*\d+(\s*x\s*\d+)+\s*", text):
+        return f"a list is written [{', '.join(re.findall(r'[0-9]+', text))}]"
+    if re.search(r"[^=<>!]=[^=]", text):
+        return "a comparison is written =="
+    if any(word in text for word in ("&&", "||", "!")):
+        return "conditions are joined by and, or, not"
+    return None
 
 
 def _short(text: str) -> str:
@@ -193,10 +205,11 @@ def _name(node: ast.Name, depth: int) -> Evaluate:
     def variable(scope: Scope) -> Any:
         if name not in scope:
             known = sorted(scope)
+            here = f"the variables here are {', '.join(known)}"
+            if name.lower() in ("yes", "no", "on", "off"):
+                here = "write true or false"
             raise ExpressionError(
-                f"unknown variable '{_short(name)}'",
-                *_span(node),
-                hint=did_you_mean(name, known) or f"the variables here are {', '.join(known)}",
+                f"unknown variable '{_short(name)}'", *_span(node), hint=did_you_mean(name, known) or here
             )
         return scope[name]
 

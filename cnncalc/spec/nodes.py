@@ -78,16 +78,44 @@ def parse(source: Source) -> Node:
     try:
         return _Composer(source).document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = source.place(mark.line, mark.column) if mark else start
-        raise SpecError(
-            f"this is not YAML: {error.problem or error.context or 'unreadable'}",
-            place,
-            hint="check quotes, brackets and indentation; inside { } an expression with [ ] or , needs quotes",
-        ) from None
+        raise _unreadable(source, error) from None
     except (yaml.YAMLError, UnicodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else "unreadable text"
         raise SpecError(f"this is not YAML: {reason}", start, hint="is it a text file?") from None
+
+
+# What libyaml says, and what usually mends it.
+_MENDS = {
+    "mapping values are not allowed": "the keys of one item stand in one column; a text with ': ' in it needs quotes",
+    "did not find expected '-' indicator": "the dashes of one list stand in one column",
+    "did not find expected key": "the keys of one mapping stand in one column",
+    "cannot start any token": "put the text in quotes",
+}
+_MEND = "check quotes, brackets and indentation; inside { } an expression with [ ] or , needs quotes"
+_OPENERS = {"{": "}", "[": "]", "'": "'", '"': '"'}
+
+
+def _unreadable(source: Source, error: yaml.MarkedYAMLError) -> SpecError:
+    """The parser's complaint at the place where the mistake is likely to be, with what would mend it."""
+    mark, opened = error.problem_mark or error.context_mark, error.context_mark
+    place = source.place(mark.line, mark.column) if mark else Place(source, 0, 0)
+    line, problem = source.line(place.line), error.problem or error.context or "unreadable"
+    blanks = line[: len(line) - len(line.lstrip())]
+    if "\t" in blanks:
+        tab = Place(source, place.line, blanks.index("\t"))
+        return SpecError("this is not YAML: a tab", tab, hint="YAML indents with spaces: write spaces for the tab")
+    indexed = re.search(r"\w$", line[: place.column]) and line[place.column : place.column + 1] == "["
+    if opened and opened.line < place.line and not indexed:
+        # The parser notices far below that something was never closed.
+        start = source.place(opened.line, opened.column)
+        bracket = source.line(start.line)[start.column : start.column + 1]
+        if bracket in _OPENERS:
+            hint = f"close it with {_OPENERS[bracket]}"
+            return SpecError("this is not YAML: what begins here is not closed", start, hint=hint)
+    if re.match(r"\s*-[^\s-]", line):
+        return SpecError(f"this is not YAML: {problem}", place, hint="a dash wants a space after it: - relu")
+    hint = next((mend for words, mend in _MENDS.items() if words in problem), _MEND)
+    return SpecError(f"this is not YAML: {problem}", place, hint=hint)
 
 
 class _Composer:

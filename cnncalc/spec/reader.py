@@ -52,6 +52,49 @@ MAX_EXTENDS = 8
 MAX_DIMENSIONS = 6
 MAX_VARIABLES = 100
 
+# What other tools call the kinds, in small letters without underscores and dimensions.
+_OTHER_NAMES = {
+    "fc": "linear",
+    "dense": "linear",
+    "fullyconnected": "linear",
+    "affine": "linear",
+    "convolution": "conv",
+    "deconv": "conv_transpose",
+    "convtranspose": "conv_transpose",
+    "transposedconv": "conv_transpose",
+    "depthwiseconv": "depthwise",
+    "dwconv": "depthwise",
+    "separableconv": "separable",
+    "pool": "maxpool",
+    "maxpooling": "maxpool",
+    "averagepool": "avgpool",
+    "averagepooling": "avgpool",
+    "avgpooling": "avgpool",
+    "gap": "global_avgpool",
+    "globalpool": "global_avgpool",
+    "globalaveragepool": "global_avgpool",
+    "globalaveragepooling": "global_avgpool",
+    "globalmaxpooling": "global_maxpool",
+    "bn": "batchnorm",
+    "batchnormalization": "batchnorm",
+    "batchnormalisation": "batchnorm",
+    "ln": "layernorm",
+    "localresponsenorm": "lrn",
+    "swish": "silu",
+    "lrelu": "leaky_relu",
+    "hsigmoid": "hardsigmoid",
+    "hswish": "hardswish",
+    "concatenate": "concat",
+    "cat": "concat",
+    "residual": "add",
+    "sum": "add",
+    "mul": "multiply",
+    "resize": "upsample",
+    "interpolate": "upsample",
+    "zeropadding": "pad",
+}
+
+_NO_VALUE = "a number, a list or an expression belongs here"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+\-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -159,7 +202,7 @@ def _metadata(spec: Spec, document: Mapping) -> None:
 
 
 def _input_value(node: Node) -> Value:
-    items = _sequence(node, "input").items
+    items = _sequence(node, "input", "such as [3, 224, 224]").items
     if not 1 <= len(items) <= MAX_DIMENSIONS:
         raise SpecError(
             f"input has 1 to {MAX_DIMENSIONS} sizes, channels first", node.place, hint="such as [3, 224, 224]"
@@ -283,7 +326,7 @@ class _Items:
         """A list of items."""
         if isinstance(node, Scalar) and node.value is None:
             raise SpecError("'layers' is empty", node.place, hint="use [] for no layers")
-        return [self.item(item) for item in _sequence(node, "layers").items]
+        return [self.item(item) for item in _sequence(node, "layers", "begin each item with a dash: - relu").items]
 
     def item(self, node: Node) -> Item:
         """One item: a bare word, or a mapping with one head."""
@@ -319,7 +362,17 @@ class _Items:
 
     def unknown(self, head: Scalar) -> SpecError:
         """The error of a head that is no word of the language."""
-        hint = did_you_mean(head.value, self.heads) or "the kinds are " + ", ".join(sorted(KINDS))
+        word = head.value
+        if ":" in word:
+            hint: str | None = "YAML wants a space after the colon: {conv: 64, kernel: 3}"
+        elif " - " in word:
+            hint = "the dashes of one list stand in one column"
+        elif " " in word:
+            hint = "write the argument after a colon and the options in braces: {conv: 64, kernel: 3}"
+        elif (kind := _OTHER_NAMES.get(re.sub(r"[_\-]|[123]d$", "", word.lower()))) in self.heads:
+            hint = f"here it is called '{kind}'"
+        else:
+            hint = did_you_mean(word, self.heads) or "the kinds are " + ", ".join(sorted(KINDS))
         return SpecError(f"unknown kind or block '{_short(head.value)}'", head.place, hint=hint)
 
     def headed(self, head: Scalar, argument: Node | None, node: Mapping) -> Item:
@@ -361,7 +414,11 @@ class _Items:
         known = [*allowed, *ITEM_KEYS]
         for key, _ in node.entries:
             if key.value != head.value and key.value not in known:
-                hint = did_you_mean(key.value, known) or f"'{head.value}' takes " + ", ".join(known)
+                takes = f"'{head.value}' takes " + ", ".join(known)
+                if key.value.endswith((")", "]")):  # a piece of max(16, 2)
+                    hint: str | None = "inside { } an expression with a comma needs quotes; a list is written [3, 3]"
+                else:
+                    hint = did_you_mean(key.value, known, cutoff=0.75) or takes
                 raise SpecError(f"'{head.value}' has no option '{_short(key.value)}'", key.place, hint=hint)
 
     def head_item(self, head: Scalar, argument: Node | None, node: Mapping) -> HeadItem:
@@ -438,6 +495,9 @@ class _Items:
         self.check_options(node, head, known)
         options = {}
         given = argument is not None and not (isinstance(argument, Scalar) and argument.value is None)
+        if isinstance(argument, Mapping):
+            hint = "the options stand beside the argument: {conv: 64, kernel: 3}"
+            raise SpecError(_NO_VALUE, argument.place, label="this is a mapping", hint=hint)
         if argument is not None and given:
             if main is None:
                 raise SpecError(
@@ -521,7 +581,7 @@ def _value(node: Node, words: Iterable[str] = ()) -> Value:
     if isinstance(node, Sequence):
         return tuple(_value(item, words) for item in node.items)
     if isinstance(node, Mapping):
-        raise SpecError("a number, a list or an expression belongs here", node.place, label="this is a mapping")
+        raise SpecError(_NO_VALUE, node.place, label="this is a mapping")
     if isinstance(node.value, str) and node.value not in words:
         if words and _VARIABLE.fullmatch(node.value) and (hint := did_you_mean(node.value, words)):
             raise SpecError(f"'{_short(node.value)}' is not one of {', '.join(words)}", node.place, hint=hint)
@@ -564,9 +624,9 @@ def _mapping(node: Node, what: str) -> Mapping:
     return node
 
 
-def _sequence(node: Node, what: str) -> Sequence:
+def _sequence(node: Node, what: str, hint: str | None = None) -> Sequence:
     if not isinstance(node, Sequence):
-        raise SpecError(f"'{what}' is a list", node.place, label=f"this is {_what(node)}")
+        raise SpecError(f"'{what}' is a list", node.place, label=f"this is {_what(node)}", hint=hint)
     return node
 
 

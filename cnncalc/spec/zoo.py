@@ -77,6 +77,9 @@ def load(network: str | Path) -> Spec:
 
 def _file(text: str) -> Path:
     """The file that a word means: a path as it stands; else the zoo's network, or else a file of that name."""
+    if text.startswith("families/") and _REFERENCE.fullmatch(text) and not os.path.lexists(text):
+        family = folder() / f"{text}.yaml"  # as `extends` names it, so that it can be shown
+        return family if family.is_file() else Path(text)
     if "/" in text or "\\" in text or text.endswith((".yaml", ".yml")):
         return Path(text)
     try:
@@ -128,7 +131,8 @@ def _extended(reference: str, place: Place) -> Source:
     file = folder() / f"{reference}.yaml"
     if not _REFERENCE.fullmatch(reference) or ".." in reference or not file.is_file():
         families = [f"families/{family.stem}" for family in (folder() / "families").glob("*.yaml")]
-        hint = did_you_mean(reference, [*families, *_index()]) or "a spec extends a spec of the zoo"
+        hint = did_you_mean(reference, [*families, *_index()])
+        hint = hint or f"a spec extends a spec of the zoo; the families are {', '.join(sorted(families))}"
         raise SpecError(f"there is no spec '{_printable(reference)}' to extend", place, hint=hint)
     return Source(_origin(file), read_file(file))
 
