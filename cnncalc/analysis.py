@@ -148,7 +148,8 @@ def layer_costs(layer: Layer, inputs: tuple[Shape, ...], batch: int, training: b
     steps = explain_costs(layer.kind, inputs, layer.output, training)
     counts = {quantity: step.value for quantity, step in steps.items()}
     params, buffers = counts.pop("params", 0), counts.pop("buffers", 0)
-    operations = {operation: number * batch for operation, number in counts.items() if number}
+    once = layer.kind.once
+    operations = {key: number * (1 if key in once else batch) for key, number in counts.items() if number}
     macs = operations.get("mac", 0)
     return LayerCosts(
         params=params,

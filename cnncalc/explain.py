@@ -104,7 +104,8 @@ def flops_line(name: str, operations: dict[str, int]) -> Line:
 
 
 def explain_total(analysis: Analysis, groups: Iterable[Group], quantity: str) -> list[Line]:
-    """A total as the sum of its parts, for one image: a line for each group of layers that counts.
+    """A total as the sum of its parts: a line for each group of layers that counts. `analysis` is of one image, as
+    the formulas are.
 
     A group of one layer is its formula with the numbers; a larger one the sum of its layers, written out
     where it is short.
@@ -123,11 +124,11 @@ def explain_total(analysis: Analysis, groups: Iterable[Group], quantity: str) ->
 
 
 def _count(analysis: Analysis, index: int, quantity: str) -> int:
-    """A count of a layer for one image."""
+    """A count of a layer."""
     costs = analysis.layers[index]
     if quantity in ("params", "buffers"):
         return int(getattr(costs, quantity))
-    return costs.operations.get(quantity, 0) // analysis.batch
+    return costs.operations.get(quantity, 0)
 
 
 def _sum(name: str, quantity: str, values: list[int]) -> Line:

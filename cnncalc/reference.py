@@ -19,7 +19,8 @@ Written by `python -m cnncalc.reference` from the classes in `cnncalc/layers/`; 
 
 The first option is the main argument: `{conv: 64, kernel: 3}` sets `out_channels` to 64. A *size* is one number, or
 a list of one a spatial dimension. Shapes are channels first, without the batch. `params` and `buffers` are numbers
-stored; the rest are operations by class, for one sample. FLOPs = 2 x mac + add + mul + div + compare + exp.
+stored; the rest are operations by class, for one sample unless it says otherwise.
+FLOPs = 2 x mac + add + mul + div + compare + exp.
 """
 
 _TYPES = {

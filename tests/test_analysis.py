@@ -97,9 +97,13 @@ def test_batch_multiplies_work_but_not_weights():
 
 def test_training_counts_the_statistics_of_a_batch_and_the_masks():
     spec = load_text("input: [4, 6, 6]\nlayers: [batchnorm, dropout]\n")
-    norm, mask = analyse(expand(spec, training=True)).layers
+    network = expand(spec, training=True)
+    norm, mask = analyse(network).layers
     assert norm.operations == {"add": 4 * ELEMENTS, "mul": 2 * ELEMENTS, "div": 12, "exp": 4}
     assert mask.operations == {"mul": ELEMENTS}
+    norm, mask = analyse(network, batch=8).layers  # the statistics are of the whole batch
+    assert norm.operations == {"add": 32 * ELEMENTS, "mul": 16 * ELEMENTS, "div": 12, "exp": 4}
+    assert mask.operations == {"mul": 8 * ELEMENTS}
 
 
 def test_groups_sum_to_the_totals():

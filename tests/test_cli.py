@@ -366,6 +366,10 @@ def test_explain_says_what_a_batch_does() -> None:
     one, eight = (run("explain", "alexnet", "--batch", n).stdout for n in ("1", "8"))
     assert "The batch of 8 multiplies operations and activations" in eight
     assert re.findall(r"^Total .*$", one, re.MULTILINE) == re.findall(r"^Total .*$", eight, re.MULTILINE)
+    one, eight = (run("explain", "resnet20", "--training", "--batch", n).stdout for n in ("1", "8"))
+    assert re.findall(r"^(?:Total|Divisions) .*$", one, re.MULTILINE) == re.findall(
+        r"^(?:Total|Divisions) .*$", eight, re.MULTILINE
+    )
 
 
 # list and show

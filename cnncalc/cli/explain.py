@@ -44,13 +44,14 @@ def explain(request: Request, grouping: Grouping, output: Output, layer: LayerNa
 
     Example: cnncalc explain alexnet conv1
     """
+    from cnncalc.analysis import analyse
     from cnncalc.explain import explanations, find
     from cnncalc.explain_memory import explain_further
 
     analysis = request.analysis()
     network = analysis.network
     if layer is None and not grouping.all_layers and not output.is_data:
-        output.write(*_totals(request, analysis, grouping, output))
+        output.write(*_totals(request, analyse(network), grouping, output))
         return
     indices = list(range(len(network.layers))) if layer is None else find(network, layer)
     further = explain_further(network, indices)
@@ -86,7 +87,7 @@ def _layer(network: Network, index: int, further: list[Line], stacked: bool) -> 
 
 
 def _totals(request: Request, analysis: Analysis, grouping: Grouping, output: Output) -> list[Any]:
-    """The network's totals: a table each for parameters, MACs and FLOPs."""
+    """The network's totals for one image: a table each for parameters, MACs and FLOPs."""
     from cnncalc.analysis import total_costs
     from cnncalc.cli import view
     from cnncalc.explain import QUANTITIES, explain_total, flops_line
@@ -103,8 +104,6 @@ def _totals(request: Request, analysis: Analysis, grouping: Grouping, output: Ou
             Table("", columns, [[line.layer, line.calculation, line.value] for line in lines], ["Total", None, total])
         )
     operations = dict(total_costs(analysis.layers).operations)
-    if request.batch > 1:
-        operations = {key: value // request.batch for key, value in operations.items()}
     rows: list[list[Cell]] = [
         [f"2 x {QUANTITIES[key]}" if key == "mac" else QUANTITIES[key], value * (2 if key == "mac" else 1)]
         for key, value in operations.items()

@@ -96,6 +96,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=T
     main: ClassVar[str | None] = None  # the option that the head of an item gives
     words: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # options that also take a word, and which
     costs: ClassVar[Mapping[str, Formula]] = {}  # params, buffers and classes of operations
+    once: ClassVar[frozenset[str]] = frozenset()  # those of `costs` that a whole batch needs once
     merges: ClassVar[bool] = False  # takes a list of branches
     keeps: ClassVar[Kept] = Kept()  # what autograd keeps, where it does not depend on options and shapes
     # Whether PyTorch's layer can overwrite its input ("" if not), and what its backward pass then needs:

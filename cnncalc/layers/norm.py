@@ -47,13 +47,13 @@ def batchnorm_muls(n, training):
 
 @Formula
 def batchnorm_divs(c, training):
-    """In training, the two means and the reciprocal a channel."""
+    """In training, the two means and the reciprocal a channel, once for the batch."""
     return 3 * c * training
 
 
 @Formula
 def batchnorm_roots(c, training):
-    """In training, the standard deviation a channel."""
+    """In training, the standard deviation a channel, once for the batch."""
     return c * training
 
 
@@ -111,6 +111,7 @@ class BatchNorm(Kind, frozen=True):
         "div": batchnorm_divs,
         "exp": batchnorm_roots,
     }
+    once: ClassVar[frozenset[str]] = frozenset({"div", "exp"})
 
     def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"c": output[0], "n": prod(output), "affine": self.affine}
