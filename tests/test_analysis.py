@@ -65,6 +65,8 @@ ELEMENTS, PIXELS = 4 * 36, 36
         ("batchnorm", {"add": ELEMENTS, "mul": ELEMENTS}),
         ("{maxpool: 2}", {"compare": 4 * 9 * 3}),
         ("{avgpool: 2}", {"add": 4 * 9 * 3, "div": 4 * 9}),
+        ("{lppool: 2}", {"mul": ELEMENTS, "add": 4 * 9 * 3, "exp": 4 * 9}),
+        ("{lppool: 2, p: 3}", {"add": 4 * 9 * 3, "exp": ELEMENTS + 4 * 9}),
         ("global_avgpool", {"add": 4 * 35, "div": 4}),
         ("{adaptive_avgpool: 4}", {"add": 4 * (64 - 16), "div": 4 * 16}),
         ("{lrn: 5}", {"add": 5 * ELEMENTS, "mul": 2 * ELEMENTS, "div": ELEMENTS, "exp": ELEMENTS}),

@@ -45,6 +45,12 @@ def window_each(n, k):
 
 
 @Formula
+def powers_and_roots(n, k):
+    """A power of each element of each window, and a root for each output."""
+    return n * prod(k) + n
+
+
+@Formula
 def window_two_sums(n, k):
     """Two sums over each window: of the squares and of the elements."""
     return 2 * n * (prod(k) - 1)
@@ -187,6 +193,7 @@ class AvgPool(_WindowPool, frozen=True):
 
 class LPPool(_WindowPool, frozen=True):
     """Power-average pooling, PyTorch's `LPPool2d`: the p-th root of the sum of p-th powers. p = 2 is L2 pooling.
+    Squares are multiplications (`mul`), other powers transcendental (`exp`).
 
     Input [C, *spatial], output [C, *spatial'].
 
@@ -206,6 +213,9 @@ class LPPool(_WindowPool, frozen=True):
     def slides(self, x: Shape) -> list[Slide]:
         stride = self.kernel if self.stride is None else self.stride
         return slide(x, self.name, self.kernel, stride, 0, ceil=self.ceil)
+
+    def formulas(self) -> Mapping[str, Formula]:
+        return self.costs if self.p == 2 else {"add": window_adds, "exp": powers_and_roots}
 
     def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
         powers, roots = Extra("powers", prod(inputs[0])), Extra("mean, sign and roots", 4 * prod(output))
