@@ -112,7 +112,8 @@ def expand(
     ('conv1', (96, 55, 55))
     """
     variables = _spec_variables(spec, vars or {}, training)
-    shape = _input_shape(spec, variables) if input is None else _checked_input(input)
+    scope = _Scope("", {**variables, "training": training})
+    shape = _input_shape(spec, scope.variables) if input is None else _checked_input(input)
     if spec.layers is None:
         mend = (
             f"{spec.extends} has none either: list them here" if spec.extends else "a family has none: its members do"
@@ -120,7 +121,6 @@ def expand(
         raise SpecError("the spec has no 'layers'", spec.place, hint=mend)
     network = Network(spec.name, spec, shape, variables, training)
     expander = _Expander(network, max_layers)
-    scope = _Scope("", {**variables, "training": training})
     network.outputs["output"] = expander.items(spec.layers, INPUT, scope)
     network.outputs.update(expander.heads)
     return network
@@ -133,7 +133,7 @@ def own_input(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool 
     >>> own_input(load("alexnet"))
     (3, 227, 227)
     """
-    return _input_shape(spec, _spec_variables(spec, vars or {}, training))
+    return _input_shape(spec, {**_spec_variables(spec, vars or {}, training), "training": training})
 
 
 def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dict[str, Any]:

@@ -30,6 +30,12 @@ def test_a_name_opens_a_scope_and_a_repeat_numbers_it():
     assert names == ["a.1.relu1", "a.1.tanh1", "a.2.relu1", "a.2.tanh1", "relu1", "relu2", "r.1", "r.2"]
 
 
+def test_training_in_the_input():
+    head = "input: [3, '32 if training else 40']"
+    assert network("[relu]", head=head).input == (3, 40)
+    assert network("[relu]", head=head, training=True).input == (3, 32)
+
+
 def test_repeat_of_nothing():
     assert list(shapes("[{relu: , repeat: 0}, tanh]")) == ["tanh1"]
 
