@@ -244,7 +244,7 @@ def number(value: Number | bool) -> str:
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if value == int(value) and isinstance(value, int) else f"{value:,.2f}".rstrip("0").rstrip(".")
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
 def plain(value: Number | bool) -> Cell:

@@ -58,10 +58,6 @@ class Mapping:
         """The value of a key, or None."""
         return next((value for found, value in self.entries if found.value == key), None)
 
-    def place_of(self, key: str) -> Place:
-        """Where a key stands."""
-        return next((found.place for found, _ in self.entries if found.value == key), self.place)
-
 
 Node = Scalar | Sequence | Mapping
 
