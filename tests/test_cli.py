@@ -286,6 +286,39 @@ def test_csv_has_every_layer_and_raw_numbers() -> None:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "compare vgg16 nin",
+        "compare vgg16 nin --depth 1",
+        "reconcile lenet5",
+        "bottleneck lenet5",
+        "memory lenet5 --fits 1GiB",
+        "explain lenet5",
+        "explain lenet5 C1",
+        "flops lenet5 --device h100",
+        "flops lenet5 --as fvcore",
+        "tables",
+        "list vgg",
+        "rf lenet5 C3 --unit 1,1",
+    ],
+)
+def test_csv_is_one_table(words: str) -> None:
+    header, *rows = csv.reader(io.StringIO(run(*words.split(), "--format", "csv").stdout))
+    assert rows
+    assert len(set(header)) == len(header)
+    assert {len(row) for row in rows} == {len(header)}
+
+
+def test_csv_of_compare_has_all_totals() -> None:
+    first, second = csv.DictReader(io.StringIO(run("compare", "vgg16", "nin", "--format", "csv").stdout))
+    totals = document("params", "nin")["totals"]
+    assert float(first["macs_ratio"]) == 1
+    assert int(second["params"]) == totals["params"]
+    assert int(second["peak_bytes"]) == totals["peak_memory_bytes"]
+    assert int(second["kept_bytes"]) == totals["kept_bytes"]
+
+
+@pytest.mark.parametrize(
     ("name", "start"),
     [("a.csv", "layer,"), ("a.json", "{"), ("a.md", "**"), ("a.tex", "% needs"), ("a.txt", "Tiny")],
 )
@@ -460,6 +493,9 @@ def test_completion() -> None:
     assert complete("cnncalc params resnet1", 2)[:2] == ["resnet101", "resnet101_torchvision"]
     assert complete("cnncalc explain alexnet conv", 3) == ["conv1", "conv2", "conv3", "conv4", "conv5"]
     assert complete("cnncalc params alexnet --format j", 4) == ["json"]
+    assert complete("cnncalc flops alexnet --device h", 4) == ["h100", "h200"]
+    assert complete("cnncalc flops alexnet --as to", 4) == ["torch", "torchinfo"]
+    assert complete("cnncalc memory alexnet --optimizer ad", 4) == ["adam", "adamw"]
 
 
 # Wrong requests: status 2, a message, no traceback. Wrong specs are tested with the reader.
@@ -473,6 +509,8 @@ def test_completion() -> None:
         ("params", "missing argument 'NETWORK'"),
         ("params alxnet", "did you mean 'alexnet'?"),
         ("params alexnet vgg16", "too many words: (vgg16)"),
+        ("params alexnet --output a.pdf", "no format writes '.pdf' files"),
+        ("params alexnet --input 227x227x3", "channels come first: 3x227x227"),
         ("alexnet", "it is a network: `cnncalc params alexnet`"),
         ("explain resnet50 conv2_x.9", "did you mean 'conv2_x."),
         ("params families/resnet", "a family has none: its members do"),

@@ -90,4 +90,4 @@ def _classes(found: Bottlenecks) -> Table:
     columns = [Column("Class"), Column("Layers")]
     columns += [Column(f"{title} %", format=".1f") for title in ("Parameters", "MACs", "Traffic", "Kept")]
     notes = ["FLOPs/byte: arithmetic intensity, 2 x MACs and other operations for each byte moved."]
-    return Table("By class of layer", [*columns, Column("FLOPs/byte", format=".2f")], rows, None, notes)
+    return Table("By class of layer", [*columns, Column("FLOPs/byte", "intensity", format=".2f")], rows, None, notes)

@@ -44,25 +44,33 @@ def compare(
     """
     from cnncalc.compare import document, pairs
     from cnncalc.errors import RequestError
+    from cnncalc.render import beside
 
     if networks.count("-") > 1:
         raise RequestError("standard input can be read once", hint="save the specs to files, and name these")
     analyses = [conditions.analyse(load_spec(name)) for name in networks]
-    parts = [_totals(analyses, conditions)]
-    if output.form != "csv":
-        parts.append(_further(analyses))
+    whole, groups = [_totals(analyses, conditions), _further(analyses)], []
+    asked = grouping.all_layers or grouping.depth is not None
     if len(analyses) == 2:
         depth = 1_000_000 if grouping.all_layers else grouping.depth or 1
         matched = pairs(analyses[0], analyses[1], depth)
         if any(pair.counts and pair.first and pair.second for pair in matched):
-            parts.append(_groups(analyses, matched, whole=grouping.all_layers or grouping.depth is not None))
-    if not profile:
-        output.write(*parts, document=lambda: document(analyses))
-        return
-    from cnncalc.cli import measured
+            groups = [_groups(analyses, matched, whole=asked)]
+    results = []
+    if profile:
+        from cnncalc.cli import measured
 
-    results = measured.measure(analyses, device, dtype, conditions.training)
-    output.write(*parts, measured.table(results), document=lambda: measured.add_to(document(analyses), results))
+        results = measured.measure(analyses, device, dtype, conditions.training)
+        whole.append(measured.table(results))
+    if output.form == "csv":
+        output.write(groups[0] if groups and asked else beside(whole))
+    else:
+        output.write(
+            *whole[:2],
+            *groups,
+            *whole[2:],
+            document=lambda: measured.add_to(document(analyses), results) if results else document(analyses),
+        )
 
 
 def _totals(analyses: list[Analysis], conditions: Conditions) -> Table:
@@ -118,7 +126,7 @@ def _further(analyses: list[Analysis]) -> Table:
         Column("Peak bytes"),
         Column("Kept bytes"),
         Column("Traffic bytes"),
-        Column("FLOPs/byte", format=",.2f"),
+        Column("FLOPs/byte", "intensity", format=",.2f"),
         Column("Field"),
     ]
     notes = [

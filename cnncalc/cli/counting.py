@@ -35,7 +35,7 @@ def device_table(request: Request, grouping: Grouping, output: Output, result: R
         Column("Kind", optional=True),
         Column("FLOPs"),
         Column("Bytes"),
-        Column("FLOPs/byte", format=",.2f"),
+        Column("FLOPs/byte", "intensity", format=",.2f"),
         Column("Time, us", key="microseconds", format=",.3f"),
         Column("Limit"),
         Column("%", key="percent", format=".2f"),

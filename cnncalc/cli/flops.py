@@ -6,21 +6,45 @@ from typing import Annotated
 
 import typer
 
-from cnncalc.cli.options import Grouping, Output, Request, command
+from cnncalc.cli.options import Grouping, Output, Request, command, complete_word
 
 Operations = Annotated[
     bool, typer.Option("--operations", help="Also the other operations, by class.", show_default=False)
 ]
+
+
+def complete_device(incomplete: str) -> list[str]:
+    """The devices that begin like this, for the shell."""
+    from cnncalc.roofline import devices
+
+    return [name for name in devices() if name.startswith(incomplete)]
+
+
 Device = Annotated[
     str | None,
     typer.Option(
-        "--device", metavar="DEVICE", help="The roofline bound on a device: h100, rtx4090, ... or a YAML file."
+        "--device",
+        metavar="DEVICE",
+        help="The roofline bound on a device: h100, rtx4090, ... or a YAML file.",
+        autocompletion=complete_device,
     ),
 ]
-Dtype = Annotated[str, typer.Option(metavar="TYPE", help="On a device: float32, float16, bfloat16, float64 or tf32.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        metavar="TYPE",
+        help="On a device: float32, float16, bfloat16, float64 or tf32.",
+        autocompletion=complete_word("float32", "float16", "bfloat16", "float64", "tf32"),
+    ),
+]
 As = Annotated[
     str | None,
-    typer.Option("--as", metavar="TOOL", help="As paper, torch, fvcore, ptflops, thop or torchinfo counts."),
+    typer.Option(
+        "--as",
+        metavar="TOOL",
+        help="As paper, torch, fvcore, ptflops, thop or torchinfo counts.",
+        autocompletion=complete_word("paper", "torch", "fvcore", "ptflops", "thop", "torchinfo"),
+    ),
 ]
 
 

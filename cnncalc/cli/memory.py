@@ -6,18 +6,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnncalc.cli.options import Grouping, Output, Request, command
+from cnncalc.cli.options import Grouping, Output, Request, command, complete_word
 
 if TYPE_CHECKING:
     from cnncalc.analysis import Analysis
     from cnncalc.memory import Memory
     from cnncalc.render import Cell, Table
 
-Dtype = Annotated[str, typer.Option(metavar="TYPE", help="float64, float32, float16 or bfloat16.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        metavar="TYPE",
+        help="float64, float32, float16 or bfloat16.",
+        autocompletion=complete_word("float64", "float32", "float16", "bfloat16"),
+    ),
+]
 InPlace = Annotated[
     bool, typer.Option("--inplace", help="Activations overwrite their input where they may.", show_default=False)
 ]
-Optimizer = Annotated[str, typer.Option(metavar="NAME", help="sgd, momentum, rmsprop, adam or adamw.")]
+Optimizer = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="sgd, momentum, rmsprop, adam or adamw.",
+        autocompletion=complete_word("sgd", "momentum", "rmsprop", "adam", "adamw"),
+    ),
+]
 Mixed = Annotated[bool, typer.Option("--mixed", help="Mixed precision: activations of 2 bytes.", show_default=False)]
 Fits = Annotated[
     str | None,

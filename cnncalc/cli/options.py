@@ -34,6 +34,15 @@ def complete_network(incomplete: str) -> list[str]:
     return [name for name in names() if name.startswith(incomplete)]
 
 
+def complete_word(*words: str) -> Callable[[str], list[str]]:
+    """A completion for the shell of an option that takes one of these words."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
 def complete_format(incomplete: str) -> list[str]:
     """The formats that begin like this, for the shell."""
     from cnncalc.render import FORMATS
@@ -136,7 +145,10 @@ class Output:
         from cnncalc.render import FORMATS, SUFFIXES
 
         if self.format is None:
-            return SUFFIXES.get(self.file.suffix.lower(), "table") if self.file else "table"
+            suffix = self.file.suffix.lower() if self.file else ""
+            if suffix in (".pdf", ".html", ".xls", ".xlsx", ".doc", ".docx", ".png", ".svg"):
+                raise RequestError(f"no format writes '{suffix}' files", hint=f"name it {', '.join(SUFFIXES)} or .txt")
+            return SUFFIXES.get(suffix, "table")
         if self.format not in FORMATS:
             hint = did_you_mean(self.format, FORMATS) or f"the formats are {', '.join(FORMATS)}"
             raise RequestError(f"there is no format '{self.format}'", hint=hint)
@@ -148,10 +160,12 @@ class Output:
         return self.form in ("json", "csv")
 
     def write(self, *parts: Part, document: Callable[[], object] | None = None) -> None:
-        """Print tables and text; as JSON, what `document` returns, or else the tables' rows."""
-        from cnncalc.render import write
+        """Print tables and text; CSV has the first table; JSON is what `document` returns, or else the tables' rows."""
+        from cnncalc.render import Table, write
 
         form = self.form
+        if form == "csv":  # one header and its rows, so that any program loads it
+            parts = tuple(part for part in parts if isinstance(part, Table))[:1]
         with self.open() as file:
             write(parts, form, file, document)
 
@@ -252,6 +266,9 @@ def full_shape(sizes: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
 
     spatial = len(own) - 1
     if len(sizes) == len(own):
+        if own[0] == sizes[-1] < 5 <= sizes[0] and spatial:  # 224x224x3
+            right = show((sizes[-1], *sizes[:-1]))
+            raise RequestError(f"the channels of {show(sizes)} stand last", hint=f"channels come first: {right}")
         return sizes
     if len(sizes) == spatial:
         return (own[0], *sizes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnncalc.cli.options import Grouping, Output, Request, command
+from cnncalc.cli.options import Grouping, Output, Request, command, complete_word
 
 if TYPE_CHECKING:
     from cnncalc.analysis import Analysis
@@ -21,8 +21,19 @@ BAR = 16
 NOISY = 0.1
 """An interquartile range above this share of the median is remarked on."""
 
-Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="cpu or cuda.")]
-DType = Annotated[str, typer.Option("--dtype", metavar="DTYPE", help="float32, tf32 (CUDA only), float16 or bfloat16.")]
+Device = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", help="cpu or cuda.", autocompletion=complete_word("cpu", "cuda")),
+]
+DType = Annotated[
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="DTYPE",
+        help="float32, tf32 (CUDA only), float16 or bfloat16.",
+        autocompletion=complete_word("float32", "tf32", "float16", "bfloat16"),
+    ),
+]
 ChannelsLast = Annotated[
     bool, typer.Option("--channels-last", help="Store the channels innermost.", show_default=False)
 ]
@@ -88,7 +99,8 @@ def profile(
     if save_device is not None:
         _save_device(result, save_device)
     layers = _layers(analyse(network, request.batch), result, grouping, output, sort, top)
-    output.write(_whole(result), layers, document=result.as_json)
+    parts = [layers] if output.form == "csv" else [_whole(result), layers]
+    output.write(*parts, document=result.as_json)
 
 
 def _save_device(result: Profile, path: Path) -> None:

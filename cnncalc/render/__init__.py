@@ -95,6 +95,23 @@ class Table:
         return [dict(zip(names, row, strict=True)) for row in self.rows]
 
 
+def beside(tables: Sequence[Table]) -> Table:
+    """Tables with the same rows as one; a column that several have stands once.
+
+    >>> ab = Table("", [Column("Name"), Column("A")], [["x", 1]]), Table("", [Column("Name"), Column("B")], [["x", 2]])
+    >>> beside(ab).records()
+    [{'name': 'x', 'a': 1, 'b': 2}]
+    """
+    columns: dict[str, Column] = {}
+    rows: list[dict[str, Cell]] = [{} for _ in tables[0].rows]
+    for table in tables:
+        for column in table.columns:
+            columns.setdefault(column.name, column)
+        for row, record in zip(rows, table.records(), strict=True):
+            row.update(record)
+    return Table(tables[0].title, list(columns.values()), [[row[name] for name in columns] for row in rows])
+
+
 Part: TypeAlias = Table | str
 """What is printed: a table, or lines of text."""
 
