@@ -207,6 +207,13 @@ def test_a_variable_s_value_is_read_as_in_a_spec(tmp_path: Path) -> None:
     assert [layer["output"][0] for layer in found] == [6, 16]
 
 
+def test_shapes_names_every_output(tmp_path: Path) -> None:
+    file = tmp_path / "heads.yaml"
+    file.write_text("input: [3, 8, 8]\nlayers:\n  - {head: a, layers: [flatten]}\n  - {conv: 2, kernel: 3}\n")
+    assert "Outputs of the network: output 2x6x6 (conv1), a 192 (a.flatten1)." in run("shapes", str(file)).stdout
+    assert "Outputs of" not in run("shapes", "alexnet").stdout
+
+
 def test_batch_multiplies_operations_and_activations(tiny: str) -> None:
     one, four = document("flops", tiny)["totals"], document("flops", tiny, "--batch", "4")["totals"]
     assert four["params"] == one["params"]

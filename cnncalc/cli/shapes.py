@@ -8,7 +8,22 @@ from cnncalc.cli.options import Grouping, Output, Request, command
 
 if TYPE_CHECKING:
     from cnncalc.analysis import Analysis
+    from cnncalc.network import Network
     from cnncalc.render import Table
+
+
+def _outputs(network: Network) -> list[str]:
+    """The outputs of a network that has several: a note."""
+    from cnncalc.cli import view
+
+    if len(network.outputs) < 2:
+        return []
+    found = [
+        f"{name} {view.shape_text(network.shape(tensor))}"
+        + (f" ({network.layers[tensor].name})" if tensor >= 0 else "")
+        for name, tensor in network.outputs.items()
+    ]
+    return [f"Outputs of the network: {', '.join(found)}."]
 
 
 @command
@@ -62,5 +77,6 @@ def shape_table(request: Request, analysis: Analysis, grouping: Grouping, output
             grouping,
             output,
             "Shapes are channels first, without the batch. Activations: elements of the outputs.",
+            *_outputs(network),
         ),
     )
