@@ -25,7 +25,7 @@ from cnncalc.spec.model import (
     Spec,
     Variable,
     evaluate,
-    size_of,
+    work_of,
 )
 from cnncalc.spec.reader import MAX_DIMENSIONS, make_layer
 
@@ -34,6 +34,9 @@ MAX_LAYERS = 1_000_000
 MAX_SIZE = 10**9
 MAX_NESTING = 100
 MAX_NAME = 200
+MAX_VARIABLES_WORK = 50_000
+WORK = 10_000
+WORK_A_LAYER = 16
 
 
 @dataclass(slots=True)
@@ -147,7 +150,11 @@ def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dic
             raise RequestError(f"{spec.name} has no variable '{name[:80]}'", hint=hint)
     values: dict[str, Any] = {}
     scope = {"training": training}
+    work = 0
     for variable in spec.variables.values():
+        work += work_of(variable.value)
+        if work > MAX_VARIABLES_WORK:
+            raise SpecError("the variables hold too many values", variable.place)
         if variable.name in given:
             value = given[variable.name]
             here = {**scope, **values}
@@ -272,7 +279,7 @@ class _Expander:
     def spend(self, work: int, place: Place) -> None:
         """Bound the work: layers are bounded, and so are items that make none, and long lists of values."""
         self.work += work
-        if self.work > 4 * self.max_layers:
+        if self.work > WORK + WORK_A_LAYER * self.max_layers:
             raise SpecError("the spec expands to too many items", place)
 
     def inside(self, item: Item, scope: _Scope, name: str) -> _Scope:
@@ -316,10 +323,12 @@ class _Expander:
         variables["sizes"] = tuple(sizes)
 
     def evaluate(self, given: Option | Variable, variables: Mapping[str, Any]) -> Any:
-        """A value worked out; a long list counts as work, since it may be copied for every layer."""
+        """A value worked out. That counts as work, for it may be done for every layer; so does a long list that
+        a variable stands for, for it may be copied."""
+        self.spend(work_of(given.value), given.place)
         value = evaluate(given.value, variables)
         if isinstance(value, tuple):
-            self.spend(size_of(value) // 4, given.place)
+            self.spend(work_of(value), given.place)
         return value
 
     def find(self, option: Option, scope: _Scope) -> int:

@@ -49,6 +49,7 @@ def words(count: int, word: str) -> str:
 
 
 LONG_CALL = "{NEXT: , name: " + "x" * 90 + "}"
+LONG = "1" + " + 1" * 25
 SIGNAL = "input: [3, 64]\nlayers: "
 # What took too long, too much memory or too many frames, and what is said of it now; None where it is right.
 FOUND = {
@@ -83,8 +84,8 @@ FOUND = {
         f"input: [3]\nblocks: {{b: {{vars: {{{words(9000, 'v{}: 1')}}}, layers: []}}}}\nlayers: [{numbers(9000, 'b')}]",
         "more than 100 variables",
     ),
-    "a chain of ten thousand blocks": (
-        f"input: [3]\nblocks: {chain(9900, 'NEXT', 'relu')}\nlayers: [b0]",
+    "a chain of seven thousand blocks": (
+        f"input: [3]\nblocks: {chain(7000, 'NEXT', 'relu')}\nlayers: [b0]",
         "100 deep in each other",
     ),
     "names that the automatic ones must avoid": (
@@ -92,7 +93,7 @@ FOUND = {
         "{layers: [relu], name: g, repeat: 19000}]",
         "too many items",
     ),
-    "more values than a spec holds": (f"{SIGNAL}[{numbers(50_000, 'relu')}]", "more than 50,000 values"),
+    "more values than a spec holds": (f"{SIGNAL}[{{conv: 1, kernel: [{numbers(60_000)}]}}]", "more than 50,000 values"),
     "an adaptive pool with a billion windows": (f"{SIGNAL}[{{adaptive_maxpool: 999999937}}]", None),
     "upsampling to a large prime": (f"{SIGNAL}[{{upsample: , size: 999999937}}, {{conv: 3, kernel: 3}}]", None),
     "upsampling from prime to prime": (
@@ -130,6 +131,15 @@ FOUND = {
     "a mark of byte order": ("\ufeffinput: [3]\nlayers: [rellu]", "unknown kind or block 'rellu'"),
     "numbers beyond machine integers": (f"{SIGNAL}[{{conv: 0xffffffffffffffff, kernel: 1}}]", "larger than 10\\^9"),
     "a decimal beyond machine integers": (f"{SIGNAL}[{{conv: 1e300, kernel: 1}}]", "larger than 10\\^9"),
+    "expressions taken again and again": (
+        f"input: [3]\nvars: {{v: &a [{numbers(800, LONG)}], {words(55, 'w{}: *a')}}}\nlayers: []",
+        "hold too many values",
+    ),
+    "long expressions for every call": (
+        f"input: [3]\nblocks: {{b: {{vars: {{{words(90, 'v{}: ' + LONG)}}}, layers: []}}}}\n"
+        "layers: [{b: , repeat: 20000}]",
+        "too many items",
+    ),
     "published under conditions that do not fit": (
         f"{SIGNAL}[]\npublished: [{{params: 1, source: x, input: [-3, 99999999999]}}]",
         None,

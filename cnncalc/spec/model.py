@@ -30,13 +30,15 @@ def evaluate(value: Value, scope: Scope) -> Any:
     return value
 
 
-def size_of(value: Value) -> int:
-    """The values in a list, those in the lists in it included.
+def work_of(value: Value) -> int:
+    """How much work a value is to evaluate: one for each number, and more for a long expression.
 
-    >>> size_of(((1, 2), (3,))), size_of(5)
+    >>> work_of(((1, 2), (3,))), work_of(5)
     (3, 1)
     """
-    return sum(map(size_of, value)) if isinstance(value, tuple) else 1
+    if isinstance(value, tuple):
+        return sum(map(work_of, value))
+    return 1 + len(value.text) // 16 if isinstance(value, Expression) else 1
 
 
 def has_expression(value: Value) -> bool:

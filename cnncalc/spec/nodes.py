@@ -16,7 +16,7 @@ import yaml
 
 from cnncalc.errors import Place, Source, SpecError
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 250_000
 MAX_DEPTH = 64
 MAX_NODES = 50_000
 MAX_DIGITS = 18
@@ -31,6 +31,7 @@ class Scalar:
     place: Place
     value: Any
     size: int = 1
+    expression: Any = None  # the value as an expression, once it was read as one: aliases share it
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ def parse(source: Source) -> Node:
         SpecError: not YAML, or beyond the bounds.
     """
     start = Place(source, 0, 0)
-    if len(source.text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    if len(source.text) > MAX_BYTES or len(source.text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise SpecError(f"the spec is larger than {MAX_BYTES:,} bytes", start)
     try:
         return _Composer(source).document()

@@ -585,7 +585,9 @@ def _value(node: Node, words: Iterable[str] = ()) -> Value:
     if isinstance(node.value, str) and node.value not in words:
         if words and _VARIABLE.fullmatch(node.value) and (hint := did_you_mean(node.value, words)):
             raise SpecError(f"'{_short(node.value)}' is not one of {', '.join(words)}", node.place, hint=hint)
-        return parse_expression(node.value, node.place)
+        if node.expression is None:
+            node.expression = parse_expression(node.value, node.place)
+        return node.expression
     return node.value
 
 

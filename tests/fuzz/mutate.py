@@ -13,7 +13,7 @@ from cnncalc.layers import KINDS
 from cnncalc.spec import zoo
 from cnncalc.spec.expressions import FUNCTIONS
 
-from .tree import Anchor, Node, Pair, Pairs, read, slots, write
+from .tree import MOST_CHARACTERS, Anchor, Node, Pair, Pairs, read, slots, write
 
 NUMBERS = (
     *("0", "1", "2", "3", "4", "5", "7", "8", "11", "16", "32", "64", "100", "255", "256", "1000", "1024"),
@@ -124,7 +124,7 @@ class Mutator:
             name = r.choice(names)
             self.mutations[name](tree)
             applied.append(name)
-        return write(tree, r.choice((0, 1, 2, 2, 3, 5))), applied
+        return write(tree, r.choice((0, 1, 2, 2, 3, 5)))[:MOST_CHARACTERS], applied
 
     def junk(self) -> bytes:
         """A spec's bytes with some changed."""

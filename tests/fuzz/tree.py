@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 MOST_SLOTS = 50_000
-MOST_PARTS = 500_000  # beyond what a spec may hold, and so refused
+MOST_CHARACTERS = 400_000  # beyond what a spec may hold, and so refused
 
 Node = Any
 """A scalar (`str`), a sequence (`list`), a `Pairs` or an `Anchor`."""
@@ -101,12 +101,12 @@ def _flow(node: Node) -> str:
     """A node in brackets. It is written without recursion, since a mutation may nest without end."""
     parts: list[str] = []
     stack: list[Any] = [node]
-    while stack and len(parts) < MOST_PARTS:
+    length = 0
+    while stack and length < MOST_CHARACTERS:
         node = stack.pop()
-        if isinstance(node, str):
-            parts.append(node)
-        elif isinstance(node, _Text):
-            parts.append(node.text)
+        if isinstance(node, (str, _Text)):
+            parts.append(node if isinstance(node, str) else node.text)
+            length += len(parts[-1])
         elif isinstance(node, Anchor):
             parts.append(f"&{node.name} ")
             stack.append(node.node)
