@@ -116,8 +116,8 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=T
         return inputs[0]
 
     def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        """The symbols of this kind's formulas. Every kind has `n`, the elements of its output, `c`, the
-        channels of its input, and `training`, 1 where it is counted in training."""
+        """The symbols of this kind's formulas, but for `training`, which `explain_costs` adds. Here `c` is the
+        channels of the input, `n` the elements of the output."""
         return {"c": inputs[0][0], "n": prod(output)}
 
     def formulas(self) -> Mapping[str, Formula]:
