@@ -5,6 +5,7 @@ The formulas are the ones that compute the costs, so that a number and its expla
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -40,6 +41,15 @@ def activations(out):
     return prod(out)
 
 
+def grouped(calculation: str) -> str:
+    """A calculation with its long numbers grouped by thousands, as people read them.
+
+    >>> grouped("(34944 + 154587)*4")
+    '(34,944 + 154,587)*4'
+    """
+    return re.sub(r"(?<![\d.,])\d{5,}(?![\d.])", lambda found: f"{int(found[0]):,}", calculation)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One number: whose it is, what it counts, its formula in symbols and in numbers, and the result."""
@@ -58,7 +68,8 @@ class Line:
         >>> Line("conv1", "Parameters", "", "11*11*3*96 + 96", 34944, "").text
         '11*11*3*96 + 96 = 34,944'
         """
-        return f"{self.calculation} = {plain_group(self.value)}" if self.calculation else plain_group(self.value)
+        result = plain_group(self.value)
+        return f"{grouped(self.calculation)} = {result}" if self.calculation else result
 
 
 def explain_layer(network: Network, index: int) -> list[Line]:

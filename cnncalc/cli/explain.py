@@ -90,7 +90,7 @@ def _totals(request: Request, analysis: Analysis, grouping: Grouping, output: Ou
     """The network's totals for one image: a table each for parameters, MACs and FLOPs."""
     from cnncalc.analysis import total_costs
     from cnncalc.cli import view
-    from cnncalc.explain import QUANTITIES, explain_total, flops_line
+    from cnncalc.explain import QUANTITIES, explain_total, flops_line, grouped
     from cnncalc.render import Column, Table
 
     network = analysis.network
@@ -101,7 +101,12 @@ def _totals(request: Request, analysis: Analysis, grouping: Grouping, output: Ou
         columns = [Column("Layer"), Column("Calculation"), Column(QUANTITIES[quantity])]
         total = sum(line.value for line in lines)
         parts.append(
-            Table("", columns, [[line.layer, line.calculation, line.value] for line in lines], ["Total", None, total])
+            Table(
+                "",
+                columns,
+                [[line.layer, grouped(line.calculation), line.value] for line in lines],
+                ["Total", None, total],
+            )
         )
     operations = dict(total_costs(analysis.layers).operations)
     rows: list[list[Cell]] = [

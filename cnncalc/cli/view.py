@@ -122,7 +122,8 @@ def describe(kind: Kind) -> str:
     for option in fields(type(kind)):
         value = getattr(kind, option.name)
         if option.name == kind.main:
-            head = f"{kind.name} {_option(value)}"
+            text = f"{value[0]}:{value[1]}" if kind.name == "slice" else _option(value)  # a range, no sizes
+            head = f"{kind.name} {text}"
         elif value != option.default and value is not None:
             parts.append(_named(option.name, value))
     return ", ".join([head, *parts])
