@@ -105,6 +105,11 @@ def test_a_branch_whose_condition_fails_is_left_out():
         network("[{add: [{when: training}]}]")
 
 
+def test_a_branch_is_a_group():
+    net = network("[{add: [[], {name: b, repeat: 2, layers: [relu]}]}]")
+    assert [layer.name for layer in net.layers] == ["b.1.relu1", "b.2.relu1", "add1"]
+
+
 def test_from_in_items_and_branches():
     net = network(
         "[{conv: 4, kernel: 1, name: a}, {maxpool: 2, name: p}, {upsample: 2},"

@@ -449,7 +449,7 @@ class _Items:
         if isinstance(node, Sequence):
             return GroupItem(node.place, items=[self.item(item) for item in node.items])
         if isinstance(node, Mapping):
-            _check_keys(node, ("layers", "from", "name", "when"), "a branch")
+            _check_keys(node, ("layers", *ITEM_KEYS), "a branch")
             layers = node.get("layers")
             branch = GroupItem(node.place, items=self.items(layers) if layers is not None else [])
             self.common(branch, node)
