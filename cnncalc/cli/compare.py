@@ -48,6 +48,8 @@ def compare(
 
     if networks.count("-") > 1:
         raise RequestError("standard input can be read once", hint="save the specs to files, and name these")
+    if not profile and (device, dtype) != ("cpu", "float32"):
+        raise RequestError("--device and --dtype are about measuring", hint="add --profile")
     analyses = [conditions.analyse(load_spec(name)) for name in networks]
     whole, groups = [_totals(analyses, conditions), _further(analyses)], []
     asked = grouping.all_layers or grouping.depth is not None

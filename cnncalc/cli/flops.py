@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cnncalc.cli.options import Grouping, Output, Request, command, complete_word
+from cnncalc.errors import RequestError
 
 Operations = Annotated[
     bool, typer.Option("--operations", help="Also the other operations, by class.", show_default=False)
@@ -62,12 +63,13 @@ def flops(
 
     Example: cnncalc flops googlenet --input 224
     """
+    if as_tool is not None and device is not None:
+        raise RequestError("--as and --device are two different tables", hint="ask for one")
+    if dtype != "float32" and device is None:
+        raise RequestError("--dtype is about a device", hint="name one, such as --device h100")
     if as_tool is not None:
         from cnncalc.cli.counting import convention_table
-        from cnncalc.errors import RequestError
 
-        if device is not None:
-            raise RequestError("--as and --device are two different tables", hint="ask for one")
         as_table, whole = convention_table(request, grouping, output, as_tool)
         output.write(as_table, document=lambda: whole)
         return
