@@ -27,7 +27,8 @@ from cnncalc.spec.model import (
     evaluate,
     work_of,
 )
-from cnncalc.spec.reader import MAX_DIMENSIONS, make_layer
+from cnncalc.spec.reader import MAX_DIMENSIONS
+from cnncalc.spec.typed import make_layer
 
 INPUT = -1
 MAX_LAYERS = 1_000_000
