@@ -36,6 +36,7 @@ MAX_SIZE = 10**9
 MAX_NESTING = 100
 MAX_NAME = 200
 MAX_VARIABLES_WORK = 50_000
+MAX_CALLS_SHOWN = 4
 WORK = 10_000
 WORK_A_LAYER = 16
 
@@ -418,7 +419,12 @@ class _Expander:
                 arguments[variable.name] if variable.name in arguments else self.evaluate(variable, variables)
             )
         inside = scope if name is None else self.inside(item, scope, name)
-        end = self.items(block.items, tensor, inside.called(variables))
+        try:
+            end = self.items(block.items, tensor, inside.called(variables))
+        except SpecError as error:
+            if len(error.notes) < MAX_CALLS_SHOWN:
+                error.notes.append(f"in block '{item.block}', called at {item.place}")
+            raise
         if name is not None:
             self.bind(item, scope.prefix + name, end)
         return end

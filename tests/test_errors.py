@@ -140,6 +140,8 @@ NEWCOMERS = {
     "another tool's word": (HEADER + "  - {dense: 8}\n", "3:6", "called 'linear'"),
     "PyTorch's word": (HEADER + "  - {ConvTranspose2d: 8, kernel: 2}\n", "3:6", "called 'conv_transpose'"),
     "the words of a sentence": (HEADER + "  - conv 8 3\n", "3:5", "in braces"),
+    "an item for a branch": (HEADER + "  - add:\n    - conv: 3\n      kernel: 1\n    - []\n", "4:7", "a second dash"),
+    "a name for a branch": (HEADER + "  - relu\n  - {concat: [relu1, []]}\n", "4:15", "{from: conv1}"),
     "an unknown name": (HEADER + "  - {relu: , name: a}\n  - {relu: , from: zzz}\n", "4:20", "stand input, a"),
 }
 
@@ -149,6 +151,22 @@ def test_mistakes_of_newcomers(text, place, mend):
     lines = error_of(text).render().splitlines()
     assert lines[1].endswith(f":{place}")
     assert mend in lines[-1]
+
+
+def test_an_error_in_a_block_tells_where_it_was_called():
+    error = error_of(
+        "input: [3, 8, 8]\n"
+        "blocks:\n"
+        "  inner: {vars: {width: }, layers: [{conv: width, kernel: 1}]}\n"
+        "  outer: {vars: {width: }, layers: [{inner: width / 3}]}\n"
+        "layers:\n"
+        "  - {outer: 3}\n"
+        "  - {outer: 4}\n"
+    )
+    assert error.render().splitlines()[-2:] == [
+        "  = in block 'inner', called at my-net.yaml:4:38",
+        "  = in block 'outer', called at my-net.yaml:7:6",
+    ]
 
 
 WHOLE = {

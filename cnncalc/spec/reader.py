@@ -448,6 +448,10 @@ class _Items:
         if isinstance(node, Sequence):
             return GroupItem(node.place, items=[self.item(item) for item in node.items])
         if isinstance(node, Mapping):
+            item = next((key for key, _ in node.entries if key.value in self.heads and key.value != "layers"), None)
+            if item is not None:
+                hint = "a branch is a list of items: write [{conv: 64, kernel: 1}], or a second dash before the item"
+                raise SpecError(f"'{item.value}' is an item, and no branch", item.place, hint=hint)
             _check_keys(node, ("layers", *ITEM_KEYS), "a branch")
             layers = node.get("layers")
             branch = GroupItem(node.place, items=self.items(layers) if layers is not None else [])
@@ -457,6 +461,7 @@ class _Items:
             "a branch is a list of items, or {from: NAME, layers: [...]}",
             node.place,
             label=f"this is {_what(node)}",
+            hint="such as [relu], or {from: conv1}",
         )
 
     def layer(self, kind: type[Kind], head: Scalar, argument: Node | None, node: Mapping) -> LayerItem:
