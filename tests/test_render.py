@@ -105,6 +105,19 @@ def test_latex_escapes() -> None:
     assert r"and \# and \textasciitilde{}." in text
 
 
+def test_latex_says_what_it_needs() -> None:
+    def header(text: str) -> list[str]:
+        table = Table("", [Column("Claim")], [[text]])
+        return [line for line in render("latex", table).splitlines() if line.startswith("%")]
+
+    assert len(header("3 ≠ 4, 1 ≈ 1, naïve")) == 1
+    assert "XeLaTeX" in header("卷积层")[1]
+
+
+def test_markdown_keeps_lines_apart() -> None:
+    assert render("markdown", "one\ntwo") == "one\n\ntwo\n"
+
+
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no LaTeX here")
 def test_latex_compiles(tmp_path: Path) -> None:
     file = tmp_path / "table.tex"

@@ -18,7 +18,7 @@ from cnncalc.errors import RequestError
 
 missing = [name for name in ("torch", "fvcore", "numpy") if find_spec(name) is None]
 if missing:
-    raise RequestError(f"this needs {' and '.join(missing)}", hint="pip install 'cnncalc[torch]'")
+    raise RequestError(f"this needs PyTorch; not installed: {', '.join(missing)}", hint="pip install 'cnncalc[torch]'")
 
 # Imported at once, not when first used: a submodule takes its name in the package when it is first imported,
 # and would take it from the function.

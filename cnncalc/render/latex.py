@@ -25,8 +25,11 @@ _SPECIAL = {
 
 def write(parts: Sequence[Part], file: TextIO) -> None:
     """Print the tables; text becomes comments."""
+    text = "\n".join(_table(part) if isinstance(part, Table) else _comment(part) for part in parts)
     file.write("% needs \\usepackage{booktabs}\n")
-    file.write("\n".join(_table(part) if isinstance(part, Table) else _comment(part) for part in parts))
+    if any(ord(c) > 0x24F for c in text):  # beyond the Latin letters
+        file.write("% needs XeLaTeX or LuaLaTeX, and a font for every script in it\n")
+    file.write(text)
 
 
 def _table(table: Table) -> str:

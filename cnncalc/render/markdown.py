@@ -10,7 +10,12 @@ from cnncalc.render import Part, Table, printable
 
 def write(parts: Sequence[Part], file: TextIO) -> None:
     """Print tables and text, an empty line between two."""
-    file.write("\n".join(_table(part) if isinstance(part, Table) else part + "\n" for part in parts))
+    file.write("\n".join(_table(part) if isinstance(part, Table) else _paragraphs(part) for part in parts))
+
+
+def _paragraphs(text: str) -> str:
+    """Lines of text, each a paragraph: Markdown would join them."""
+    return text.replace("\n", "\n\n") + "\n"
 
 
 def _table(table: Table) -> str:
