@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -90,17 +91,51 @@ def _guarded(run: Callable[[], Any]) -> int:
     try:
         status = run()
     except CnncalcError as error:
-        print(error.render(), file=sys.stderr)
+        _complain(error)
         return error.exit_status
     except typer.TyperException as error:
-        print(_usage_error(error).render(), file=sys.stderr)
+        _complain(_usage_error(error))
         return RequestError.exit_status
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except (MemoryError, RecursionError) as error:
-        print(RequestError(f"the request is too large ({type(error).__name__})").render(), file=sys.stderr)
+        _complain(RequestError(f"the request is too large ({type(error).__name__})"))
         return RequestError.exit_status
     return status if isinstance(status, int) else 0
+
+
+def _complain(error: CnncalcError) -> None:
+    """Print an error's message; on a terminal, its sentences broken between words."""
+    text = error.render()
+    if sys.stderr.isatty():
+        from shutil import get_terminal_size
+
+        text = wrapped(text, get_terminal_size().columns)
+    print(text, file=sys.stderr)
+
+
+def wrapped(text: str, width: int) -> str:
+    """A message with its long lines broken, but for the spec's own.
+
+    >>> print(wrapped("error: a long message\\n  = with a hint", 13))
+    error: a long
+           message
+      = with a
+        hint
+    """
+    import textwrap
+
+    lines = []
+    for line in text.split("\n"):
+        start = re.match(r"error: | *= ", line)
+        indent = " " * (start.end() if start else 0)
+        parts = (
+            textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+            if start
+            else []
+        )
+        lines += parts or [line]
+    return "\n".join(lines)
 
 
 def _usage_error(error: typer.TyperException) -> RequestError:

@@ -88,7 +88,7 @@ _MENDS = {
     "did not find expected key": "the keys of one mapping stand in one column",
     "cannot start any token": "put the text in quotes",
 }
-_MEND = "check quotes, brackets and indentation; inside { } an expression with [ ] or , needs quotes"
+_MEND = "check quotes, brackets and indentation; inside { } an expression with brackets or commas needs quotes"
 _OPENERS = {"{": "}", "[": "]", "'": "'", '"': '"'}
 
 
