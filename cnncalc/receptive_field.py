@@ -199,9 +199,7 @@ class _Composer:
             return self._through(index, sources[0]), True
         if all(source is sources[0] for source in sources):
             return sources[0], True
-        spread = [
-            self._spread(source, i, layer.output) for source, i in zip(sources, layer.inputs, strict=True)
-        ]
+        spread = [self._spread(source, i, layer.output) for source, i in zip(sources, layer.inputs, strict=True)]
         columns = list(zip(*spread, strict=True))
         merged = tuple(_hull(column, n, self.work) for column, n in zip(columns, self.image, strict=True))
         return merged, all(_aligned(column, self.work) for column in columns)
@@ -521,8 +519,4 @@ def _tidy(seen: set[int]) -> Elements:
     if len(ordered) < 2:
         return range(ordered[0], ordered[0] + 1) if ordered else ()
     even = range(ordered[0], ordered[-1] + 1, ordered[1] - ordered[0])
-    return (
-        even
-        if len(even) == len(ordered) and all(a == b for a, b in zip(even, ordered, strict=True))
-        else ordered
-    )
+    return even if len(even) == len(ordered) and all(a == b for a, b in zip(even, ordered, strict=True)) else ordered
