@@ -177,7 +177,7 @@ def find(network: Network, name: str) -> list[int]:
     if not found:
         parts = [layer.name.split(".") for layer in network.layers[:10_000]]
         known = dict.fromkeys(".".join(path[:length]) for path in parts for length in range(1, len(path) + 1))
-        hint = did_you_mean(name, known) or "`cnncalc shapes --all` lists the layers"
+        hint = did_you_mean(name, known) or "`cnncalc shapes NETWORK --all` lists the layers"
         raise RequestError(f"{network.name} has no layer '{name[:80]}'", hint=hint)
     return found
 

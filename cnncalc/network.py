@@ -88,7 +88,8 @@ class Network:
             if layer.name == name:
                 return layer
         hint = did_you_mean(name, [layer.name for layer in self.layers[:10_000]])
-        raise RequestError(f"{self.name} has no layer '{name[:80]}'", hint=hint or "`cnncalc shapes --all` lists them")
+        hint = hint or "`cnncalc shapes NETWORK --all` lists them"
+        raise RequestError(f"{self.name} has no layer '{name[:80]}'", hint=hint)
 
 
 def expand(

@@ -316,6 +316,13 @@ def test_csv_is_one_table(words: str) -> None:
     assert {len(row) for row in rows} == {len(header)}
 
 
+def test_rf_of_one_layer_has_no_notes_on_the_rest() -> None:
+    text = run("rf", "alexnet", "conv5").stdout
+    assert "163" in text
+    assert "groups by name" not in text
+    assert "in 1 group" not in text
+
+
 def test_csv_of_compare_has_all_totals() -> None:
     first, second = csv.DictReader(io.StringIO(run("compare", "vgg16", "nin", "--format", "csv").stdout))
     totals = document("params", "nin")["totals"]

@@ -62,7 +62,8 @@ def _fields(request: Request, analysis: Analysis, grouping: Grouping, output: Ou
         return [group.name, view.kind_text(network, group), shape, *_cells(field)]
 
     columns = [Column(title) for title in ("Layer", "Kind", "Output", "Size", "Stride", "Padding", "Centre")]
-    uneven = [network.layers[i].name for i, field in enumerate(fields) if not field.aligned]
+    asked = range(len(fields)) if layer is None else find(network, layer)
+    uneven = [network.layers[i].name for i in asked if not fields[i].aligned]
     texts = [
         "In pixels of the input. Size: the largest of the layer's units, padding counted. Stride: from a unit's field "
         "to the next. Padding: how far before the image the first unit's field starts. Centre: of the first unit."
@@ -70,10 +71,11 @@ def _fields(request: Request, analysis: Analysis, grouping: Grouping, output: Ou
     if uneven:
         names = ", ".join(uneven[:5]) + (", ..." if len(uneven) > 5 else "")
         texts.append(f"Branches that are not aligned meet in {names}: their centres or strides differ.")
+    heading = view.heading(request, network)
+    if layer is not None:  # what was asked for, and no notes on the rest
+        return Table(heading, columns, [row(group) for group in found], None, texts)
     rows = view.rows(found, grouping, output, row)
-    return Table(
-        view.heading(request, network), columns, rows, None, view.notes(analysis, found, grouping, output, *texts)
-    )
+    return Table(heading, columns, rows, None, view.notes(analysis, found, grouping, output, *texts))
 
 
 def _cells(field: ReceptiveField) -> list[Cell]:
