@@ -47,7 +47,7 @@ def device_table(request: Request, grouping: Grouping, output: Output, result: R
         f"{device.title}: {peak:.4g} FLOP/s in {result.dtype}, {device.bandwidth:.4g} bytes/s; arithmetic is the limit "
         f"from {ridge:.1f} FLOPs a byte on. Time: the least, in microseconds, the longer of FLOPs / peak and bytes / "
         "bandwidth; of a group, the sum of its layers, and what limits most of that time.",
-        f"Figures of the device: {device.source.strip()}.",
+        f"Figures of the device: {device.source.strip().rstrip('.')}.",
     ]
     if not result.fits:
         texts.append(f"The peak of inference, {result.memory.peak:,} bytes, does not fit its memory.")
