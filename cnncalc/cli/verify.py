@@ -27,8 +27,8 @@ AllNetworks = Annotated[
     typer.Option(
         "--all",
         "-a",
-        help="The whole zoo, fragments included; each network also in training, under the conditions of its "
-        "published values, and for another input size.",
+        help="Each network also in training, under the conditions of its published values, and for another input "
+        "size; without names, the whole zoo.",
         show_default=False,
     ),
 ]
@@ -62,7 +62,7 @@ def verify(
     from cnncalc.pytorch.verify import verify_specs
 
     check_device(device)
-    work = _all_work(conditions) if all_networks else _named_work(networks or [], conditions)
+    work = (_all_work if all_networks else _named_work)(networks or [], conditions)
     total = sum(len(ways) for _, ways in work)
     reports = list(_with_progress(verify_specs(work, device, conditions.batch), total))
     fixed = [spec.name for spec, ways in work if all_networks and not any(way.input for way in ways)]
@@ -71,17 +71,17 @@ def verify(
         raise typer.Exit(1)
 
 
-def _all_work(conditions: Conditions) -> list[Any]:
-    """Every spec of the zoo with all its conditions."""
+def _all_work(networks: Sequence[str], conditions: Conditions) -> list[Any]:
+    """The named specs, or every spec of the zoo, with all their conditions."""
     from cnncalc.errors import RequestError
     from cnncalc.pytorch.verify import all_conditions
     from cnncalc.spec import zoo
 
     if conditions.input_size or conditions.setting or conditions.classes or conditions.training:
         raise RequestError(
-            "--all has conditions of its own", hint="name networks to verify them for an --input, --set or --training"
+            "--all has conditions of its own", hint="leave it out to verify for an --input, --set or --training"
         )
-    return [(spec, all_conditions(spec)) for spec in map(zoo.load, zoo.names())]
+    return [(spec, all_conditions(spec)) for spec in map(load_spec, networks or zoo.names())]
 
 
 def _named_work(networks: Sequence[str], conditions: Conditions) -> list[Any]:

@@ -162,6 +162,12 @@ def test_the_command_fails_on_a_difference(tmp_path):
     assert "a typo" in run.stdout
 
 
+def test_all_ways_of_the_named_networks():
+    document = json.loads(cnncalc("verify", "googlenet", "--all", "--device", "meta", "--format", "json").stdout)
+    assert {report["network"] for report in document["networks"]} == {"googlenet"}
+    assert {"", "training"} < {report["conditions"] for report in document["networks"]}
+
+
 def test_the_command_needs_a_network():
     run = cnncalc("verify")
     assert (run.returncode, run.stdout) == (2, "")
