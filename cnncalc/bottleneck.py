@@ -89,7 +89,7 @@ class Bottlenecks:
         name = self.analysis.network.layers[ranking.layers[0][0]].name
         most = max(self.classes, key=lambda group: group.macs)
         share = 100 * most.macs / ranking.total
-        together = "" if most.layers == 1 else f"; the {most.layers:,} of {most.name} together do {share:.0f}%"
+        together = "" if most.layers == 1 else f"; the {most.layers:,} layers of {most.name} together do {share:.0f}%"
         return f"Work: {name} does most multiply-accumulates of all layers, {ranking.shares[0]:.0f}%{together}."
 
     def _bandwidth(self) -> str:

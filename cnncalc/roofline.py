@@ -90,8 +90,10 @@ def _read(path: Path) -> Device:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise RequestError(f"there is no file '{path}'", hint="a device is a name or the path of a YAML file") from None
     except OSError as error:
-        raise RequestError(f"{path}: {error.strerror}") from None
+        raise RequestError(f"'{path}' cannot be read: {error.strerror}") from None
     if len(data) > MAX_BYTES:
         raise RequestError(f"{path} is larger than {MAX_BYTES:,} bytes: no device is")
     try:

@@ -667,3 +667,18 @@ def test_output_without_unicode() -> None:
     done = python("-m", "cnncalc", "params", "alexnet", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert "-----" in done.stdout
+
+
+def test_channels_last_is_pointed_out(tmp_path):
+    spec = tmp_path / "last.yaml"
+    spec.write_text("input: [224, 224, 3]\nlayers: [{conv: 8, kernel: 1}]\n")
+    assert "224 channels of 224x3: channels come first" in " ".join(run("params", str(spec)).stdout.split())
+
+
+def test_operations_are_a_table_of_their_own():
+    result = run("flops", "alexnet", "--operations", "--device", "h100", status=2)
+    assert "--operations" in result.stderr
+
+
+def test_memory_says_when_nothing_fits():
+    assert "not even one image fits" in " ".join(run("memory", "alexnet", "--fits", "1MB").stdout.split())

@@ -67,6 +67,8 @@ def flops(
         raise RequestError("--as and --device are two different tables", hint="ask for one")
     if dtype != "float32" and device is None:
         raise RequestError("--dtype is about a device", hint="name one, such as --device h100")
+    if operations and (as_tool is not None or device is not None):
+        raise RequestError("--operations is a table of its own", hint="leave out --as and --device")
     if as_tool is not None:
         from cnncalc.cli.counting import convention_table
 

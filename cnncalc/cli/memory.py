@@ -69,6 +69,7 @@ def memory(
             batches["training" if training else "inference"] = largest
         amount = f"{fits.strip()} bytes" if fits.strip()[-1:].isdigit() else fits.strip()
         text = f"Largest batch in {amount}: {batches['training']:,} in training, {batches['inference']:,} at inference."
+        text += "" if all(batches.values()) else " 0: not even one image fits."
         parts += [] if output.form == "csv" else [text]
     output.write(*parts, document=lambda: _document(analysis, found, batches))
 
