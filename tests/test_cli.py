@@ -682,3 +682,9 @@ def test_operations_are_a_table_of_their_own():
 
 def test_memory_says_when_nothing_fits():
     assert "not even one image fits" in " ".join(run("memory", "alexnet", "--fits", "1MB").stdout.split())
+
+
+def test_the_pixels_of_a_unit_as_json():
+    document = json.loads(run("rf", "lenet5", "C1", "--unit", "1,2", "--format", "json").stdout)
+    assert document["network"] == "lenet5"
+    assert [axis["first"] for axis in document["unit"]["sees"]] == [1, 2]

@@ -259,7 +259,7 @@ def pixels_with_gradient(torch: Any, model: Any, shape: tuple[int, ...], unit: t
 
 
 def test_explanations_calculate_what_was_composed() -> None:
-    from cnncalc.explain_memory import explain_further
+    from cnncalc.explain_further import explain_further
 
     net = expand(load("vgg16"))
     lines = explain_further(net, range(len(net.layers)))

@@ -46,7 +46,7 @@ def explain(request: Request, grouping: Grouping, output: Output, layer: LayerNa
     """
     from cnncalc.analysis import analyse
     from cnncalc.explain import explanations, find
-    from cnncalc.explain_memory import explain_further
+    from cnncalc.explain_further import explain_further
 
     analysis = request.analysis()
     network = analysis.network

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnncalc.cli.options import Grouping, Output, Request, command, complete_word
 from cnncalc.errors import RequestError
+
+if TYPE_CHECKING:
+    from cnncalc.analysis import Analysis, Group
+    from cnncalc.render import Cell, Table
 
 Operations = Annotated[
     bool, typer.Option("--operations", help="Also the other operations, by class.", show_default=False)
@@ -70,25 +74,34 @@ def flops(
     if operations and (as_tool is not None or device is not None):
         raise RequestError("--operations is a table of its own", hint="leave out --as and --device")
     if as_tool is not None:
-        from cnncalc.cli.counting import convention_table
+        from cnncalc.cli.flops_as_tool import convention_table
 
         as_table, whole = convention_table(request, grouping, output, as_tool)
         output.write(as_table, document=lambda: whole)
-        return
-    if device is not None:
-        from cnncalc.cli.counting import device_document, device_table
+    elif device is not None:
+        from cnncalc.cli.flops_on_device import device_document, device_table
         from cnncalc.roofline import load_device, roofline
 
         result = roofline(request.network(), load_device(device), request.batch, dtype)
         output.write(device_table(request, grouping, output, result), document=lambda: device_document(result))
-        return
-    from cnncalc.analysis import Group, total_costs
-    from cnncalc.cli import view
-    from cnncalc.document import document
-    from cnncalc.layers import OPERATIONS
-    from cnncalc.render import Cell, Column, Table
+    else:
+        from cnncalc.document import document
 
-    analysis = request.analysis()
+        analysis = request.analysis()
+        output.write(
+            _operations_table(request, analysis, grouping, output, operations), document=lambda: document(analysis)
+        )
+
+
+def _operations_table(
+    request: Request, analysis: Analysis, grouping: Grouping, output: Output, operations: bool
+) -> Table:
+    """MACs and FLOPs of each layer, and the other operations by class if they are asked for."""
+    from cnncalc.analysis import total_costs
+    from cnncalc.cli import view
+    from cnncalc.layers import OPERATIONS
+    from cnncalc.render import Column, Table
+
     network = analysis.network
     total = total_costs(analysis.layers)
     found = view.groups(analysis, grouping, output)
@@ -117,11 +130,10 @@ def flops(
         "MACs: multiply-accumulates of convolutions and linear layers; many papers call these FLOPs.",
         f"FLOPs = 2 x MACs + all other operations ({counted or 'none here'}).",
     ]
-    table = Table(
+    return Table(
         view.heading(request, network),
         columns,
         view.rows(found, grouping, output, row),
         sums,
         view.notes(analysis, found, grouping, output, *texts),
     )
-    output.write(table, document=lambda: document(analysis))

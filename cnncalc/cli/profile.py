@@ -80,6 +80,7 @@ def profile(
         raise RequestError(f"cannot sort by '{sort[:40]}'", hint=did_you_mean(sort, ["order", "time"]))
     network = request.network()
     from cnncalc.analysis import analyse
+    from cnncalc.document import document
     from cnncalc.pytorch.profile import Settings
     from cnncalc.pytorch.profile import profile as measure
 
@@ -98,9 +99,10 @@ def profile(
         result = measure(network, settings, progress=tell)
     if save_device is not None:
         _save_device(result, save_device)
-    layers = _layers(analyse(network, request.batch), result, grouping, output, sort, top)
+    analysis = analyse(network, request.batch)
+    layers = _layers(analysis, result, grouping, output, sort, top)
     parts = [layers] if output.form == "csv" else [_whole(result), layers]
-    output.write(*parts, document=result.as_json)
+    output.write(*parts, document=lambda: {**document(analysis), "profile": result.as_json()})
 
 
 def _save_device(result: Profile, path: Path) -> None:

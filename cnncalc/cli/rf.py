@@ -40,7 +40,11 @@ def rf(request: Request, grouping: Grouping, output: Output, layer: LayerName = 
         return
     if layer is None:
         raise RequestError("--unit is about one layer", hint="name it: cnncalc rf NETWORK LAYER --unit I,J")
-    output.write(_seen(request, analysis, layer, _position(unit)))
+    position = _position(unit)
+    table = _seen(request, analysis, layer, position)
+    pixels = [dict(zip(("dimension", "first", "last", "pixels", "of"), row, strict=True)) for row in table.rows]
+    seen = {"layer": layer, "position": list(position), "sees": pixels}
+    output.write(table, document=lambda: {**document(analysis), "unit": seen})
 
 
 def _fields(request: Request, analysis: Analysis, grouping: Grouping, output: Output, layer: str | None) -> Table:

@@ -96,10 +96,9 @@ def notes(analysis: Analysis, found: Sequence[Group], grouping: Grouping, output
 
     lines = list(texts)
     network = analysis.network
-    if len(network.input) > 2 and network.input[-1] <= 4 < 32 <= network.input[0]:
-        lines.append(
-            f"The input is taken as {network.input[0]} channels of {shape_text(network.input[1:])}: channels come first."
-        )
+    channels, *sizes = network.input
+    if len(sizes) > 1 and sizes[-1] <= 4 < 32 <= channels:
+        lines.append(f"The input is taken as {channels} channels of {shape_text(sizes)}: channels come first.")
     layers = len(analysis.layers)
     if len(found) < layers and grouping.depth is None:
         grouped = count(len(found), "group")

@@ -259,7 +259,9 @@ def test_the_command_writes_json(tmp_path):
     file = tmp_path / "lenet5.json"
     run = cnncalc("profile", "lenet5", "--repeats", "2", "--output", str(file))
     assert (run.returncode, run.stdout) == (0, "")
-    assert len(json.loads(file.read_text())["layers"]) == 15
+    document = json.loads(file.read_text())
+    assert document["totals"]["params"] == 60_000
+    assert len(document["layers"]) == len(document["profile"]["layers"]) == 15
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
