@@ -141,6 +141,15 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in text)
 
 
+def shorten(text: str, most: int = 40) -> str:
+    """A word quoted in a message: cut to a length, and printable.
+
+    >>> shorten("a" * 50, most=10)
+    'aaaaaaa...'
+    """
+    return _printable(text if len(text) <= most else text[: most - 3] + "...")
+
+
 def _legible(text: str) -> str:
     """A part of a message. It may quote a spec, whose words can be of any length and of any characters."""
     shown = text if len(text) <= _LONGEST_PART else text[: _LONGEST_PART - 3] + "..."

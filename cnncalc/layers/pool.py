@@ -115,7 +115,18 @@ def _read(plain: bool, x: Shape, windows: tuple[Window, ...], output: Shape, *ex
 
 
 class _WindowPool(Sliding, frozen=True):
-    """What the poolings over sliding windows share: their output keeps the channels."""
+    """What the poolings over sliding windows share: their output keeps the channels, and their stride is the
+    kernel's size unless given."""
+
+    kernel: Sizes
+    stride: Sizes | None = None
+
+    main: ClassVar[str | None] = "kernel"
+
+    @property
+    def step(self) -> Sizes:
+        """The stride that holds."""
+        return self.kernel if self.stride is None else self.stride
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return (inputs[0][0], *(dimension.size for dimension in self.slides(inputs[0])))
@@ -128,26 +139,22 @@ class _WindowPool(Sliding, frozen=True):
 class MaxPool(_WindowPool, frozen=True):
     """Max pooling, PyTorch's `MaxPool2d` and so on; the stride is the kernel's size unless given.
 
-    Input [C, *spatial], output [C, *spatial'].
+    Input [C, *spatial], output [C, *spatial']. `ceil` rounds sizes up where the padding is given in numbers.
 
     >>> MaxPool(3, stride=2).output_shape((96, 55, 55))
     (96, 27, 27)
     """
 
-    kernel: Sizes
-    stride: Sizes | None = None
     padding: Padding = 0
     dilation: Sizes = 1
     ceil: bool = False
 
     name: ClassVar[str] = "maxpool"
-    main: ClassVar[str | None] = "kernel"
     words: ClassVar[Mapping[str, tuple[str, ...]]] = PADDING_WORDS
     costs: ClassVar[Mapping[str, Formula]] = MAXIMUM
 
     def slides(self, x: Shape) -> list[Slide]:
-        stride = self.kernel if self.stride is None else self.stride
-        slides = slide(x, self.name, self.kernel, stride, self.padding, self.dilation, self.ceil)
+        slides = slide(x, self.name, self.kernel, self.step, self.padding, self.dilation, self.ceil)
         return check_pool_padding(slides, self.padding)
 
     def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
@@ -167,20 +174,16 @@ class AvgPool(_WindowPool, frozen=True):
     (2048, 1, 1)
     """
 
-    kernel: Sizes
-    stride: Sizes | None = None
     padding: Padding = 0
     ceil: bool = False
     count_include_pad: bool = True
 
     name: ClassVar[str] = "avgpool"
-    main: ClassVar[str | None] = "kernel"
     words: ClassVar[Mapping[str, tuple[str, ...]]] = PADDING_WORDS
     costs: ClassVar[Mapping[str, Formula]] = AVERAGE
 
     def slides(self, x: Shape) -> list[Slide]:
-        stride = self.kernel if self.stride is None else self.stride
-        slides = slide(x, self.name, self.kernel, stride, self.padding, ceil=self.ceil)
+        slides = slide(x, self.name, self.kernel, self.step, self.padding, ceil=self.ceil)
         return check_pool_padding(slides, self.padding)
 
     def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
@@ -201,18 +204,14 @@ class LPPool(_WindowPool, frozen=True):
     (64, 14, 14)
     """
 
-    kernel: Sizes
     p: Annotated[float, Meta(gt=0)] = 2.0
-    stride: Sizes | None = None
     ceil: bool = False
 
     name: ClassVar[str] = "lppool"
-    main: ClassVar[str | None] = "kernel"
     costs: ClassVar[Mapping[str, Formula]] = {"mul": window_each, "add": window_adds, "exp": one_each}
 
     def slides(self, x: Shape) -> list[Slide]:
-        stride = self.kernel if self.stride is None else self.stride
-        return slide(x, self.name, self.kernel, stride, 0, ceil=self.ceil)
+        return slide(x, self.name, self.kernel, self.step, 0, ceil=self.ceil)
 
     def formulas(self) -> Mapping[str, Formula]:
         return self.costs if self.p == 2 else {"add": window_adds, "exp": powers_and_roots}
@@ -232,17 +231,13 @@ class StochasticPool(_WindowPool, frozen=True):
     (64, 13, 13)
     """
 
-    kernel: Sizes
-    stride: Sizes | None = None
     ceil: bool = False
 
     name: ClassVar[str] = "stochastic_pool"
-    main: ClassVar[str | None] = "kernel"
     costs: ClassVar[Mapping[str, Formula]] = {"mul": window_each, "add": window_two_sums, "div": one_each}
 
     def slides(self, x: Shape) -> list[Slide]:
-        stride = self.kernel if self.stride is None else self.stride
-        return slide(x, self.name, self.kernel, stride, 0, ceil=self.ceil)
+        return slide(x, self.name, self.kernel, self.step, 0, ceil=self.ceil)
 
     def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
         n, k = prod(output), prod(self.values(inputs, output)["k"])

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnncalc.errors import Place, Source, SpecError, did_you_mean
+from cnncalc.errors import Place, Source, SpecError, did_you_mean, shorten
 
 Scope = Mapping[str, Any]
 Evaluate = Callable[[Scope], Any]
@@ -148,7 +148,7 @@ def _compile_text(text: str) -> Evaluate:
             tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else "too deep"
-        raise ExpressionError(f"'{_short(text)}' is not an expression: {reason}", hint=_mend(text)) from None
+        raise ExpressionError(f"'{shorten(text)}' is not an expression: {reason}", hint=_mend(text)) from None
     return _compile(tree.body, 0)
 
 
@@ -161,11 +161,6 @@ def _mend(text: str) -> str | None:
     if any(word in text for word in ("&&", "||", "!")):
         return "conditions are joined by and, or, not"
     return None
-
-
-def _short(text: str) -> str:
-    shown = text if len(text) <= 40 else text[:37] + "..."
-    return "".join(c if c.isprintable() else "?" for c in shown)
 
 
 def _compile(node: ast.expr, depth: int) -> Evaluate:
@@ -209,7 +204,7 @@ def _name(node: ast.Name, depth: int) -> Evaluate:
             if name.lower() in ("yes", "no", "on", "off"):
                 here = "write true or false"
             raise ExpressionError(
-                f"unknown variable '{_short(name)}'", *_span(node), hint=did_you_mean(name, known) or here
+                f"unknown variable '{shorten(name)}'", *_span(node), hint=did_you_mean(name, known) or here
             )
         return scope[name]
 
@@ -279,7 +274,7 @@ def _call(node: ast.Call, depth: int) -> Evaluate:
     name = node.func.id if isinstance(node.func, ast.Name) else "this"
     if name not in FUNCTIONS:
         hint = did_you_mean(name, FUNCTIONS) or "the functions are " + ", ".join(FUNCTIONS)
-        raise ExpressionError(f"there is no function '{_short(name)}'", *_span(node.func), hint=hint)
+        raise ExpressionError(f"there is no function '{shorten(name)}'", *_span(node.func), hint=hint)
     function, fewest, most = FUNCTIONS[name]
     if node.keywords or not fewest <= len(node.args) <= most:
         wanted = str(fewest) if fewest == most else f"{fewest} or more"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cnncalc.errors import Place, Source, SpecError, did_you_mean
+from cnncalc.errors import Place, Source, SpecError, did_you_mean, shorten
 from cnncalc.layers import KINDS, Kind
 from cnncalc.spec.expressions import parse_expression
 from cnncalc.spec.model import (
@@ -248,7 +248,7 @@ def _variables(node: Node | None, what: str) -> dict[str, Variable]:
             raise SpecError(f"'{what}' holds more than {MAX_VARIABLES} variables", key.place)
         if not _VARIABLE.fullmatch(key.value) or key.value in RESERVED:
             raise SpecError(
-                f"'{_short(key.value)}' cannot name a variable",
+                f"'{shorten(key.value)}' cannot name a variable",
                 key.place,
                 hint="letters, digits and _; not " + ", ".join(RESERVED),
             )
@@ -261,7 +261,7 @@ def _check_block_name(key: Scalar) -> None:
     if key.value in KINDS or key.value in ("layers", "head", *ITEM_KEYS):
         raise SpecError(f"'{key.value}' is a word of the language; call the block otherwise", key.place)
     if not _VARIABLE.fullmatch(key.value):
-        raise SpecError(f"'{_short(key.value)}' cannot name a block", key.place, hint="letters, digits and _")
+        raise SpecError(f"'{shorten(key.value)}' cannot name a block", key.place, hint="letters, digits and _")
 
 
 def _block_header(name: str, node: Node) -> Block:
@@ -372,7 +372,7 @@ class _Items:
             hint = f"here it is called '{kind}'"
         else:
             hint = did_you_mean(word, self.heads) or "the kinds are " + ", ".join(sorted(KINDS))
-        return SpecError(f"unknown kind or block '{_short(head.value)}'", head.place, hint=hint)
+        return SpecError(f"unknown kind or block '{shorten(head.value)}'", head.place, hint=hint)
 
     def headed(self, head: Scalar, argument: Node | None, node: Mapping) -> Item:
         """The item with this head."""
@@ -418,7 +418,7 @@ class _Items:
                     hint: str | None = "inside { } an expression with a comma needs quotes; a list is written [3, 3]"
                 else:
                     hint = did_you_mean(key.value, known, cutoff=0.75) or takes
-                raise SpecError(f"'{head.value}' has no option '{_short(key.value)}'", key.place, hint=hint)
+                raise SpecError(f"'{head.value}' has no option '{shorten(key.value)}'", key.place, hint=hint)
 
     def head_item(self, head: Scalar, argument: Node | None, node: Mapping) -> HeadItem:
         self.check_options(node, head, ("layers",))
@@ -527,7 +527,7 @@ def _value(node: Node, words: Iterable[str] = ()) -> Value:
         raise SpecError(_NO_VALUE, node.place, label="this is a mapping")
     if isinstance(node.value, str) and node.value not in words:
         if words and _VARIABLE.fullmatch(node.value) and (hint := did_you_mean(node.value, words)):
-            raise SpecError(f"'{_short(node.value)}' is not one of {', '.join(words)}", node.place, hint=hint)
+            raise SpecError(f"'{shorten(node.value)}' is not one of {', '.join(words)}", node.place, hint=hint)
         if node.expression is None:
             node.expression = parse_expression(node.value, node.place)
         return node.expression
@@ -586,7 +586,7 @@ def _check_keys(node: Mapping, known: Iterable[str], what: str) -> None:
     for key, _ in node.entries:
         if key.value not in known:
             hint = did_you_mean(key.value, known) or "the keys are " + ", ".join(known)
-            raise SpecError(f"{what} has no key '{_short(key.value)}'", key.place, hint=hint)
+            raise SpecError(f"{what} has no key '{shorten(key.value)}'", key.place, hint=hint)
 
 
 def _what(node: Node) -> str:
@@ -597,9 +597,4 @@ def _what(node: Node) -> str:
         return "a mapping"
     if node.value is None:
         return "nothing"
-    return f"'{_short(str(node.value))}'"
-
-
-def _short(text: str) -> str:
-    shown = text if len(text) <= 40 else text[:37] + "..."
-    return "".join(c if c.isprintable() else "?" for c in shown)
+    return f"'{shorten(str(node.value))}'"

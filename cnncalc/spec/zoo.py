@@ -7,7 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from cnncalc.errors import Place, RequestError, Source, SpecError, did_you_mean
+from cnncalc.errors import Place, RequestError, Source, SpecError, did_you_mean, shorten
 from cnncalc.spec.model import Spec
 from cnncalc.spec.nodes import MAX_BYTES
 from cnncalc.spec.reader import read_spec
@@ -58,7 +58,7 @@ def path(name: str) -> Path:
         return _index()[name]
     except KeyError:
         hint = did_you_mean(name, _index()) or "`cnncalc list` shows the networks; a path ends in .yaml"
-        raise RequestError(f"no network is called '{_printable(name)}'", hint=hint) from None
+        raise RequestError(f"no network is called '{shorten(name, 80)}'", hint=hint) from None
 
 
 def load(network: str | Path) -> Spec:
@@ -105,7 +105,7 @@ def read_file(file: Path) -> str:
     Raises:
         RequestError: it cannot be read, is not text, or is too large to be a spec.
     """
-    shown = _printable(str(file))
+    shown = shorten(str(file), 80)
     try:
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -133,7 +133,7 @@ def _extended(reference: str, place: Place) -> Source:
         families = [f"families/{family.stem}" for family in (folder() / "families").glob("*.yaml")]
         hint = did_you_mean(reference, [*families, *_index()])
         hint = hint or f"a spec extends a spec of the zoo; the families are {', '.join(sorted(families))}"
-        raise SpecError(f"there is no spec '{_printable(reference)}' to extend", place, hint=hint)
+        raise SpecError(f"there is no spec '{shorten(reference, 80)}' to extend", place, hint=hint)
     return Source(_origin(file), read_file(file))
 
 
@@ -141,9 +141,4 @@ def _origin(file: Path) -> str:
     """How messages call a file: as it was given, or by its place in the zoo."""
     if file.is_absolute() and file.is_relative_to(folder()):
         return f"specs/{file.relative_to(folder()).as_posix()}"
-    return _printable(str(file))
-
-
-def _printable(text: str) -> str:
-    shown = text if len(text) <= 80 else text[:77] + "..."
-    return "".join(c if c.isprintable() else "?" for c in shown)
+    return shorten(str(file), 80)
