@@ -188,7 +188,7 @@ def _input_shape(spec: Spec, variables: Mapping[str, Any]) -> Shape:
 
 def _checked_input(shape: Shape) -> Shape:
     """A shape given from outside."""
-    if not 1 <= len(shape) <= MAX_DIMENSIONS or not all(1 <= size <= MAX_SIZE for size in shape):
+    if not 1 <= len(shape) <= MAX_DIMENSIONS or not all(type(size) is int and 1 <= size <= MAX_SIZE for size in shape):
         raise RequestError(f"an input has 1 to {MAX_DIMENSIONS} sizes from 1 to 10^9, not {show(shape)}")
     return tuple(shape)
 

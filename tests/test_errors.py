@@ -280,6 +280,8 @@ def test_requests_that_do_not_fit_the_network():
         expand(spec, vars={"clases": 10})
     with pytest.raises(RequestError, match="an input has"):
         expand(spec, input=(3, 0, 224))
+    with pytest.raises(RequestError, match="an input has"):
+        expand(spec, input=(3, 224.5, 224))
     with pytest.raises(SpecError, match="kernel is larger"):
         expand(spec, input=(3, 5, 5))
     with pytest.raises(RequestError, match="did you mean 'conv1'"):
