@@ -70,6 +70,7 @@ ELEMENTS, PIXELS = 4 * 36, 36
         ("global_avgpool", {"add": 4 * 35, "div": 4}),
         ("{adaptive_avgpool: 4}", {"add": 4 * (64 - 16), "div": 4 * 16}),
         ("{lrn: 5}", {"add": 5 * ELEMENTS, "mul": 2 * ELEMENTS, "div": ELEMENTS, "exp": ELEMENTS}),
+        ("l2norm", {"mul": ELEMENTS, "add": 3 * PIXELS, "exp": PIXELS, "compare": PIXELS, "div": ELEMENTS}),
         ("softmax", {"compare": 3 * PIXELS, "add": ELEMENTS + 3 * PIXELS, "exp": ELEMENTS, "div": ELEMENTS}),
         ("{scale: , bias: true}", {"mul": ELEMENTS, "add": ELEMENTS}),
         ("dropout", {}),

@@ -197,14 +197,12 @@ def test_segmentation_is_torchvisions(name: str) -> None:
     assert_same_outputs(network, model, [module for module, _ in ran], INPUT)
 
 
-def test_ssd_is_torchvisions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ssd_is_torchvisions() -> None:
     from torchvision.models import detection
 
     network = expand(load("ssd300_vgg16"))
     with torch.device("meta"):
         whole = detection.ssd300_vgg16(weights=None, weights_backbone=None).eval()
-    # The spec leaves out the division by the norm over the channels.
-    monkeypatch.setattr(detection.ssd.F, "normalize", lambda x: x)
     model = SSD(whole)
     ran = executed(model, network.input)
     (scale,) = [pair for pair in ran if pair[0] is whole.backbone]

@@ -234,4 +234,44 @@ class LRN(Kind, frozen=True):
         return Kept((0,), extra=(Extra("squares", padded), Extra("sums and powers", 2 * n)))
 
 
-KINDS = (BatchNorm, LayerNorm, GroupNorm, LRN)
+@Formula
+def norm_adds(n, m):
+    """The sum of the squares over the channels of each position."""
+    return n - m
+
+
+@Formula
+def one_a_position(m):
+    """One for each position."""
+    return m
+
+
+class L2Norm(Kind, frozen=True):
+    """Division of each position's channels by their Euclidean norm (Liu et al. 2015, ParseNet; SSD's conv4_3).
+
+    Any shape, kept: y = x / max(norm of x over the channels, eps). A learnt factor is a `scale` after it.
+
+    >>> L2Norm().output_shape((512, 38, 38))
+    (512, 38, 38)
+    """
+
+    eps: Epsilon = 1e-12
+
+    name: ClassVar[str] = "l2norm"
+    costs: ClassVar[Mapping[str, Formula]] = {
+        "mul": each,
+        "add": norm_adds,
+        "exp": one_a_position,
+        "compare": one_a_position,
+        "div": each,
+    }
+
+    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"n": prod(output), "m": prod(output[1:])}
+
+    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+        m = prod(output[1:])
+        return Kept((0,), extra=(Extra("norms", m), Extra("norms from eps on", m)))
+
+
+KINDS = (BatchNorm, LayerNorm, GroupNorm, LRN, L2Norm)

@@ -259,6 +259,7 @@ BUILDERS: Mapping[type[Kind], Builder] = {
     norm.LayerNorm: _layernorm,
     norm.GroupNorm: lambda kind, site: nn.GroupNorm(kind.groups, site.x[0], affine=kind.affine),
     norm.LRN: _lrn,
+    norm.L2Norm: lambda kind, site: modules.L2Norm(kind.eps),
     activation.ReLU: lambda kind, site: nn.ReLU(site.inplace),
     activation.ReLU6: lambda kind, site: nn.ReLU6(site.inplace),
     activation.LeakyReLU: lambda kind, site: nn.LeakyReLU(kind.slope, site.inplace),

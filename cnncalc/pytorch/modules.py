@@ -223,6 +223,20 @@ class ChannelLayerNorm(nn.LayerNorm):
         return normal.movedim(-1, 1)
 
 
+class L2Norm(nn.Module):
+    """Each position's channels divided by their Euclidean norm, [N, C, *spatial]."""
+
+    def __init__(self, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.normalize(x, dim=1, eps=self.eps)
+
+    def extra_repr(self) -> str:
+        return f"eps={self.eps}"
+
+
 class Scale(nn.Module):
     """A learnt factor a channel, and optionally a learnt offset."""
 

@@ -398,6 +398,7 @@ ORACLE: dict[str, Callable[..., torch.Tensor]] = {
     "layernorm": _torch_layernorm,
     "groupnorm": lambda x, groups, affine=True: nn.GroupNorm(groups, x.shape[1], affine=affine)(x),
     "lrn": lambda x, size: nn.LocalResponseNorm(size)(x),
+    "l2norm": lambda x: x / x.square().sum(1, keepdim=True).sqrt(),
     "relu": _plain("ReLU"),
     "relu6": _plain("ReLU6"),
     "leaky_relu": lambda x, slope=0.01: nn.LeakyReLU(slope)(x),

@@ -147,6 +147,13 @@ def test_lrn_is_the_papers():
         assert torch.allclose(y[0, c], x[0, c] / (1.5 + 0.1 * squares) ** 0.5, atol=1e-5)
 
 
+def test_l2norm_makes_each_position_a_unit():
+    x = torch.randn(2, 6, 3, 4)
+    y = run(built("{input: [6, 3, 4], layers: [l2norm]}"), x)
+    assert torch.allclose(y.square().sum(1), torch.ones(2, 3, 4), atol=1e-5)
+    assert torch.allclose(y[0, :, 1, 2], x[0, :, 1, 2] / x[0, :, 1, 2].norm(), atol=1e-6)
+
+
 def test_stochastic_pool_weighs_and_draws():
     model = built("{input: [1, 2, 2], layers: [{stochastic_pool: 2}]}")
     x = torch.tensor([[[[1.0, 2.0], [0.0, 1.0]]]])
