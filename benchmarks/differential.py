@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+# The imports below need the checkout and its tests on the path: nothing has to be installed.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "pytorch")]
 
 import torch  # noqa: E402

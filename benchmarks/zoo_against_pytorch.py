@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+# The imports below need the checkout and its tests on the path: nothing has to be installed.
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "tests")]
 
 from test_conventions import TOOLS, count_by_tool  # noqa: E402

@@ -12,15 +12,9 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Extra, Kept, Kind, Shape
+from cnncalc.layers.base import Extra, Kept, Kind, Shape, each
 
 # mypy: disable-error-code="no-untyped-def"
-
-
-@Formula
-def each(n):
-    """One for each element."""
-    return n
 
 
 @Formula

@@ -46,6 +46,12 @@ class Window(NamedTuple):
 POINT = Window()
 
 
+@Formula
+def each(n):  # type: ignore[no-untyped-def]
+    """One for each element."""
+    return n
+
+
 OF_PARAMETERS = -1
 """The size of a number that is of the parameters' type."""
 

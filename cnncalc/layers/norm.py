@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import OF_PARAMETERS, Extra, Kept, Kind, Shape, Window, count, spatial
+from cnncalc.layers.base import OF_PARAMETERS, Extra, Kept, Kind, Shape, Window, count, each, spatial
 from cnncalc.layers.window import Positive
 
 # mypy: disable-error-code="no-untyped-def"
@@ -195,12 +195,6 @@ def lrn_adds(n, size):
 def lrn_muls(n):
     """The square, and the factor alpha."""
     return 2 * n
-
-
-@Formula
-def each(n):
-    """One for each element."""
-    return n
 
 
 class LRN(Kind, frozen=True):

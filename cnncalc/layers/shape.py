@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Kept, Kind, Shape, Step, Window, count, per_dimension, show, spatial
+from cnncalc.layers.base import Kept, Kind, Shape, Step, Window, count, each, per_dimension, show, spatial
 from cnncalc.layers.window import Positive, Sizes, dimension_names, pairs
 
 # mypy: disable-error-code="no-untyped-def"
@@ -241,12 +241,6 @@ def scale_params(c, bias):
 
 
 @Formula
-def scale_muls(n):
-    """One for each element."""
-    return n
-
-
-@Formula
 def scale_adds(n, bias):
     """One for each element, if there is a bias."""
     return n * bias
@@ -264,7 +258,7 @@ class Scale(Kind, frozen=True):
     bias: bool = False
 
     name: ClassVar[str] = "scale"
-    costs: ClassVar[Mapping[str, Formula]] = {"params": scale_params, "mul": scale_muls, "add": scale_adds}
+    costs: ClassVar[Mapping[str, Formula]] = {"params": scale_params, "mul": each, "add": scale_adds}
     keeps: ClassVar[Kept] = Kept((0,))
 
     def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
