@@ -50,7 +50,7 @@ def grown() -> int:
 def chain(layers: int) -> dict[str, float]:
     """The costs of a chain, a layer: microseconds to expand, to analyse and to sum up; bytes."""
     import cnncalc
-    import cnncalc.memory
+    import cnncalc.costs.memory
 
     text = CHAIN.replace("TIMES", str(layers // LAYERS_A_TURN))
     assert cnncalc.analyse(cnncalc.expand(cnncalc.load("lenet5"))).totals.params == 60_000  # imports all
@@ -71,8 +71,8 @@ def chain(layers: int) -> dict[str, float]:
 def zoo() -> dict[str, float]:
     """Seconds for the whole zoo: read, expanded, analysed, summed up."""
     import cnncalc
-    import cnncalc.memory
-    from cnncalc.spec import zoo
+    import cnncalc.costs.memory
+    from cnncalc.zoo import index as zoo
 
     start = time.process_time()
     layers = 0
@@ -86,7 +86,7 @@ def zoo() -> dict[str, float]:
 def one() -> dict[str, float]:
     """Milliseconds for resnet50, once read; the median of many."""
     import cnncalc
-    import cnncalc.memory
+    import cnncalc.costs.memory
 
     spec = cnncalc.load("resnet50")
 

@@ -21,9 +21,9 @@ from test_conventions import TOOLS, count_by_tool  # noqa: E402
 from test_memory import kept_by_pytorch  # noqa: E402
 
 from cnncalc import expand, load  # noqa: E402
-from cnncalc.conventions import count_as  # noqa: E402
-from cnncalc.memory import memory  # noqa: E402
-from cnncalc.spec import zoo  # noqa: E402
+from cnncalc.costs.conventions import count_as  # noqa: E402
+from cnncalc.costs.memory import memory  # noqa: E402
+from cnncalc.zoo import index as zoo  # noqa: E402
 
 
 def differences(name: str) -> Iterator[str]:

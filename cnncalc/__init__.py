@@ -12,25 +12,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis, analyse
+    from cnncalc.costs.analysis import Analysis, analyse
     from cnncalc.errors import CnncalcError, RequestError, SpecError
-    from cnncalc.network import Layer, Network, expand
-    from cnncalc.spec.zoo import load, load_text
+    from cnncalc.language.expand import Layer, Network, expand
+    from cnncalc.zoo.index import load, load_text
 
 __version__ = "0.1.0"
 
 # Where each public name lives; it is imported when first used, so that no command pays for another.
 _PUBLIC = {
-    "Analysis": "cnncalc.analysis",
-    "analyse": "cnncalc.analysis",
+    "Analysis": "cnncalc.costs.analysis",
+    "analyse": "cnncalc.costs.analysis",
     "CnncalcError": "cnncalc.errors",
     "RequestError": "cnncalc.errors",
     "SpecError": "cnncalc.errors",
-    "Layer": "cnncalc.network",
-    "Network": "cnncalc.network",
-    "expand": "cnncalc.network",
-    "load": "cnncalc.spec.zoo",
-    "load_text": "cnncalc.spec.zoo",
+    "Layer": "cnncalc.language.expand",
+    "Network": "cnncalc.language.expand",
+    "expand": "cnncalc.language.expand",
+    "load": "cnncalc.zoo.index",
+    "load_text": "cnncalc.zoo.index",
 }
 
 __all__ = [

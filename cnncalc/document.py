@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis, LayerCosts
-    from cnncalc.network import Network
+    from cnncalc.costs.analysis import Analysis, LayerCosts
+    from cnncalc.language.expand import Network
 
 SCHEMA = 1
 
@@ -24,7 +24,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
     >>> lenet["input"], lenet["layers"][0]["name"], lenet["layers"][0]["params"]
     ([1, 32, 32], 'C1', 156)
     """
-    from cnncalc.memory import memory
+    from cnncalc.costs.memory import memory
 
     network = analysis.network
     account = memory(network, analysis.batch)

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from cnncalc.analysis import Analysis, Group
+from cnncalc.costs.analysis import Analysis, Group
 from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import Formula, plain_group, prod
-from cnncalc.layers import Step, explain_costs
-from cnncalc.network import Network
+from cnncalc.language.expand import Network
+from cnncalc.ops import Step, explain_costs
 
 # mypy: disable-error-code="no-untyped-def"
 

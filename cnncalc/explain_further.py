@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
+from cnncalc.costs.memory import LayerMemory, memory
+from cnncalc.costs.receptive_field import ReceptiveField, receptive_fields
 from cnncalc.explain import Line
 from cnncalc.formula import Formula, plain_group, prod, total
-from cnncalc.layers import Shape, Window
-from cnncalc.layers.window import dimension_names
-from cnncalc.memory import LayerMemory, memory
-from cnncalc.network import INPUT, Network
-from cnncalc.receptive_field import ReceptiveField, receptive_fields
+from cnncalc.language.expand import INPUT, Network
+from cnncalc.ops import Shape, Window
+from cnncalc.ops.window import dimension_names
 
 # mypy: disable-error-code="no-untyped-def"
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from cnncalc.layers import FAMILIES, OPERATIONS, Kind
-from cnncalc.layers import window as rules
+from cnncalc.ops import FAMILIES, OPERATIONS, Op
+from cnncalc.ops import window as rules
 
 _HEADER = """# The layer kinds
 
-Written by `python -m cnncalc.reference` from the classes in `cnncalc/layers/`; a test keeps it current.
+Written by `python -m cnncalc.reference` from the classes in `cnncalc/ops/`; a test keeps it current.
 
 The first option is the main argument: `{conv: 64, kernel: 3}` sets `out_channels` to 64. A *size* is one number, or
 a list of one a spatial dimension. Shapes are channels first, without the batch. `params` and `buffers` are numbers
@@ -76,7 +76,7 @@ def _output_sizes() -> str:
     )
 
 
-def _kind(kind: type[Kind]) -> str:
+def _kind(kind: type[Op]) -> str:
     """One kind: what it is, its options, its formulas."""
     lines = [f"### `{kind.name}`\n", _description(kind), ""]
     fields = msgspec.structs.fields(kind)
@@ -99,13 +99,13 @@ def _kind(kind: type[Kind]) -> str:
     return "\n".join(lines)
 
 
-def _description(kind: type[Kind]) -> str:
+def _description(kind: type[Op]) -> str:
     """The docstring without its example."""
     text = (inspect.getdoc(kind) or "").split(">>>")[0].strip()
     return text.replace("*", "\\*")
 
 
-def _annotations(kind: type[Kind]) -> dict[str, str]:
+def _annotations(kind: type[Op]) -> dict[str, str]:
     """The options' types as the source writes them."""
     found: dict[str, str] = {}
     for base in reversed(kind.__mro__):

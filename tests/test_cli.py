@@ -640,7 +640,7 @@ def test_a_command_imports_only_what_it_needs() -> None:
     )
     loaded = set(python("-c", code).stdout.splitlines()[-1].split())
     assert "cnncalc.cli.params" in loaded
-    for name in ("rich", "torch", "numpy", "json", "csv", "cnncalc.cli.flops", "cnncalc.receptive_field"):
+    for name in ("rich", "torch", "numpy", "json", "csv", "cnncalc.cli.flops", "cnncalc.costs.receptive_field"):
         assert name not in loaded
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cnncalc import analyse, catalogue, expand, load
-from cnncalc.catalogue import Entry, cache_file, entries
+from cnncalc import analyse, expand, load
+from cnncalc.zoo import catalogue
+from cnncalc.zoo.catalogue import Entry, cache_file, entries
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from cnncalc import CnncalcError, Network, RequestError, analyse, expand, load, load_text
-from cnncalc.conventions import CLASSES, CONVENTIONS, REASONS, class_counts, count_as, layer_counts, reconcile
-from cnncalc.spec import zoo
+from cnncalc.costs.conventions import CLASSES, CONVENTIONS, REASONS, class_counts, count_as, layer_counts, reconcile
+from cnncalc.zoo import index as zoo
 
 TOOLS = ("torch", "fvcore", "ptflops", "thop", "torchinfo")
 

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from cnncalc import expand, load_text
-from cnncalc.layers import KINDS
+from cnncalc.language.schema import spec_schema
+from cnncalc.ops import KINDS
 from cnncalc.reference import reference
-from cnncalc.spec import zoo
-from cnncalc.spec.schema import spec_schema
+from cnncalc.zoo import index as zoo
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -35,7 +35,7 @@ def test_every_spec_in_the_language_s_page_is_one(text):
 def test_the_schema_is_current():
     written = json.loads((DOCS / "spec.schema.json").read_text())
     assert written == json.loads(json.dumps(spec_schema())), (
-        "run: python -m cnncalc.spec.schema > docs/spec.schema.json"
+        "run: python -m cnncalc.language.schema > docs/spec.schema.json"
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncalc.errors import SpecError
-from cnncalc.spec.expressions import MAX_DEPTH, MAX_LENGTH, divisible, evaluate_text
+from cnncalc.language.expressions import MAX_DEPTH, MAX_LENGTH, divisible, evaluate_text
 
 SCOPE = {"a": 3, "b": 7, "half": 0.5, "yes": True, "depths": (3, 4, 6, 3)}
 

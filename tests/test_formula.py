@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncalc.formula import Formula, ceil_div, divide, least, prod, total
-from cnncalc.layers import FAMILIES
-from cnncalc.layers.conv import conv_macs, conv_params
-from cnncalc.layers.window import ceil_size, explicit_size, same_size, valid_size
+from cnncalc.ops import FAMILIES
+from cnncalc.ops.conv import conv_macs, conv_params
+from cnncalc.ops.window import ceil_size, explicit_size, same_size, valid_size
 
 ALL_FORMULAS = {
     formula.name: formula for kinds in FAMILIES.values() for kind in kinds for formula in kind.costs.values()

@@ -14,8 +14,8 @@ from fuzz.check import MAX_LAYERS, check_file, check_text
 from fuzz.commands import COMMANDS, run
 
 from cnncalc import RequestError, SpecError, analyse, expand, load_text
-from cnncalc.layers.pool import adaptive_taps
-from cnncalc.receptive_field import receptive_fields
+from cnncalc.costs.receptive_field import receptive_fields
+from cnncalc.ops.pool import adaptive_taps
 
 ROOT = Path(__file__).parent.parent
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cnncalc import Network, RequestError, analyse, expand, load, load_text
-from cnncalc.memory import Held, largest_batch, memory, parse_bytes, peak_memory
-from cnncalc.spec import zoo
+from cnncalc.costs.memory import Held, largest_batch, memory, parse_bytes, peak_memory
+from cnncalc.zoo import index as zoo
 
 
 def network(layers: str, size: str = "[2, 8, 8]") -> Network:

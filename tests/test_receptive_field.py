@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cnncalc import Network, RequestError, analyse, expand, load, load_text
-from cnncalc.receptive_field import Seen, receptive_fields, seen_by
+from cnncalc.costs.receptive_field import Seen, receptive_fields, seen_by
 
 
 def network(layers: str, size: str = "[2, 17, 17]") -> Network:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cnncalc import RequestError, analyse, expand, load
-from cnncalc.bottleneck import bottlenecks
-from cnncalc.memory import memory
-from cnncalc.roofline import device_text, devices, load_device, roofline
+from cnncalc.costs.bottleneck import bottlenecks
+from cnncalc.costs.memory import memory
+from cnncalc.costs.roofline import device_text, devices, load_device, roofline
 
 TOY = """
 title: a toy

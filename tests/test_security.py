@@ -12,8 +12,9 @@ import pytest
 
 from cnncalc import SpecError, expand, load, load_text
 from cnncalc.errors import CnncalcError
-from cnncalc.network import MAX_LAYERS, MAX_NAME, MAX_NESTING
-from cnncalc.spec import expressions, nodes, zoo
+from cnncalc.language import expressions, nodes
+from cnncalc.language.expand import MAX_LAYERS, MAX_NAME, MAX_NESTING
+from cnncalc.zoo import index as zoo
 
 ROOT = Path(__file__).parent.parent
 HOSTILE = textwrap.dedent(
@@ -29,14 +30,15 @@ HOSTILE = textwrap.dedent(
 # kinds, which are cnncalc's own.
 WATCHER = """
 import json, sys, msgspec
-import cnncalc, cnncalc.analysis, cnncalc.memory, cnncalc.network, cnncalc.receptive_field, cnncalc.spec.zoo
+import cnncalc, cnncalc.costs.analysis, cnncalc.costs.memory, cnncalc.language.expand
+import cnncalc.costs.receptive_field, cnncalc.zoo.index
 analysis = cnncalc.analyse(cnncalc.expand(cnncalc.load("lenet5")))
 analysis.totals, analysis.receptive_fields
 try:
     cnncalc.load_text("extends: lenet55")
 except cnncalc.SpecError:
     pass
-for kind in cnncalc.layers.KINDS.values():
+for kind in cnncalc.ops.KINDS.values():
     try:
         msgspec.convert({}, kind)
     except msgspec.ValidationError:
@@ -182,7 +184,8 @@ def test_the_bounds_are_those_that_the_notes_name():
 # A process whose memory is bounded reads, expands and analyses one spec, and prints its processor time.
 BOUNDED = """
 import resource, sys, time
-import cnncalc, cnncalc.analysis, cnncalc.memory, cnncalc.network, cnncalc.receptive_field, cnncalc.spec.zoo
+import cnncalc, cnncalc.costs.analysis, cnncalc.costs.memory, cnncalc.language.expand
+import cnncalc.costs.receptive_field, cnncalc.zoo.index
 text = sys.stdin.read()
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + 512 * 2**20

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cnncalc import analyse, expand, load
-from cnncalc.analysis import Analysis, LayerCosts
-from cnncalc.network import Network
-from cnncalc.spec import zoo
+from cnncalc.costs.analysis import Analysis, LayerCosts
+from cnncalc.language.expand import Network
+from cnncalc.zoo import index as zoo
 
 COUNTED = ("params", "macs", "flops", "buffers", "activations")
 NAMES = zoo.names()

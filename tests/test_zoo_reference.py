@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cnncalc import Network, analyse, expand, load
-from cnncalc.spec import zoo
+from cnncalc.zoo import index as zoo
 
 torch = pytest.importorskip("torch")
 

@@ -81,7 +81,7 @@ class Commands(TyperGroup):
 
 
 def _is_network(word: str) -> bool:
-    from cnncalc.spec.zoo import names
+    from cnncalc.zoo.index import names
 
     return word.endswith((".yaml", ".yml")) or word in names()
 

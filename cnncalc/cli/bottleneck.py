@@ -9,7 +9,7 @@ import typer
 from cnncalc.cli.options import Output, Request, command
 
 if TYPE_CHECKING:
-    from cnncalc.bottleneck import Bottlenecks
+    from cnncalc.costs.bottleneck import Bottlenecks
     from cnncalc.render import Cell, Table
 
 Top = Annotated[int, typer.Option("--top", "-n", metavar="N", min=1, help="Layers to name for each quantity.")]
@@ -21,8 +21,8 @@ def bottleneck(request: Request, output: Output, top: Top = 3) -> None:
 
     Example: cnncalc bottleneck nin --batch 128
     """
-    from cnncalc.bottleneck import bottlenecks
     from cnncalc.cli import view
+    from cnncalc.costs.bottleneck import bottlenecks
 
     network = request.network()
     found = bottlenecks(network, request.batch, top=top)

@@ -10,8 +10,8 @@ from cnncalc.cli.options import Conditions, Grouping, Output, command, complete_
 from cnncalc.cli.profile import Device, DType
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis
-    from cnncalc.compare import Pair
+    from cnncalc.costs.analysis import Analysis
+    from cnncalc.costs.compare import Pair
     from cnncalc.render import Cell, Table
 
 Networks = Annotated[
@@ -42,7 +42,7 @@ def compare(
 
     Example: cnncalc compare vgg16 nin
     """
-    from cnncalc.compare import document, pairs
+    from cnncalc.costs.compare import document, pairs
     from cnncalc.errors import RequestError
     from cnncalc.render import beside
 
@@ -77,9 +77,9 @@ def compare(
 
 def _totals(analyses: list[Analysis], conditions: Conditions) -> Table:
     """The totals, a network a row, with their ratios to the first network's."""
-    from cnncalc.analysis import total_costs
     from cnncalc.cli import view
-    from cnncalc.compare import ratio
+    from cnncalc.costs.analysis import total_costs
+    from cnncalc.costs.compare import ratio
     from cnncalc.render import Column, Table
 
     totals = [total_costs(analysis.layers) for analysis in analyses]
@@ -115,7 +115,7 @@ def _totals(analyses: list[Analysis], conditions: Conditions) -> Table:
 
 def _further(analyses: list[Analysis]) -> Table:
     """Memory, traffic and receptive field, a network a row."""
-    from cnncalc.compare import further
+    from cnncalc.costs.compare import further
     from cnncalc.render import Column, Table
 
     rows: list[list[Cell]] = []
@@ -140,9 +140,9 @@ def _further(analyses: list[Analysis]) -> Table:
 
 def _groups(analyses: list[Analysis], matched: list[Pair], whole: bool) -> Table:
     """Two networks, a group of layers a row."""
-    from cnncalc.analysis import total_costs
     from cnncalc.cli.view import MOST_ROWS
-    from cnncalc.compare import Pair, ratio
+    from cnncalc.costs.analysis import total_costs
+    from cnncalc.costs.compare import Pair, ratio
     from cnncalc.render import Column, Table
 
     def row(pair: Pair) -> list[Cell]:

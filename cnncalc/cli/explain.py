@@ -9,9 +9,9 @@ import typer
 from cnncalc.cli.options import Grouping, Output, Request, command
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis
+    from cnncalc.costs.analysis import Analysis
     from cnncalc.explain import Line
-    from cnncalc.network import Network
+    from cnncalc.language.expand import Network
     from cnncalc.render import Cell, Table
 
 
@@ -44,7 +44,7 @@ def explain(request: Request, grouping: Grouping, output: Output, layer: LayerNa
 
     Example: cnncalc explain alexnet conv1
     """
-    from cnncalc.analysis import analyse
+    from cnncalc.costs.analysis import analyse
     from cnncalc.explain import explanations, find
     from cnncalc.explain_further import explain_further
 
@@ -88,8 +88,8 @@ def _layer(network: Network, index: int, further: list[Line], stacked: bool) -> 
 
 def _totals(request: Request, analysis: Analysis, grouping: Grouping, output: Output) -> list[Any]:
     """The network's totals for one image: a table each for parameters, MACs and FLOPs."""
-    from cnncalc.analysis import total_costs
     from cnncalc.cli import view
+    from cnncalc.costs.analysis import total_costs
     from cnncalc.explain import QUANTITIES, explain_total, flops_line, grouped
     from cnncalc.render import Column, Table
 

@@ -10,7 +10,7 @@ from cnncalc.cli.options import Grouping, Output, Request, command, complete_wor
 from cnncalc.errors import RequestError
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis, Group
+    from cnncalc.costs.analysis import Analysis, Group
     from cnncalc.render import Cell, Table
 
 Operations = Annotated[
@@ -20,7 +20,7 @@ Operations = Annotated[
 
 def complete_device(incomplete: str) -> list[str]:
     """The devices that begin like this, for the shell."""
-    from cnncalc.roofline import devices
+    from cnncalc.costs.roofline import devices
 
     return [name for name in devices() if name.startswith(incomplete)]
 
@@ -80,7 +80,7 @@ def flops(
         output.write(as_table, document=lambda: whole)
     elif device is not None:
         from cnncalc.cli.flops_on_device import device_document, device_table
-        from cnncalc.roofline import load_device, roofline
+        from cnncalc.costs.roofline import load_device, roofline
 
         result = roofline(request.network(), load_device(device), request.batch, dtype)
         output.write(device_table(request, grouping, output, result), document=lambda: device_document(result))
@@ -97,9 +97,9 @@ def _operations_table(
     request: Request, analysis: Analysis, grouping: Grouping, output: Output, operations: bool
 ) -> Table:
     """MACs and FLOPs of each layer, and the other operations by class if they are asked for."""
-    from cnncalc.analysis import total_costs
     from cnncalc.cli import view
-    from cnncalc.layers import OPERATIONS
+    from cnncalc.costs.analysis import total_costs
+    from cnncalc.ops import OPERATIONS
     from cnncalc.render import Column, Table
 
     network = analysis.network

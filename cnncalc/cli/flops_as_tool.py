@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Group
     from cnncalc.cli.options import Grouping, Output, Request
+    from cnncalc.costs.analysis import Group
     from cnncalc.render import Cell, Table
 
 
 def convention_table(request: Request, grouping: Grouping, output: Output, name: str) -> tuple[Table, dict[str, Any]]:
     """A network as a tool counts it: the table, and the document with the counts added."""
     from cnncalc.cli import view
-    from cnncalc.conventions import CLASSES, class_counts, convention, layer_counts
+    from cnncalc.costs.conventions import CLASSES, class_counts, convention, layer_counts
     from cnncalc.document import document
     from cnncalc.render import Column, Table
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Group
     from cnncalc.cli.options import Grouping, Output, Request
+    from cnncalc.costs.analysis import Group
+    from cnncalc.costs.roofline import Roofline
     from cnncalc.render import Cell, Table
-    from cnncalc.roofline import Roofline
 
 
 def device_table(request: Request, grouping: Grouping, output: Output, result: Roofline) -> Table:

@@ -9,8 +9,8 @@ import typer
 from cnncalc.cli.options import Output, command
 
 if TYPE_CHECKING:
-    from cnncalc.catalogue import Entry
     from cnncalc.render import Column
+    from cnncalc.zoo.catalogue import Entry
 
 Text = Annotated[
     str, typer.Argument(metavar="[TEXT]", help="Only networks with these words in their name, title or family.")
@@ -48,8 +48,8 @@ def list(
 
     Example: cnncalc list resnet --sort macs
     """
-    from cnncalc.catalogue import entries
     from cnncalc.render import Table
+    from cnncalc.zoo.catalogue import entries
 
     known = _columns()
     names = columns.replace(" ", "").split(",") if columns else DEFAULT
@@ -112,7 +112,7 @@ def _known(name: str, columns: dict[str, Column]) -> Column:
 
 def _sorted(found: Any, by: str, reverse: bool) -> Any:
     """The entries sorted by a column; those without a value come last, equal ones by name."""
-    from cnncalc.catalogue import natural
+    from cnncalc.zoo.catalogue import natural
 
     def key(entry: Entry) -> Any:
         value = getattr(entry, by)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.cli.profile import Status, milliseconds
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis
+    from cnncalc.costs.analysis import Analysis
     from cnncalc.pytorch.profile import Profile
     from cnncalc.render import Cell, Table
 
@@ -28,7 +28,7 @@ def measure(analyses: Sequence[Analysis], device: str, dtype: str, training: boo
 
 def table(results: Sequence[Profile]) -> Table:
     """A network a row: latency beside what is counted, each with its ratio to the first network's."""
-    from cnncalc.compare import ratio
+    from cnncalc.costs.compare import ratio
     from cnncalc.render import Column, Table
 
     first = results[0]

@@ -9,8 +9,8 @@ import typer
 from cnncalc.cli.options import Grouping, Output, Request, command, complete_word
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis
-    from cnncalc.memory import Memory
+    from cnncalc.costs.analysis import Analysis
+    from cnncalc.costs.memory import Memory
     from cnncalc.render import Cell, Table
 
 Dtype = Annotated[
@@ -54,7 +54,7 @@ def memory(
 
     Example: cnncalc memory resnet50 --batch 32 --optimizer adam --fits 24GiB
     """
-    from cnncalc import memory as account
+    from cnncalc.costs import memory as account
 
     analysis = request.analysis()
     found = account.memory(analysis.network, request.batch, dtype, inplace, optimizer, mixed)
@@ -76,8 +76,8 @@ def memory(
 
 def _layers(request: Request, analysis: Analysis, memory: Memory, grouping: Grouping, output: Output) -> Table:
     """The bytes of each layer."""
-    from cnncalc.analysis import Group
     from cnncalc.cli import view
+    from cnncalc.costs.analysis import Group
     from cnncalc.render import Column, Table
 
     network = analysis.network

@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 import typer
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis
-    from cnncalc.network import Network
+    from cnncalc.costs.analysis import Analysis
+    from cnncalc.language.expand import Network
+    from cnncalc.language.model import Spec
     from cnncalc.render import Part
-    from cnncalc.spec.model import Spec
 
 
 def complete_network(incomplete: str) -> list[str]:
     """The names of the zoo that begin like this, for the shell."""
-    from cnncalc.spec.zoo import names
+    from cnncalc.zoo.index import names
 
     return [name for name in names() if name.startswith(incomplete)]
 
@@ -107,7 +107,7 @@ class Conditions:
 
     def analyse(self, spec: Spec) -> Analysis:
         """The network of a spec with its costs for the batch."""
-        from cnncalc.analysis import analyse
+        from cnncalc.costs.analysis import analyse
 
         return analyse(self.expand(spec), self.batch)
 
@@ -200,7 +200,7 @@ class Grouping:
 
 def load_spec(name: str) -> Spec:
     """The spec of a name, a path, or standard input."""
-    from cnncalc.spec.zoo import load, load_text
+    from cnncalc.zoo.index import load, load_text
 
     return load_text(_standard_input(), name="stdin", origin="<stdin>") if name == "-" else load(name)
 
@@ -210,7 +210,7 @@ def _standard_input() -> str:
     import sys
 
     from cnncalc.errors import RequestError
-    from cnncalc.spec.nodes import MAX_BYTES
+    from cnncalc.language.nodes import MAX_BYTES
 
     data = sys.stdin.buffer.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
@@ -225,7 +225,7 @@ def _standard_input() -> str:
 
 def expand_spec(spec: Spec, size: str | None, vars: dict[str, Any], training: bool = False) -> Network:
     """The network of a spec for an input size as the command line gives it."""
-    from cnncalc.network import expand, own_input
+    from cnncalc.language.expand import expand, own_input
 
     if size is None:
         return expand(spec, None, vars, training)
@@ -262,7 +262,7 @@ def full_shape(sizes: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
     ((3, 320, 320), (3, 320, 240))
     """
     from cnncalc.errors import RequestError
-    from cnncalc.layers.base import show
+    from cnncalc.ops.base import show
 
     spatial = len(own) - 1
     if len(sizes) == len(own):
@@ -289,7 +289,7 @@ def variables(setting: Sequence[str] | None, classes: int | None = None) -> dict
     {'width': 32, 'deep': True, 'depths': (3, 4), 'classes': 10}
     """
     from cnncalc.errors import RequestError
-    from cnncalc.spec.reader import read_value
+    from cnncalc.language.reader import read_value
 
     values: dict[str, Any] = {}
     for text in setting or ():

@@ -11,8 +11,8 @@ def params(request: Request, grouping: Grouping, output: Output) -> None:
 
     Example: cnncalc params alexnet
     """
-    from cnncalc.analysis import BYTES_PER_ELEMENT, Group, total_costs
     from cnncalc.cli import view
+    from cnncalc.costs.analysis import BYTES_PER_ELEMENT, Group, total_costs
     from cnncalc.document import document
     from cnncalc.render import Cell, Column, Table
 

@@ -11,7 +11,7 @@ import typer
 from cnncalc.cli.options import Grouping, Output, Request, command, complete_word
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis
+    from cnncalc.costs.analysis import Analysis
     from cnncalc.pytorch.profile import LayerTime, Profile
     from cnncalc.pytorch.timing import Sample
     from cnncalc.render import Cell, Table
@@ -79,7 +79,7 @@ def profile(
     if sort not in ("order", "time"):
         raise RequestError(f"cannot sort by '{sort[:40]}'", hint=did_you_mean(sort, ["order", "time"]))
     network = request.network()
-    from cnncalc.analysis import analyse
+    from cnncalc.costs.analysis import analyse
     from cnncalc.document import document
     from cnncalc.pytorch.profile import Settings
     from cnncalc.pytorch.profile import profile as measure
@@ -107,8 +107,8 @@ def profile(
 
 def _save_device(result: Profile, path: Path) -> None:
     """Write the device with its measured ceilings as a file that `cnncalc flops --device` reads."""
+    from cnncalc.costs.roofline import Device, device_text
     from cnncalc.errors import RequestError
-    from cnncalc.roofline import Device, device_text
 
     ceilings = result.ceilings
     if ceilings is None:

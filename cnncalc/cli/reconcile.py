@@ -14,8 +14,8 @@ def reconcile(request: Request, output: Output) -> None:
     from dataclasses import asdict
 
     from cnncalc.cli import view
-    from cnncalc.conventions import CLASSES, CONVENTIONS
-    from cnncalc.conventions import reconcile as account
+    from cnncalc.costs.conventions import CLASSES, CONVENTIONS
+    from cnncalc.costs.conventions import reconcile as account
     from cnncalc.document import document
     from cnncalc.render import Cell, Column, Table
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
 
-    from cnncalc.analysis import Analysis
-    from cnncalc.receptive_field import ReceptiveField
+    from cnncalc.costs.analysis import Analysis
+    from cnncalc.costs.receptive_field import ReceptiveField
     from cnncalc.render import Cell, Table
 
 Unit = Annotated[
@@ -49,8 +49,8 @@ def rf(request: Request, grouping: Grouping, output: Output, layer: LayerName = 
 
 def _fields(request: Request, analysis: Analysis, grouping: Grouping, output: Output, layer: str | None) -> Table:
     """The receptive fields of the layers, or of one layer or group."""
-    from cnncalc.analysis import Group
     from cnncalc.cli import view
+    from cnncalc.costs.analysis import Group
     from cnncalc.explain import find
     from cnncalc.render import Column, Table
 
@@ -103,7 +103,7 @@ def _sizes(values: Sequence[int | Fraction | None]) -> str:
 def _number(value: int | Fraction) -> str:
     from fractions import Fraction
 
-    from cnncalc.receptive_field import plain
+    from cnncalc.costs.receptive_field import plain
 
     return str(plain(Fraction(value)))
 
@@ -125,9 +125,9 @@ def _position(text: str) -> tuple[int, ...]:
 def _seen(request: Request, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Table:
     """The pixels that one unit sees."""
     from cnncalc.cli import view
+    from cnncalc.costs.receptive_field import seen_by
     from cnncalc.explain import find
-    from cnncalc.layers.window import dimension_names
-    from cnncalc.receptive_field import seen_by
+    from cnncalc.ops.window import dimension_names
     from cnncalc.render import Column, Table
 
     network = analysis.network

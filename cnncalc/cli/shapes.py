@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from cnncalc.cli.options import Grouping, Output, Request, command
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis
-    from cnncalc.network import Network
+    from cnncalc.costs.analysis import Analysis
+    from cnncalc.language.expand import Network
     from cnncalc.render import Table
 
 
@@ -40,8 +40,8 @@ def shapes(request: Request, grouping: Grouping, output: Output) -> None:
 
 def shape_table(request: Request, analysis: Analysis, grouping: Grouping, output: Output) -> Table:
     """The table of layers with their options and shapes."""
-    from cnncalc.analysis import Group
     from cnncalc.cli import view
+    from cnncalc.costs.analysis import Group
     from cnncalc.render import Cell, Column, Table
 
     network = analysis.network

@@ -9,7 +9,7 @@ import typer
 from cnncalc.cli.options import Output, Request, command
 
 if TYPE_CHECKING:
-    from cnncalc.network import Network
+    from cnncalc.language.expand import Network
     from cnncalc.render import Table
 
 Expanded = Annotated[
@@ -38,7 +38,7 @@ def _print_spec(request: Request, output: Output, family: bool) -> None:
     import os
     import sys
 
-    from cnncalc.spec.zoo import folder, load
+    from cnncalc.zoo.index import folder, load
 
     spec = request.spec()
     texts = [spec.source_text.text]

@@ -75,7 +75,7 @@ def _all_work(networks: Sequence[str], conditions: Conditions) -> list[Any]:
     """The named specs, or every spec of the zoo, with all their conditions."""
     from cnncalc.errors import RequestError
     from cnncalc.pytorch.verify import all_conditions
-    from cnncalc.spec import zoo
+    from cnncalc.zoo import index as zoo
 
     if conditions.input_size or conditions.setting or conditions.classes or conditions.training:
         raise RequestError(

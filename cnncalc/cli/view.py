@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from cnncalc.render import Cell, printable
 
 if TYPE_CHECKING:
-    from cnncalc.analysis import Analysis, Group
     from cnncalc.cli.options import Conditions, Grouping, Output, Request
-    from cnncalc.layers import Kind
-    from cnncalc.network import Network
+    from cnncalc.costs.analysis import Analysis, Group
+    from cnncalc.language.expand import Network
+    from cnncalc.ops import Op
 
 MOST_LAYERS = 40
 """Networks of more layers are shown in groups."""
@@ -92,7 +92,7 @@ def rows(
 
 def notes(analysis: Analysis, found: Sequence[Group], grouping: Grouping, output: Output, *texts: str) -> list[str]:
     """The notes under a table: the conventions, what is grouped or left out, and what the spec says."""
-    from cnncalc.layers.base import count
+    from cnncalc.ops.base import count
 
     lines = list(texts)
     network = analysis.network
@@ -111,10 +111,10 @@ def notes(analysis: Analysis, found: Sequence[Group], grouping: Grouping, output
     return lines
 
 
-def describe(kind: Kind) -> str:
+def describe(kind: Op) -> str:
     """A layer's kind with the options that differ from their defaults.
 
-    >>> from cnncalc.layers.conv import Conv
+    >>> from cnncalc.ops.conv import Conv
     >>> describe(Conv(96, kernel=11, stride=4))
     'conv 96, kernel 11, stride 4'
     >>> describe(Conv(64, kernel=(1, 7), padding=(0, 3), bias=False))

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
-from cnncalc.analysis import Analysis, analyse
+from cnncalc.costs.analysis import Analysis, analyse
 from cnncalc.documents.figures import Number
 from cnncalc.errors import RequestError
 from cnncalc.formula import prod
-from cnncalc.layers.base import Shape
-from cnncalc.network import Layer, Network, expand
-from cnncalc.spec.expressions import evaluate_text
-from cnncalc.spec.zoo import load, load_text
+from cnncalc.language.expand import Layer, Network, expand
+from cnncalc.language.expressions import evaluate_text
+from cnncalc.ops.base import Shape
+from cnncalc.zoo.index import load, load_text
 
 WEIGHTED = ("conv", "conv_transpose", "depthwise", "separable", "linear")
 """The kinds that count as a layer where a network's depth is given."""

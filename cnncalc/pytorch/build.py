@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cnncalc.costs.memory import overwriting_layers
 from cnncalc.errors import RequestError
-from cnncalc.layers import Kind, Shape, Window, activation, conv, linear, merge, norm, pool, shape
-from cnncalc.layers.base import per_dimension, show
-from cnncalc.memory import overwriting_layers
-from cnncalc.network import Layer, Network
+from cnncalc.language.expand import Layer, Network
+from cnncalc.ops import Op, Shape, Window, activation, conv, linear, merge, norm, pool, shape
+from cnncalc.ops.base import per_dimension, show
 from cnncalc.pytorch import modules
 
 
@@ -239,7 +239,7 @@ def _upsample(kind: shape.Upsample, site: Site) -> nn.Module:
 
 Builder = Callable[[Any, Site], nn.Module]
 
-BUILDERS: Mapping[type[Kind], Builder] = {
+BUILDERS: Mapping[type[Op], Builder] = {
     conv.Conv: _conv,
     conv.ConvTranspose: _conv_transpose,
     conv.Depthwise: _depthwise,
@@ -366,10 +366,10 @@ def build(network: Network, *, inplace: bool = False, device: str | torch.device
         return BuiltNetwork(network, inplace)
 
 
-def build_layer(kind: Kind, site: Site) -> nn.Module:
+def build_layer(kind: Op, site: Site) -> nn.Module:
     """One layer as a PyTorch module.
 
-    >>> from cnncalc.layers.conv import Conv
+    >>> from cnncalc.ops.conv import Conv
     >>> build_layer(Conv(96, kernel=11, stride=4), Site(((3, 227, 227),), (96, 55, 55), inplace=False))
     Conv2d(3, 96, kernel_size=(11, 11), stride=(4, 4))
     """

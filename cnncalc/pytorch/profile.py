@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnncalc.analysis import analyse
+from cnncalc.costs.analysis import analyse
+from cnncalc.costs.memory import largest_batch, memory
 from cnncalc.errors import RequestError, did_you_mean
-from cnncalc.memory import largest_batch, memory
-from cnncalc.network import Network
+from cnncalc.language.expand import Network
 from cnncalc.pytorch.build import BuiltNetwork, build, example_input
 from cnncalc.pytorch.device import available_bytes, check_device, cuda_index, describe, out_of_memory
 from cnncalc.pytorch.timing import Call, Ceilings, Clock, Sample, clock_of, measure_ceilings, summary, time_calls

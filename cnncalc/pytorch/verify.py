@@ -14,14 +14,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cnncalc.analysis import Analysis, analyse
+from cnncalc.costs.analysis import Analysis, analyse
 from cnncalc.errors import CnncalcError, RequestError
-from cnncalc.layers import Shape
-from cnncalc.network import Network, expand
+from cnncalc.language.expand import Network, expand
+from cnncalc.language.model import Published, Spec
+from cnncalc.ops import Shape
 from cnncalc.pytorch.build import BuiltNetwork, build, example_input
 from cnncalc.pytorch.counters import Count, fvcore_count, run_counted
 from cnncalc.pytorch.device import check_device, out_of_memory
-from cnncalc.spec.model import Published, Spec
 
 FLOP_COUNTER = "torch.utils.flop_counter"
 FVCORE = "fvcore"

@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cnncalc.analysis import Analysis, LayerCosts, analyse
+from cnncalc.costs.analysis import Analysis, LayerCosts, analyse
+from cnncalc.costs.memory import memory
+from cnncalc.costs.receptive_field import seen_by
 from cnncalc.document import document
 from cnncalc.errors import CnncalcError, RequestError, SpecError
 from cnncalc.explain import explain_layer
-from cnncalc.layers import explain_costs
-from cnncalc.memory import memory
-from cnncalc.network import Network, expand
-from cnncalc.receptive_field import seen_by
-from cnncalc.spec import zoo
-from cnncalc.spec.model import Spec
+from cnncalc.language.expand import Network, expand
+from cnncalc.language.model import Spec
+from cnncalc.ops import explain_costs
+from cnncalc.zoo import index as zoo
 
 SECONDS = 2.0
 MAX_LAYERS = 20_000

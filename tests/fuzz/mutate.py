@@ -9,9 +9,9 @@ from typing import Any, get_args
 
 import msgspec
 
-from cnncalc.layers import KINDS
-from cnncalc.spec import zoo
-from cnncalc.spec.expressions import FUNCTIONS
+from cnncalc.language.expressions import FUNCTIONS
+from cnncalc.ops import KINDS
+from cnncalc.zoo import index as zoo
 
 from .tree import MOST_CHARACTERS, Anchor, Node, Pair, Pairs, read, slots, write
 

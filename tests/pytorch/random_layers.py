@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnncalc.errors import LayerError
-from cnncalc.layers import KINDS, explain_costs
+from cnncalc.ops import KINDS, explain_costs
 from cnncalc.pytorch.build import Site, build_layer
 
 BATCH = 2

@@ -17,10 +17,10 @@ from random_layers import DRAWN, buffers, parameters
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnncalc.errors import LayerError
-from cnncalc.layers import KINDS
-from cnncalc.network import Network, expand
+from cnncalc.language.expand import Network, expand
+from cnncalc.ops import KINDS
 from cnncalc.pytorch.build import build
-from cnncalc.spec.zoo import load_text
+from cnncalc.zoo.index import load_text
 
 BATCH = 2
 LARGEST = 4096  # elements of a tensor; bilinear pooling squares the channels
@@ -160,7 +160,7 @@ def check_spec(text: str, training: bool) -> int:
     Raises:
         AssertionError: they differ.
     """
-    from cnncalc.analysis import analyse
+    from cnncalc.costs.analysis import analyse
 
     network = expand(load_text(text), training=training)
     costs = analyse(network, BATCH).layers

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from cnncalc import RequestError, expand, load, load_text  # noqa: E402
-from cnncalc.layers import KINDS  # noqa: E402
+from cnncalc.ops import KINDS  # noqa: E402
 from cnncalc.pytorch.build import BUILDERS, build, overwriting_layers  # noqa: E402
 
 

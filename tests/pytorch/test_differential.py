@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from random_layers import BATCH, ORACLE, Case, check, layers
 from random_networks import check_spec, specs
 
-from cnncalc.layers import KINDS
+from cnncalc.ops import KINDS
 
 few_limits = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 

@@ -14,8 +14,8 @@ from test_conventions import TOOLS, count_by_tool
 from test_memory import kept_by_pytorch
 
 from cnncalc import expand, load_text
-from cnncalc.conventions import count_as
-from cnncalc.memory import memory
+from cnncalc.costs.conventions import count_as
+from cnncalc.costs.memory import memory
 
 few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 

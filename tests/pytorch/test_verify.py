@@ -12,9 +12,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("fvcore")
 
 from cnncalc import RequestError, expand, load, load_text  # noqa: E402
-from cnncalc.layers import Window  # noqa: E402
-from cnncalc.layers.conv import Conv, conv_macs, conv_params  # noqa: E402
-from cnncalc.layers.norm import BatchNorm  # noqa: E402
+from cnncalc.ops import Window  # noqa: E402
+from cnncalc.ops.conv import Conv, conv_macs, conv_params  # noqa: E402
+from cnncalc.ops.norm import BatchNorm  # noqa: E402
 from cnncalc.pytorch import verify  # noqa: E402
 from cnncalc.pytorch.verify import (  # noqa: E402
     FLOP_COUNTER,

@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 
 from cnncalc import load
 from cnncalc.pytorch.verify import all_conditions, verify_specs
-from cnncalc.spec import zoo
+from cnncalc.zoo import index as zoo
 
 
 @pytest.mark.parametrize("name", zoo.names())

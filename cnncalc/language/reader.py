@@ -1,6 +1,6 @@
 """A spec's nodes -> a `Spec`: every key checked, every kind and block found, every literal option typed.
 
-What can be known to be wrong without an input is said here; the rest is `cnncalc.network`'s.
+What can be known to be wrong without an input is said here; the rest is `cnncalc.language.expand`'s.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cnncalc.errors import Place, Source, SpecError, did_you_mean, shorten
-from cnncalc.layers import KINDS, Kind
-from cnncalc.spec.expressions import parse_expression
-from cnncalc.spec.model import (
+from cnncalc.language.expressions import parse_expression
+from cnncalc.language.model import (
     Block,
     BlockItem,
     GroupItem,
@@ -27,8 +26,9 @@ from cnncalc.spec.model import (
     Variable,
     has_expression,
 )
-from cnncalc.spec.nodes import Mapping, Node, Scalar, Sequence, parse
-from cnncalc.spec.typed import make_layer
+from cnncalc.language.nodes import Mapping, Node, Scalar, Sequence, parse
+from cnncalc.language.typed import make_layer
+from cnncalc.ops import KINDS, Op
 
 SPEC_KEYS = (
     "title",
@@ -433,7 +433,7 @@ class _Items:
             items=self.items(_required(node, "layers", f"head '{name}'")),
         )
 
-    def merge(self, kind: type[Kind], head: Scalar, argument: Node | None, node: Mapping) -> MergeItem:
+    def merge(self, kind: type[Op], head: Scalar, argument: Node | None, node: Mapping) -> MergeItem:
         self.check_options(node, head, ())
         if not isinstance(argument, Sequence) or not argument.items:
             raise SpecError(
@@ -464,7 +464,7 @@ class _Items:
             hint="such as [relu], or {from: conv1}",
         )
 
-    def layer(self, kind: type[Kind], head: Scalar, argument: Node | None, node: Mapping) -> LayerItem:
+    def layer(self, kind: type[Op], head: Scalar, argument: Node | None, node: Mapping) -> LayerItem:
         options = self.options(kind.__struct_fields__, kind.main, head, argument, node, kind.words)
         item = LayerItem(head.place, kind=kind, options=options)
         if not any(has_expression(option.value) for option in options.values()):

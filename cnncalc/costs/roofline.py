@@ -19,12 +19,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from cnncalc.analysis import Analysis, analyse
+from cnncalc.costs.analysis import Analysis, analyse
+from cnncalc.costs.memory import Memory, memory
 from cnncalc.errors import RequestError, did_you_mean
-from cnncalc.memory import Memory, memory
-from cnncalc.network import Network
+from cnncalc.language.expand import Network
 
-FOLDER = Path(__file__).parent / "devices"
+FOLDER = Path(__file__).parent.parent / "devices"
 MAX_BYTES = 100_000
 TF32 = "tf32"
 """NVIDIA's tensor cores on float32 of which 19 bits count: stored as float32, computed faster."""

@@ -30,10 +30,10 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncalc.errors import RequestError
-from cnncalc.layers.base import POINT, Kind, Shape, Window
+from cnncalc.ops.base import POINT, Op, Shape, Window
 
 if TYPE_CHECKING:
-    from cnncalc.network import Layer, Network
+    from cnncalc.language.expand import Layer, Network
 
 
 class Track(NamedTuple):
@@ -139,7 +139,7 @@ class _Work:
     """
 
     def __init__(self, network: Network) -> None:
-        self.known: dict[tuple[Kind, Shape], tuple[Window, ...] | None] = {}
+        self.known: dict[tuple[Op, Shape], tuple[Window, ...] | None] = {}
         self.left = STEPS + STEPS_A_LAYER * len(network.layers)
 
     def spend(self, steps: int) -> None:
@@ -155,7 +155,7 @@ class _Work:
                 hint="sizes that share no divisor, or holes in a very long input",
             )
 
-    def windows(self, kind: Kind, shape: Shape) -> tuple[Window, ...] | None:
+    def windows(self, kind: Op, shape: Shape) -> tuple[Window, ...] | None:
         """A layer's windows on its input: none at all where every unit sees one element, its own."""
         key = (kind, shape)
         if key not in self.known:
@@ -207,7 +207,7 @@ class _Composer:
     def _through(self, index: int, source: tuple[Field, ...]) -> tuple[Field, ...]:
         """A field seen through a layer with one input."""
         layer = self.network.layers[index]
-        if type(layer.kind).windows is Kind.windows or all(map(_constant, source)):
+        if type(layer.kind).windows is Op.windows or all(map(_constant, source)):
             return source
         shape = self.network.shape(layer.inputs[0])
         windows = self.work.windows(layer.kind, shape)
@@ -463,7 +463,7 @@ def _walk(network: Network, index: int, units: tuple[Elements, ...], work: _Work
 
 def _back(layer: Layer, units: tuple[Elements, ...], shape: Shape, work: _Work) -> tuple[Elements, ...]:
     """The elements of one of a layer's inputs that some of the layer's units see."""
-    if type(layer.kind).windows is Kind.windows and shape[1:] == layer.output[1:]:
+    if type(layer.kind).windows is Op.windows and shape[1:] == layer.output[1:]:
         return units
     if not all(units):
         return ((),) * (len(shape) - 1)

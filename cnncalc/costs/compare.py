@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cnncalc.analysis import Analysis, LayerCosts
+from cnncalc.costs.analysis import Analysis, LayerCosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def further(analysis: Analysis) -> Further:
     >>> further(analyse(expand(load("resnet50")))).receptive_field
     [483, 483]
     """
-    from cnncalc.memory import memory
+    from cnncalc.costs.memory import memory
 
     account = memory(analysis.network, analysis.batch)
     local = [field.size for field in analysis.receptive_fields if not field.whole]

@@ -95,7 +95,7 @@ class Step:
         return self.formula.explain(**self.values)
 
 
-class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
+class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
     """The base of all kinds. A subclass overrides what differs from an element-by-element layer."""
 
     name: ClassVar[str]
@@ -148,7 +148,7 @@ class Kind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=T
         return self.keeps
 
 
-def explain_costs(kind: Kind, inputs: tuple[Shape, ...], output: Shape, training: bool = False) -> dict[str, Step]:
+def explain_costs(kind: Op, inputs: tuple[Shape, ...], output: Shape, training: bool = False) -> dict[str, Step]:
     """The layer's costs, each as the formula that gives it and the values to substitute."""
     values = {**kind.values(inputs, output), "training": training}
     return {quantity: Step(quantity, formula, values) for quantity, formula in kind.formulas().items()}

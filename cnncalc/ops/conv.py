@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, divide, prod
-from cnncalc.layers.base import Extra, Kept, Kind, Shape, Step, Window, count, per_dimension, spatial
-from cnncalc.layers.window import (
+from cnncalc.ops.base import Extra, Kept, Op, Shape, Step, Window, count, per_dimension, spatial
+from cnncalc.ops.window import (
     PADDING_WORDS,
     Natural,
     Padding,
@@ -182,7 +182,7 @@ class Conv(Sliding, frozen=True):
         return Kept(extra=(Extra("selected channels", padded_size((reads, *inputs[0][1:]), windows)),))
 
 
-class ConvTranspose(Kind, frozen=True):
+class ConvTranspose(Op, frozen=True):
     """Transposed convolution, PyTorch's `ConvTranspose2d` and so on: the gradient of a convolution.
 
     Input [C_in, *spatial], output [out_channels, *spatial'].

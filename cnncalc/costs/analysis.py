@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.formula import prod
-from cnncalc.layers import Kind, Shape, explain_costs
-from cnncalc.network import Layer, Network
+from cnncalc.language.expand import Layer, Network
+from cnncalc.ops import Op, Shape, explain_costs
 
 if TYPE_CHECKING:
-    from cnncalc.receptive_field import ReceptiveField
+    from cnncalc.costs.receptive_field import ReceptiveField
 
 BYTES_PER_ELEMENT = 4
 """float32"""
@@ -65,7 +65,7 @@ class Analysis:
     @cached_property
     def totals(self) -> Totals:
         """The sums over the layers, and the peak of memory at inference."""
-        from cnncalc.memory import peak_memory
+        from cnncalc.costs.memory import peak_memory
 
         total = total_costs(self.layers)
         return Totals(
@@ -86,7 +86,7 @@ class Analysis:
     @cached_property
     def receptive_fields(self) -> list[ReceptiveField]:
         """What a unit of each layer sees of the input."""
-        from cnncalc.receptive_field import receptive_fields
+        from cnncalc.costs.receptive_field import receptive_fields
 
         return receptive_fields(self.network)
 
@@ -126,13 +126,13 @@ def analyse(network: Network, batch: int = 1) -> Analysis:
 
     Equal layers on equal inputs are computed once.
 
-    >>> from cnncalc.spec.zoo import load
-    >>> from cnncalc.network import expand
+    >>> from cnncalc.zoo.index import load
+    >>> from cnncalc.language.expand import expand
     >>> analysis = analyse(expand(load("alexnet")))
     >>> analysis.layers[0].params
     34944
     """
-    known: dict[tuple[Kind, tuple[Shape, ...]], LayerCosts] = {}
+    known: dict[tuple[Op, tuple[Shape, ...]], LayerCosts] = {}
     layers = []
     for layer in network.layers:
         shapes = tuple([network.shape(tensor) for tensor in layer.inputs])

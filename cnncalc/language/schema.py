@@ -1,7 +1,7 @@
 """The JSON Schema of specs, for editors: completion and marks while one types.
 
 It is laxer than the reader, which also knows blocks, variables and shapes: where a number is expected it takes
-any expression. `python -m cnncalc.spec.schema` prints `docs/spec.schema.json`; a test holds the file to it.
+any expression. `python -m cnncalc.language.schema` prints `docs/spec.schema.json`; a test holds the file to it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from cnncalc.layers import KINDS, Kind
-from cnncalc.spec.reader import PUBLISHED_VALUES
+from cnncalc.language.reader import PUBLISHED_VALUES
+from cnncalc.ops import KINDS, Op
 
 Schema = dict[str, Any]
 
@@ -106,7 +106,7 @@ def _item() -> Schema:
     }
 
 
-def _kind(kind: type[Kind]) -> Schema:
+def _kind(kind: type[Op]) -> Schema:
     """The options of a kind, its main argument under the kind's own name."""
     if kind.merges:
         branches: Schema = {"type": "array", "items": {"$ref": "#/$defs/branch"}}
@@ -118,7 +118,7 @@ def _kind(kind: type[Kind]) -> Schema:
     return {"properties": {**properties, **_item_keys()}, "additionalProperties": False}
 
 
-def _options(kind: type[Kind]) -> dict[str, Schema]:
+def _options(kind: type[Op]) -> dict[str, Schema]:
     """The options' types as msgspec checks them."""
     _, components = msgspec.json.schema_components([kind])
     properties: dict[str, Schema] = components[kind.__name__].get("properties", {})

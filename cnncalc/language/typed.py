@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from cnncalc.errors import SpecError
-from cnncalc.layers import Kind
-from cnncalc.spec.model import LayerItem
+from cnncalc.language.model import LayerItem
+from cnncalc.ops import Op
 
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _PATH = re.compile(r"^(.*?)(?: - at `\$\.(\w+).*`)?$")
@@ -22,7 +22,7 @@ _TYPE_WORDS = {
 }
 
 
-def make_layer(item: LayerItem, values: dict[str, Any]) -> Kind:
+def make_layer(item: LayerItem, values: dict[str, Any]) -> Op:
     """The typed layer of evaluated options.
 
     Raises:
@@ -42,7 +42,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _option_error(item: LayerItem, kind: type[Kind], values: dict[str, Any], message: str) -> SpecError:
+def _option_error(item: LayerItem, kind: type[Op], values: dict[str, Any], message: str) -> SpecError:
     """msgspec's complaint in the words of the language, at the option's place."""
     missing = _MISSING.search(message)
     if missing:

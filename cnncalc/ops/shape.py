@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Kept, Kind, Shape, Step, Window, count, each, per_dimension, show, spatial
-from cnncalc.layers.window import Positive, Sizes, dimension_names, pairs
+from cnncalc.ops.base import Kept, Op, Shape, Step, Window, count, each, per_dimension, show, spatial
+from cnncalc.ops.window import Positive, Sizes, dimension_names, pairs
 
 # mypy: disable-error-code="no-untyped-def"
 
 
-class Flatten(Kind, frozen=True):
+class Flatten(Op, frozen=True):
     """All elements in one row, PyTorch's `Flatten`.
 
     Input [C, *spatial], output [C * product of spatial].
@@ -49,7 +49,7 @@ def padded_size(n, before, after):
     return n + before + after
 
 
-class Pad(Kind, frozen=True):
+class Pad(Op, frozen=True):
     """Zeros around the image; negative padding crops it. PyTorch's `functional.pad`.
 
     Input [C, *spatial], output [C', *spatial']. `channels` also adds channels of zeros, [before, after]: the
@@ -100,7 +100,7 @@ class Pad(Kind, frozen=True):
         return tuple(Window(1, 1, before, after) for before, after in self.pads(inputs[0]))
 
 
-class Slice(Kind, frozen=True):
+class Slice(Op, frozen=True):
     """A range of the channels: start included, stop not.
 
     Input [C, *spatial], output [stop - start, *spatial].
@@ -128,7 +128,7 @@ class Slice(Kind, frozen=True):
         return True
 
 
-class ChannelShuffle(Kind, frozen=True):
+class ChannelShuffle(Op, frozen=True):
     """Deals the channels of the groups out in turn (Zhang et al. 2018, ShuffleNet).
 
     Shape [C, *spatial], kept.
@@ -173,7 +173,7 @@ def interpolation_adds(n, taps):
     return n * (taps - 1)
 
 
-class Upsample(Kind, frozen=True):
+class Upsample(Op, frozen=True):
     """Upsampling by a factor or to a size, PyTorch's `Upsample` without aligned corners.
 
     Input [C, *spatial], output [C, *spatial * factor]. `nearest` repeats elements, `linear` interpolates
@@ -225,7 +225,7 @@ class Upsample(Kind, frozen=True):
         return tuple(Window(samples=m, linear=self.mode == "linear") for m in self._sizes(inputs[0]))
 
 
-class Identity(Kind, frozen=True):
+class Identity(Op, frozen=True):
     """The input, unchanged. Any shape."""
 
     name: ClassVar[str] = "identity"
@@ -246,7 +246,7 @@ def scale_adds(n, bias):
     return n * bias
 
 
-class Scale(Kind, frozen=True):
+class Scale(Op, frozen=True):
     """A learnt factor a channel, and optionally a learnt offset (LeNet-5's subsampling, ConvNeXt's layer scale).
 
     Shape [C, *spatial], kept.

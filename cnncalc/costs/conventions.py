@@ -30,9 +30,9 @@ from typing import Any
 
 from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import prod
-from cnncalc.layers import Kind, Shape, activation, conv, linear, norm, pool, shape
-from cnncalc.layers.window import covered_size, even
-from cnncalc.network import Network
+from cnncalc.language.expand import Network
+from cnncalc.ops import Op, Shape, activation, conv, linear, norm, pool, shape
+from cnncalc.ops.window import covered_size, even
 
 CLASSES: Mapping[str, str] = {
     "convolutions": "one for each multiply-accumulate of convolutions",
@@ -93,7 +93,7 @@ class Site:
 
 
 Rule = Callable[[Site], Counts]
-Rules = Mapping[type[Kind], Rule]
+Rules = Mapping[type[Op], Rule]
 
 _CONVOLUTIONS = (conv.Conv, conv.Depthwise, conv.Separable, conv.ConvTranspose)
 _PRODUCTS = (pool.AttentionPool, pool.BilinearPool)
@@ -388,7 +388,7 @@ def layer_counts(network: Network, name: str, batch: int = 1) -> list[dict[str, 
     """
     chosen = convention(name)
     images = 1 if chosen.per_image else batch
-    known: dict[tuple[Kind, tuple[Shape, ...]], dict[str, int]] = {}
+    known: dict[tuple[Op, tuple[Shape, ...]], dict[str, int]] = {}
     results = []
     for layer in network.layers:
         shapes = network.input_shapes(layer)

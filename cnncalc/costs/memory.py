@@ -24,9 +24,9 @@ from typing import NamedTuple
 
 from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import prod
-from cnncalc.layers import Kind, Shape
-from cnncalc.layers.base import OF_PARAMETERS, Extra, Kept
-from cnncalc.network import INPUT, Layer, Network
+from cnncalc.language.expand import INPUT, Layer, Network
+from cnncalc.ops import Op, Shape
+from cnncalc.ops.base import OF_PARAMETERS, Extra, Kept
 
 DTYPES: Mapping[str, int] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 """Bytes of a number."""
@@ -277,7 +277,7 @@ class _Account:
         self.size = size
         self.activation_size = activation_size
         self.overwriting = overwriting_layers(network) if inplace else frozenset()
-        self.known: dict[tuple[Kind, tuple[Shape, ...]], _Sizes] = {}
+        self.known: dict[tuple[Op, tuple[Shape, ...]], _Sizes] = {}
         self.sizes = [self._sizes(layer) for layer in network.layers]
 
     def _sizes(self, layer: Layer) -> _Sizes:

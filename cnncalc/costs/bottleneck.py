@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnncalc.analysis import Analysis, analyse
-from cnncalc.layers import FAMILIES, Kind, conv, linear
-from cnncalc.layers.base import show
-from cnncalc.memory import Memory, memory
-from cnncalc.network import Network
+from cnncalc.costs.analysis import Analysis, analyse
+from cnncalc.costs.memory import Memory, memory
+from cnncalc.language.expand import Network
+from cnncalc.ops import FAMILIES, Op, conv, linear
+from cnncalc.ops.base import show
 
 TOP = 3
 """So many layers are named for each quantity."""
@@ -157,7 +157,7 @@ def _classes(analysis: Analysis, account: Memory) -> list[Class]:
     return sorted(classes, key=lambda group: (-group.flops, -group.bytes))
 
 
-def class_name(kind: Kind) -> str:
+def class_name(kind: Op) -> str:
     """What a layer is, as far as its costs go: a convolution with its kernel, or its family.
 
     >>> class_name(conv.Conv(96, kernel=11))

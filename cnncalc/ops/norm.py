@@ -13,8 +13,8 @@ from msgspec import Meta
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import OF_PARAMETERS, Extra, Kept, Kind, Shape, Window, count, each, spatial
-from cnncalc.layers.window import Positive
+from cnncalc.ops.base import OF_PARAMETERS, Extra, Kept, Op, Shape, Window, count, each, spatial
+from cnncalc.ops.window import Positive
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -90,7 +90,7 @@ MOMENTS: Mapping[str, Formula] = {
 }
 
 
-class BatchNorm(Kind, frozen=True):
+class BatchNorm(Op, frozen=True):
     """Batch normalisation (Ioffe and Szegedy 2015), PyTorch's `BatchNorm2d` and so on.
 
     Any shape, kept. Learnt: scale and shift a channel; stored: running mean and variance.
@@ -120,7 +120,7 @@ class BatchNorm(Kind, frozen=True):
         return Kept((0,), extra=(Extra("mean and deviation", 2 * output[0], OF_PARAMETERS, each=False),))
 
 
-class LayerNorm(Kind, frozen=True):
+class LayerNorm(Op, frozen=True):
     """Layer normalisation (Ba, Kiros and Hinton 2016).
 
     Any shape, kept. `over: channels` normalises the channels of each position (ConvNeXt), with a scale and a
@@ -150,7 +150,7 @@ class LayerNorm(Kind, frozen=True):
         return Kept((0,), extra=(Extra("mean and deviation", 2 * self.values(inputs, output)["m"], OF_PARAMETERS),))
 
 
-class GroupNorm(Kind, frozen=True):
+class GroupNorm(Op, frozen=True):
     """Group normalisation (Wu and He 2018), PyTorch's `GroupNorm`.
 
     Shape [C, *spatial], kept; each group of channels is normalised over all its positions.
@@ -197,7 +197,7 @@ def lrn_muls(n):
     return 2 * n
 
 
-class LRN(Kind, frozen=True):
+class LRN(Op, frozen=True):
     """Local response normalisation across `size` neighbouring channels (Krizhevsky et al. 2012).
 
     Shape [C, *spatial], kept: y = x / (k + alpha * sum of squares) ^ beta. PyTorch's `LocalResponseNorm`
@@ -240,7 +240,7 @@ def one_a_position(m):
     return m
 
 
-class L2Norm(Kind, frozen=True):
+class L2Norm(Op, frozen=True):
     """Division of each position's channels by their Euclidean norm (Liu et al. 2015, ParseNet; SSD's conv4_3).
 
     Any shape, kept: y = x / max(norm of x over the channels, eps). A learnt factor is a `scale` after it.

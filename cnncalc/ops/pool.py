@@ -14,8 +14,8 @@ from msgspec import Meta
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Extra, Kept, Kind, Shape, Window, per_dimension, spatial
-from cnncalc.layers.window import PADDING_WORDS, Padding, Sizes, Slide, Sliding, covered_size, even, slide
+from cnncalc.ops.base import Extra, Kept, Op, Shape, Window, per_dimension, spatial
+from cnncalc.ops.window import PADDING_WORDS, Padding, Sizes, Slide, Sliding, covered_size, even, slide
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -261,7 +261,7 @@ def adaptive_taps(size: int, output: int) -> int:
     return size + output - gcd(size, output)
 
 
-class _AdaptivePool(Kind, frozen=True):
+class _AdaptivePool(Op, frozen=True):
     """What the poolings to a given output size share."""
 
     output: Sizes
@@ -281,7 +281,7 @@ class _AdaptivePool(Kind, frozen=True):
         return tuple(Window(bins=m) for m in sizes)
 
 
-class _GlobalPool(Kind, frozen=True):
+class _GlobalPool(Op, frozen=True):
     """What the poolings of the whole image share: output [C, 1, 1]."""
 
     def output_shape(self, *inputs: Shape) -> Shape:

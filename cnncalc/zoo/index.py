@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from cnncalc.errors import Place, RequestError, Source, SpecError, did_you_mean, shorten
-from cnncalc.spec.model import Spec
-from cnncalc.spec.nodes import MAX_BYTES
-from cnncalc.spec.reader import read_spec
+from cnncalc.language.model import Spec
+from cnncalc.language.nodes import MAX_BYTES
+from cnncalc.language.reader import read_spec
 
 # One or two parts of a length that every file system takes.
 _REFERENCE = re.compile(r"[A-Za-z0-9_\-.]{1,100}(/[A-Za-z0-9_\-.]{1,100})?")

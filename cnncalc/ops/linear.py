@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula
-from cnncalc.layers.base import Kept, Kind, Shape, show
-from cnncalc.layers.window import Positive
+from cnncalc.ops.base import Kept, Op, Shape, show
+from cnncalc.ops.window import Positive
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -31,7 +31,7 @@ def linear_adds(c_out, bias):
     return c_out * bias
 
 
-class Linear(Kind, frozen=True):
+class Linear(Op, frozen=True):
     """Fully connected layer, PyTorch's `Linear`.
 
     Input [C_in], output [out_features].

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, ceil_div, least, prod
-from cnncalc.layers.base import Kind, Shape, Step, Window, count, per_dimension, spatial
+from cnncalc.ops.base import Op, Shape, Step, Window, count, per_dimension, spatial
 
 Positive = Annotated[int, Meta(ge=1)]
 Natural = Annotated[int, Meta(ge=0)]
@@ -71,7 +71,7 @@ class Slide(NamedTuple):
     window: Window
 
 
-class Sliding(Kind, frozen=True):
+class Sliding(Op, frozen=True):
     """A kind whose units slide a window over the input; `slides` says how."""
 
     def slides(self, x: Shape) -> list[Slide]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnncalc.errors import Place, Source
-from cnncalc.layers import Kind
-from cnncalc.spec.expressions import Expression, Scope
+from cnncalc.language.expressions import Expression, Scope
+from cnncalc.ops import Op
 
 Value = Any
 
@@ -82,9 +82,9 @@ class Item:
 class LayerItem(Item):
     """One layer. `ready` is the layer itself where no option waits for the network."""
 
-    kind: type[Kind] = Kind
+    kind: type[Op] = Op
     options: dict[str, Option] = field(default_factory=dict)
-    ready: Kind | None = None
+    ready: Op | None = None
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class HeadItem(GroupItem):
 class MergeItem(Item):
     """Branches that meet again in a merge layer."""
 
-    kind: type[Kind] = Kind
+    kind: type[Op] = Op
     branches: list[GroupItem] = field(default_factory=list)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Extra, Kept, Kind, Shape, each
+from cnncalc.ops.base import Extra, Kept, Op, Shape, each
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -29,7 +29,7 @@ def three_each(n):
     return 3 * n
 
 
-class ReLU(Kind, frozen=True):
+class ReLU(Op, frozen=True):
     """max(0, x). Any shape, kept.
 
     >>> ReLU().output_shape((96, 55, 55))
@@ -42,7 +42,7 @@ class ReLU(Kind, frozen=True):
     in_place: ClassVar[str] = "output"
 
 
-class ReLU6(Kind, frozen=True):
+class ReLU6(Op, frozen=True):
     """min(6, max(0, x)). Any shape, kept."""
 
     name: ClassVar[str] = "relu6"
@@ -51,7 +51,7 @@ class ReLU6(Kind, frozen=True):
     in_place: ClassVar[str] = "copy"
 
 
-class LeakyReLU(Kind, frozen=True):
+class LeakyReLU(Op, frozen=True):
     """x, or slope * x where x < 0. Any shape, kept."""
 
     slope: float = 0.01
@@ -69,7 +69,7 @@ def slopes(c, per_channel):
     return c * per_channel + (1 - per_channel)
 
 
-class PReLU(Kind, frozen=True):
+class PReLU(Op, frozen=True):
     """x, or a learnt slope times x where x < 0 (He et al. 2015). Any shape, kept."""
 
     per_channel: bool = False
@@ -82,7 +82,7 @@ class PReLU(Kind, frozen=True):
         return {"c": output[0], "n": prod(output), "per_channel": int(self.per_channel)}
 
 
-class Sigmoid(Kind, frozen=True):
+class Sigmoid(Op, frozen=True):
     """1 / (1 + exp(-x)). Any shape, kept."""
 
     name: ClassVar[str] = "sigmoid"
@@ -90,7 +90,7 @@ class Sigmoid(Kind, frozen=True):
     keeps: ClassVar[Kept] = Kept(output=True)
 
 
-class Tanh(Kind, frozen=True):
+class Tanh(Op, frozen=True):
     """(exp(2x) - 1) / (exp(2x) + 1). Any shape, kept."""
 
     name: ClassVar[str] = "tanh"
@@ -98,7 +98,7 @@ class Tanh(Kind, frozen=True):
     keeps: ClassVar[Kept] = Kept(output=True)
 
 
-class SiLU(Kind, frozen=True):
+class SiLU(Op, frozen=True):
     """x * sigmoid(x), also called swish. Any shape, kept."""
 
     name: ClassVar[str] = "silu"
@@ -107,7 +107,7 @@ class SiLU(Kind, frozen=True):
     in_place: ClassVar[str] = "copy"
 
 
-class GELU(Kind, frozen=True):
+class GELU(Op, frozen=True):
     """x/2 * (1 + erf(x / sqrt(2))) (Hendrycks and Gimpel 2016). Any shape, kept."""
 
     name: ClassVar[str] = "gelu"
@@ -115,7 +115,7 @@ class GELU(Kind, frozen=True):
     keeps: ClassVar[Kept] = Kept((0,))
 
 
-class HardSwish(Kind, frozen=True):
+class HardSwish(Op, frozen=True):
     """x * relu6(x + 3) / 6 (Howard et al. 2019). Any shape, kept."""
 
     name: ClassVar[str] = "hardswish"
@@ -124,7 +124,7 @@ class HardSwish(Kind, frozen=True):
     in_place: ClassVar[str] = "copy"
 
 
-class HardSigmoid(Kind, frozen=True):
+class HardSigmoid(Op, frozen=True):
     """relu6(x + 3) / 6. Any shape, kept."""
 
     name: ClassVar[str] = "hardsigmoid"
@@ -157,7 +157,7 @@ def log_softmax_exps(n, m):
     return n + m
 
 
-class _AcrossChannels(Kind, frozen=True):
+class _AcrossChannels(Op, frozen=True):
     """What softmax and its logarithm share: n elements at m positions."""
 
     def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def dropout_muls(n, training):
     return n * training
 
 
-class Dropout(Kind, frozen=True):
+class Dropout(Op, frozen=True):
     """Drops an element with probability p in training; nothing at inference. Any shape, kept."""
 
     p: Annotated[float, Meta(ge=0, le=1)] = 0.5

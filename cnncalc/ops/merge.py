@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import LayerError
 from cnncalc.formula import Formula, prod
-from cnncalc.layers.base import Extra, Kept, Kind, Shape, show
+from cnncalc.ops.base import Extra, Kept, Op, Shape, show
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -18,7 +18,7 @@ def merged(n, b):
     return n * (b - 1)
 
 
-class _Merge(Kind, frozen=True):
+class _Merge(Op, frozen=True):
     """What the merges share."""
 
     merges: ClassVar[bool] = True

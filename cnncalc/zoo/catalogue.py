@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cnncalc.spec import zoo
+from cnncalc.zoo import index as zoo
 
 if TYPE_CHECKING:
-    from cnncalc.spec.model import Spec
+    from cnncalc.language.model import Spec
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -93,8 +93,7 @@ def cache_file() -> Path | None:
 
 def _key() -> str:
     """A hash of all that the entries depend on: the specs, and the code that reads and counts them."""
-    package = Path(__file__).parent
-    code = [*package.glob("*.py"), *(package / "spec").glob("*.py"), *(package / "layers").glob("*.py")]
+    code = Path(__file__).parent.parent.rglob("*.py")
     key = sha256()
     for file in [*sorted(zoo.folder().rglob("*.yaml")), *sorted(code)]:
         data = file.read_bytes()
@@ -104,8 +103,8 @@ def _key() -> str:
 
 def _entry(name: str) -> Entry:
     """A network counted."""
-    from cnncalc.analysis import analyse, total_costs
-    from cnncalc.network import expand
+    from cnncalc.costs.analysis import analyse, total_costs
+    from cnncalc.language.expand import expand
 
     spec = zoo.load(name)
     network = expand(spec)

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnncalc.errors import LayerError, Place, RequestError, SpecError, did_you_mean
-from cnncalc.layers import Kind, Shape
-from cnncalc.layers.base import show
-from cnncalc.spec.expressions import Expression, evaluate_text
-from cnncalc.spec.model import (
+from cnncalc.language.expressions import Expression, evaluate_text
+from cnncalc.language.model import (
     BlockItem,
     GroupItem,
     HeadItem,
@@ -27,8 +25,10 @@ from cnncalc.spec.model import (
     evaluate,
     work_of,
 )
-from cnncalc.spec.reader import MAX_DIMENSIONS
-from cnncalc.spec.typed import make_layer
+from cnncalc.language.reader import MAX_DIMENSIONS
+from cnncalc.language.typed import make_layer
+from cnncalc.ops import Op, Shape
+from cnncalc.ops.base import show
 
 INPUT = -1
 MAX_LAYERS = 1_000_000
@@ -46,7 +46,7 @@ class Layer:
     """One layer: its kind with all options, the tensors it reads, and its output shape (without the batch)."""
 
     name: str
-    kind: Kind
+    kind: Op
     inputs: tuple[int, ...]
     output: Shape
 
@@ -112,7 +112,7 @@ def expand(
         RequestError: an unknown variable, an unfit input.
         SpecError: the spec cannot be expanded for this input.
 
-    >>> from cnncalc.spec.zoo import load
+    >>> from cnncalc.zoo.index import load
     >>> network = expand(load("alexnet"))
     >>> network.layers[0].name, network.layers[0].output
     ('conv1', (96, 55, 55))
@@ -135,7 +135,7 @@ def expand(
 def own_input(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool = False) -> Shape:
     """The input shape that a spec itself asks for.
 
-    >>> from cnncalc.spec.zoo import load
+    >>> from cnncalc.zoo.index import load
     >>> own_input(load("alexnet"))
     (3, 227, 227)
     """
@@ -230,8 +230,8 @@ class _Expander:
         self.heads: dict[str, int] = {}
         self.taken = network.spec.names
         # Equal layers on equal inputs are checked, and their shapes inferred, once.
-        self.shapes: dict[tuple[Kind, tuple[Shape, ...]], Shape] = {}
-        self.kinds: dict[Kind, Kind] = {}
+        self.shapes: dict[tuple[Op, tuple[Shape, ...]], Shape] = {}
+        self.kinds: dict[Op, Op] = {}
         self.expand_by: dict[type[Item], Callable[[Any, int, _Scope, str | None], int]] = {
             LayerItem: self.layer,
             BlockItem: self.block,
@@ -372,7 +372,7 @@ class _Expander:
             kind = make_layer(item, {key: self.value(opt, tensor, scope) for key, opt in item.options.items()})
         return self.place(item, kind, (tensor,), scope, name)
 
-    def place(self, item: Item, kind: Kind, inputs: tuple[int, ...], scope: _Scope, name: str | None) -> int:
+    def place(self, item: Item, kind: Op, inputs: tuple[int, ...], scope: _Scope, name: str | None) -> int:
         """Add a layer to the network; its tensor."""
         layers = self.layers
         if len(layers) >= self.max_layers:
@@ -387,7 +387,7 @@ class _Expander:
         layers.append(Layer(full, kind, inputs, output))
         return len(layers) - 1
 
-    def automatic_name(self, item: Item, kind: Kind, scope: _Scope) -> str:
+    def automatic_name(self, item: Item, kind: Op, scope: _Scope) -> str:
         """The kind and its number in the scope, past names that the spec gives."""
         counters = scope.counters
         while True:
@@ -397,7 +397,7 @@ class _Expander:
                 return name
             self.spend(1, item.place)
 
-    def infer(self, item: Item, kind: Kind, shapes: tuple[Shape, ...], name: str) -> Shape:
+    def infer(self, item: Item, kind: Op, shapes: tuple[Shape, ...], name: str) -> Shape:
         """The output shape; a layer that does not fit is an error at the option to blame."""
         try:
             output = kind.output_shape(*shapes)
@@ -457,7 +457,7 @@ class _Expander:
         return self.place(item, item.kind(), ends, scope, name)
 
 
-def _option_place(item: Item, kind: Kind, option: str | None) -> Place:
+def _option_place(item: Item, kind: Op, option: str | None) -> Place:
     """Where the option at fault is given, or the item."""
     if isinstance(item, LayerItem) and option in item.options:
         return item.options[option].place

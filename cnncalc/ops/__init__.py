@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cnncalc.layers import activation, conv, linear, merge, norm, pool, shape
-from cnncalc.layers.base import OPERATIONS, Kind, Shape, Step, Window, explain_costs
+from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
+from cnncalc.ops.base import OPERATIONS, Op, Shape, Step, Window, explain_costs
 
 FAMILIES = {
     "Convolutions": conv.KINDS,
@@ -15,6 +15,6 @@ FAMILIES = {
     "Shape": shape.KINDS,
 }
 
-KINDS: dict[str, type[Kind]] = {kind.name: kind for kinds in FAMILIES.values() for kind in kinds}
+KINDS: dict[str, type[Op]] = {kind.name: kind for kinds in FAMILIES.values() for kind in kinds}
 
-__all__ = ["FAMILIES", "KINDS", "OPERATIONS", "Kind", "Shape", "Step", "Window", "explain_costs"]
+__all__ = ["FAMILIES", "KINDS", "OPERATIONS", "Op", "Shape", "Step", "Window", "explain_costs"]
