@@ -111,17 +111,34 @@ class SpecError(CnncalcError):
         return "\n".join(lines)
 
 
-class LayerError(Exception):
-    """A layer cannot be as its options say. The expander turns it into a `SpecError` at the option's place."""
+class OpError(CnncalcError):
+    """An op cannot be as its options say, or does not fit its inputs. `option` is the option at fault, `label` says
+    what it is, and `context` where the op stands. A source that knows the place of the op places it there: in a spec
+    it becomes a `SpecError`."""
 
     def __init__(
-        self, message: str, *, option: str | None = None, label: str | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        option: str | None = None,
+        label: str | None = None,
+        hint: str | None = None,
+        context: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(message, hint=hint)
         self.option = option
         self.label = label
-        self.hint = hint
+        self.context = context
+
+    def render(self) -> str:
+        """The message, with what stands at fault and where.
+
+        >>> print(OpError("groups must divide the channels", label="7 channels in 2 groups").render())
+        error: groups must divide the channels
+           = 7 channels in 2 groups
+        """
+        lines = [f"error: {_legible(self.message)}"]
+        return "\n".join(lines + [f"   = {_legible(note)}" for note in (self.label, self.context, self.hint) if note])
 
 
 _LONGEST_LINE = 100

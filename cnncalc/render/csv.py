@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from typing import TextIO
 
-from cnncalc.render import Cell, Part, Table
+from cnncalc.render.table import Cell, Part, Table
 
 
 def write(parts: Sequence[Part], file: TextIO) -> None:
