@@ -576,7 +576,7 @@ def test_completion() -> None:
 )
 def test_wrong_requests(words: str, message: str) -> None:
     result = run(*words.replace("''", "").split(" "), status=2)
-    assert result.stderr.startswith("error: ")
+    assert result.stderr.startswith("error[")
     assert message in result.stderr
     assert result.stdout == ""
 
@@ -591,7 +591,7 @@ def test_a_wrong_spec_is_shown_with_its_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe\x00binary", b"a: [1, 2", b"- 1\n", b"x" * 2_000_000])
 def test_junk_on_standard_input(data: bytes) -> None:
-    assert run("params", "-", status=2, input=data).stderr.startswith("error: ")
+    assert run("params", "-", status=2, input=data).stderr.startswith("error[")
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20).filter(lambda word: not word.startswith("-"))
@@ -622,7 +622,7 @@ NUMBERS = st.one_of(st.integers(), st.floats()).map(str)
 def test_any_word_is_answered_or_refused(words: list[str], word: str) -> None:
     result = CliRunner().invoke(app, [*words, word])
     assert not result.exception or isinstance(result.exception, SystemExit), result.exc_info
-    assert result.exit_code == 0 or (result.exit_code == 2 and result.stderr.startswith("error: "))
+    assert result.exit_code == 0 or (result.exit_code == 2 and result.stderr.startswith("error["))
 
 
 # In a process of its own
@@ -658,7 +658,7 @@ def test_a_full_disk_is_an_error_without_a_traceback() -> None:
             [sys.executable, "-m", "cnncalc", "params", "alexnet"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT
         )
     assert done.returncode == 2
-    assert done.stderr.decode().startswith("error: standard output:")
+    assert done.stderr.decode().startswith("error[request]: standard output:")
 
 
 def test_output_without_unicode() -> None:

@@ -213,7 +213,7 @@ def test_commands_on_no_layers_and_on_large_numbers(tmp_path):
             for form in ("table", "json", "csv"):
                 status, output, errors = run([*words, "--format", form] if command != "show" else words)
                 if number == 4 and command != "show":
-                    assert (status, errors[:7]) == (2, "error: "), (words, errors)
+                    assert (status, errors[:6]) == (2, "error["), (words, errors)
                 else:
                     assert status == 0, (words, form, errors)
                     assert output

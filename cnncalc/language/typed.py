@@ -48,7 +48,9 @@ def _option_error(item: LayerItem, kind: type[Op], values: dict[str, Any], messa
     if missing:
         option = missing[1]
         example = f"{{{kind.name}: ...}}" if option == kind.main else f"{{{kind.name}: ..., {option}: ...}}"
-        return SpecError(f"'{kind.name}' needs '{option}'", item.place, hint=f"such as {example}")
+        return SpecError(
+            f"'{kind.name}' needs '{option}'", item.place, hint=f"such as {example}", code="missing-option"
+        )
     match = _PATH.match(message)
     option = match[2] if match and match[2] else next(iter(values), "")
     expected = match[1].split(", got")[0] if match else message
@@ -62,6 +64,7 @@ def _option_error(item: LayerItem, kind: type[Op], values: dict[str, Any], messa
         place,
         label=f"{expected}, got {_show_value(values.get(option))}",
         hint=f"or one of: {', '.join(takes)}" if takes else None,
+        code="unfit-value",
     )
 
 
