@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -24,10 +23,7 @@ def read_text(file: Path, what: str, most: int) -> str:
     shown = f"'{shorten(str(file), 80)}'"
     try:
         _check_kind(file.stat().st_mode, shown, what)
-        # Should the path have become a pipe since: this does not wait for its writer.
-        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as stream:
-            _check_kind(os.fstat(descriptor).st_mode, shown, what)
+        with file.open("rb") as stream:
             data = stream.read(most + 1)
     except FileNotFoundError:
         hint = "a path is taken from the current folder"

@@ -18,7 +18,6 @@ from cnncalc.ops import Op
 
 Value = Any
 
-
 MAX_VALUES = MAX_NODES
 """The numbers and lists in one value, those of lists that it shares with others included."""
 
@@ -30,13 +29,15 @@ class Values(tuple[Any, ...]):
     no end for whoever walks it. So each list knows what it holds, and none is built that holds too much or is
     nested too deep.
 
-    >>> Values([1, Values([2, 3])]).work
+    >>> Values([1, Values([2, 3])]).size
     5
     """
 
     place: Place | None
+    size: int
+    """The values and lists in it, itself included."""
     work: int
-    """The numbers and lists in it, itself included; a long expression counts for more."""
+    """The same with more for a long expression: what it takes to evaluate or copy it."""
     depth: int
     waits: bool
     """Whether an expression in it must wait for the network."""
@@ -48,13 +49,13 @@ class Values(tuple[Any, ...]):
             SpecError: it holds too much; RequestError if it stands at no place.
         """
         self = super().__new__(cls, [Values(part) if type(part) in (tuple, list) else part for part in parts])
-        self.place, self.work, self.depth, self.waits = place, 1, 1, False
-        for part in self:
-            self.work += work_of(part)
-            if isinstance(part, Values):
-                self.depth = max(self.depth, 1 + part.depth)
-            self.waits = self.waits or has_expression(part)
-        if self.work > MAX_VALUES:
+        inner = [part for part in self if isinstance(part, Values)]
+        self.place = place
+        self.size = 1 + len(self) - len(inner) + sum(part.size for part in inner)
+        self.work = 1 + sum(map(work_of, self))
+        self.depth = 1 + max((part.depth for part in inner), default=0)
+        self.waits = any(map(has_expression, self))
+        if self.size > MAX_VALUES:
             hint = "what a variable stands for counts each time"
             raise _refused(f"a list holds more than {MAX_VALUES:,} values", place, hint, code="too-many-values")
         if self.depth > MAX_DEPTH:

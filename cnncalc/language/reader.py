@@ -436,10 +436,12 @@ class _Items:
             return found[0]
         if found:
             first, second = found[0][0], found[1][0]
+            kind = KINDS.get(first.value)
+            option = next((name for name in _OTHER_OPTIONS.get(second.value, ()) if kind and hasattr(kind, name)), None)
             raise SpecError(
                 f"an item is one thing: '{first.value}' or '{second.value}'",
                 second.place,
-                hint="make it two items",
+                hint=f"did you mean '{option}'?" if option else "make it two items",
                 code="two-kinds",
             )
         unknown = [key for key, _ in node.entries if key.value not in ITEM_KEYS]
