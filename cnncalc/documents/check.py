@@ -10,9 +10,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cnncalc.documents.figures import (
+    RULES,
+    Figure,
     Number,
     Verdict,
+    fits,
     judge,
+    one_rule,
+    parse_figure,
     parse_figures,
     parse_layout,
 )
@@ -56,6 +61,7 @@ class CheckedTable(NamedTuple):
 
     table: Table
     cells: tuple[Checked, ...]
+    notes: tuple[str, ...] = ()  # what was found of whole rows and columns
 
     @property
     def counts(self) -> Counter[Verdict]:
@@ -93,7 +99,48 @@ def check_table(data: Table) -> CheckedTable:
     repeated = [name for name, count in Counter(cell.id for cell in cells).items() if count > 1]
     if repeated:
         raise DocumentError(f"table {data.name} has more than one cell {repeated[0]!r}")
-    return CheckedTable(data, tuple(cells))
+    together, notes = judged_alike(data, cells)
+    return CheckedTable(data, tuple(together), tuple(notes))
+
+
+def judged_alike(data: Table, cells: list[Checked]) -> tuple[list[Checked], list[str]]:
+    """The cells with the figures of a row or column judged by one rule, where one fits all that agree; and a note on
+    each row or column that no one rule fits.
+
+    A figure such as 1.8x10^9 for 1,814,073,344 is rounded and cut off at once. Which, its neighbours tell.
+    """
+    across = {row.row for row in data.rows if row.compute}
+    series: dict[str, list[int]] = {}
+    for i, cell in enumerate(cells):
+        if cell.column and cell.verdict in (Verdict.EXACT, Verdict.EXACT_1024, *RULES):
+            series.setdefault(cell.row if cell.row in across else cell.column, []).append(i)
+    notes = []
+    for label, members in series.items():
+        pairs = [(parse_figure(cells[i].printed), cells[i].computed) for i in members]
+        inexact = [(i, pair) for i, pair in zip(members, pairs, strict=True) if cells[i].verdict in RULES]
+        if not inexact:
+            continue
+        rule = one_rule(pairs)
+        if rule is None:
+            notes.append(_no_one_rule(label, [(cells[i].claim, *pair) for i, pair in inexact]))
+            continue
+        for i, (figure, _) in inexact:
+            cells[i] = cells[i]._replace(verdict=rule if figure.thousands else _IN_THOUSANDS.get(rule, rule))
+    return cells, notes
+
+
+_IN_THOUSANDS = {Verdict.ROUNDED_1024: Verdict.ROUNDED, Verdict.CUT_OFF_1024: Verdict.CUT_OFF}
+
+
+def _no_one_rule(label: str, figures: list[tuple[str, Figure, Number]]) -> str:
+    """What a row or column is told whose figures agree only by different rules."""
+    only: dict[str, list[str]] = {}
+    for claim, figure, number in figures:
+        rules = [rule for rule in RULES if fits(figure, number, rule)]
+        if len({_IN_THOUSANDS.get(rule, rule) for rule in rules}) == 1:
+            only.setdefault(_IN_THOUSANDS.get(rules[0], rules[0]).value, []).append(f"{figure.text} ({claim})")
+    parts = "; ".join(f"only if {rule}: {', '.join(names)}" for rule, names in only.items())
+    return f"{label}: the figures that agree do not follow one rule. {parts[:1].upper()}{parts[1:]}."
 
 
 def _cells(data: Table) -> Iterator[tuple[Cell, str, str]]:

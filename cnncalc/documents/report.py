@@ -83,7 +83,7 @@ def view(checked: CheckedTable, stacked: bool = True) -> list[Table]:
     note = [checked.table.note] if checked.table.note else []
     views = []
     if grid:
-        views.append(_grid(checked, grid, title, [LEGEND, *note, *explanations(grid)]))
+        views.append(_grid(checked, grid, title, [LEGEND, *note, *checked.notes, *explanations(grid)]))
     if claims:
         notes = [*([] if grid else note), *explanations(claims)]
         views.append((listing if stacked else flat_listing)(claims, "" if grid else title, notes))
