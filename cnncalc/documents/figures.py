@@ -185,14 +185,14 @@ def _agreements(figure: Figure, number: Fraction) -> tuple[bool, bool, bool]:
     )
 
 
-def parse_figures(text: str) -> tuple[Figure, ...]:
+def parse_figures(text: str, scale: int = 1) -> tuple[Figure, ...]:
     """Read one figure, or the several of a shape printed as in ``55x55x96``.
 
     >>> [int(f.value) for f in parse_figures("27x27x256")]
     [27, 27, 256]
     """
     if "10^" in text or not re.fullmatch(r"\s*\d[\d,]*\s*([x\u00d7]\s*\d[\d,]*\s*){1,3}", text):
-        return (parse_figure(text),)
+        return (parse_figure(text, scale),)
     return tuple(parse_figure(part) for part in re.split("[x\u00d7]", text))
 
 

@@ -20,7 +20,7 @@ from cnncalc.language.expand import Network, expand
 from cnncalc.language.expressions import evaluate_text
 from cnncalc.language.model import Published, Spec
 from cnncalc.ops.base import Op, Shape
-from cnncalc.zoo.index import load, load_text
+from cnncalc.zoo.index import is_fragment, load, load_text
 from cnncalc.zoo.index import names as zoo_names
 
 WEIGHTED = ("conv", "conv_transpose", "depthwise", "separable", "linear")
@@ -200,6 +200,11 @@ def known() -> list[str]:
     return zoo_names()
 
 
+def is_network(name: str) -> bool:
+    """Whether a name of the zoo is a network rather than a fragment of one."""
+    return not is_fragment(name)
+
+
 def evaluate(text: str, values: Mapping[str, Any]) -> Any:
     """An expression of the spec language worked out."""
     return evaluate_text(text, values)
@@ -256,6 +261,7 @@ __all__ = [
     "Setting",
     "View",
     "evaluate",
+    "is_network",
     "known",
     "published",
     "title",

@@ -72,6 +72,17 @@ class Result(NamedTuple):
     evidence: dict[str, Number]
 
 
+def read_sum(text: str) -> list[Target]:
+    """A text that is one call of a quantity, or a sum of calls of the same; nothing for any other arithmetic.
+
+    >>> [target.path for target in read_sum("macs(googlenet/conv2_reduce) + macs(googlenet/conv2)")]
+    ['conv2_reduce', 'conv2']
+    """
+    calls = [read_call(part) for part in text.split(" + ")]
+    found = [call for call in calls if call is not None]
+    return found if len(found) == len(calls) and len({call.quantity for call in found}) == 1 else []
+
+
 def read_call(text: str) -> Target | None:
     """A text that is one call of a quantity; None for any other arithmetic.
 
@@ -112,11 +123,17 @@ def _whole(text: str, what: str) -> int:
     return int(text)
 
 
+MAX_LAYERS = 3_000_000
+"""The most layers, in all networks together, that one table may ask of."""
+
+
 class Calculator:
     """Computes the cells of a table. `networks` are specs of the table's own, by name, beside the zoo's."""
 
     def __init__(self, networks: Mapping[str, str] | None = None) -> None:
         self._networks = dict(networks or {})
+        self._seen: dict[tuple[str, Setting], View] = {}
+        self._layers = 0
 
     def compute(self, text: str) -> Result:
         """Compute a cell.
@@ -144,8 +161,21 @@ class Calculator:
         return Result(int(value) if isinstance(value, float) and value.is_integer() else value, evidence)
 
     def view(self, network: str, setting: Setting) -> View:
-        """A network of the table's own or of the zoo under a setting."""
-        return view(network, self._networks.get(network), setting)
+        """A network of the table's own or of the zoo under a setting.
+
+        Raises CnncalcError: there is none, or the table asks of too many layers in all.
+        """
+        key = (network, setting)
+        if key not in self._seen:
+            self._seen[key] = view(network, self._networks.get(network), setting)
+            self._layers += len(self._seen[key].names)
+            if self._layers > MAX_LAYERS:
+                raise RequestError(f"the table asks of more than {MAX_LAYERS:,} layers in all", hint="make it several")
+        return self._seen[key]
+
+    def text(self, network: str) -> str | None:
+        """The spec of a network of the table's own; None for one of the zoo."""
+        return self._networks.get(network)
 
     def select(self, target: Target) -> Selection:
         """The layers that a call asks of.
