@@ -86,6 +86,7 @@ def tables(
     Example: cnncalc tables googlenet
     """
     from cnncalc.documents import report
+    from cnncalc.views import View
 
     _exclusive(name=name, csv=csv, papers=papers, published=published)
     if csv is None and (network or input_size or setting):
@@ -108,7 +109,7 @@ def tables(
         parts = [view for table in checked for view in report.view(table, stacked)]
     else:
         parts = [report.overview(checked)]
-    output.write(*parts, document=lambda: report.document(chosen))
+    output.write(View(tuple(parts), lambda: report.document(chosen)))
     unexplained = [f"{table.table.name} {cell.id}" for table in checked for cell in table.unexplained]
     if strict and unexplained:
         which = ", ".join(unexplained)
@@ -152,11 +153,12 @@ def _checked(
 
 def _csv_table(csv: Path, network: str, input_size: str | None, setting: list[str] | None) -> Table:
     """The table in a CSV file."""
-    from cnncalc.cli.options import full_shape, parse_size, variables
+    from cnncalc.cli.options import parse_size, variables
     from cnncalc.documents import networks
     from cnncalc.documents.csv_table import Request, table_from_csv
     from cnncalc.documents.reading import read_text
     from cnncalc.errors import shorten
+    from cnncalc.language.expand import full_shape
 
     text = None
     if is_file(network):
@@ -173,9 +175,10 @@ def _csv_table(csv: Path, network: str, input_size: str | None, setting: list[st
 def _published(name: str, output: Output, strict: bool) -> None:
     """The published values of a network, or of all, held against the calculation."""
     from cnncalc.documents import published
+    from cnncalc.views import View
 
     found = published.check(name)
-    output.write(published.view_table(found), document=lambda: published.document(found))
+    output.write(View((published.view_table(found),), lambda: published.document(found)))
     wrong = [each for each in found if not each.equal]
     if wrong:
         print(f"error: {len(wrong)} of {len(found)} published values differ", file=sys.stderr)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
-from cnncalc.documents.networks import NORMS, WEIGHTED, LayerError, Setting, View
+from cnncalc.documents.networks import NORMS, WEIGHTED, OpError, Setting, View
 from cnncalc.documents.quantities import Calculator, Target
 from cnncalc.documents.ways import Counting, Family
 from cnncalc.errors import CnncalcError
@@ -34,7 +34,7 @@ class Rows:
         if plain not in self._totals:
             try:
                 self._totals[plain] = [self._row(row, plain) for row in self.rows]
-            except (CnncalcError, LayerError):
+            except (CnncalcError, OpError):
                 self._totals[plain] = None
         totals = self._totals[plain]
         if totals is None or not part:

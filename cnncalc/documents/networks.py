@@ -13,10 +13,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cnncalc.costs.analysis import Analysis, analyse
-from cnncalc.errors import LayerError
+from cnncalc.costs.analysis import Costs, Row
+from cnncalc.costs.conventions import count_as
+from cnncalc.costs.memory import Memory
+from cnncalc.errors import OpError
 from cnncalc.formula import prod
-from cnncalc.language.expand import Network, expand
+from cnncalc.graph import Builder, Graph, Node
+from cnncalc.language.expand import expand
 from cnncalc.language.expressions import evaluate_text
 from cnncalc.language.model import Published, Spec
 from cnncalc.ops.base import Op, Shape
@@ -50,32 +53,36 @@ class Setting(NamedTuple):
 class View:
     """An analysed network, layer by layer."""
 
-    network: Network
-    analysis: Analysis
+    costs: Costs
 
     @property
     def input(self) -> Shape:
         """The input's shape, channels first."""
-        return self.network.input
+        return self.costs.graph.input
 
     @property
     def batch(self) -> int:
-        return self.analysis.batch
+        return self.costs.batch
 
     @property
     def outputs(self) -> int:
         """How many outputs the network has."""
-        return len(self.network.outputs)
+        return len(self.costs.graph.outputs)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The layers with their costs."""
+        return self.costs.layers
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The layers' full names, in topological order."""
-        return tuple(layer.name for layer in self.network.layers)
+        return tuple(row.name for row in self.rows)
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """The layers' kinds, as specs call them."""
-        return tuple(layer.kind.name for layer in self.network.layers)
+        return tuple(row.op.kind for row in self.rows)
 
     def within(self, path: str) -> list[int]:
         """The layers of a group, or one layer, or all of them for an empty path."""
@@ -85,34 +92,35 @@ class View:
         return [i for i, name in enumerate(self.names) if name == path or name.startswith(scope)]
 
     def sources(self, index: int) -> tuple[int, ...]:
-        """The layers that a layer reads; a negative number is the network's input."""
-        return self.network.layers[index].inputs
+        """The layers that a layer reads; a negative number is a network's input."""
+        first = len(self.costs.graph.inputs)  # the inputs are the first nodes of a spec's graph
+        return tuple(source.index - first for source in self.rows[index].node.inputs)
 
     def input_shapes(self, index: int) -> tuple[Shape, ...]:
-        return self.network.input_shapes(self.network.layers[index])
+        return self.rows[index].node.input_shapes
 
     def output(self, index: int) -> Shape:
-        return self.network.layers[index].output
+        return self.rows[index].output
 
     def option(self, index: int, key: str) -> Any:
         """An option of a layer: one number where it is the same in all dimensions, else as in 1x7; None if it
         has none."""
-        kind = self.network.layers[index].kind
-        value = getattr(kind, key, None)
+        op = self.rows[index].op
+        value = getattr(op, key, None)
         if value is None and key == "stride":  # a pool's stride is its kernel unless given
-            value = getattr(kind, "kernel", None)
+            value = getattr(op, "kernel", None)
         if isinstance(value, tuple):
             return value[0] if len(set(value)) == 1 else "x".join(map(str, value))
         return value
 
     def kernel(self, index: int) -> tuple[int, ...]:
-        """A layer's kernel, one number a dimension."""
-        kernel = getattr(self.network.layers[index].kind, "kernel")  # noqa: B009
+        """A layer's kernel, one number per dimension."""
+        kernel = getattr(self.rows[index].op, "kernel")  # noqa: B009
         return kernel if isinstance(kernel, tuple) else (kernel,) * (len(self.output(index)) - 1)
 
     def cost(self, index: int, what: str) -> int:
         """params, buffers, macs, flops or activations of a layer, for the batch."""
-        return int(getattr(self.analysis.layers[index], what))
+        return int(getattr(self.rows[index], what))
 
     def biases(self, index: int) -> int:
         """The biases of a convolution or a linear layer."""
@@ -127,29 +135,26 @@ class View:
 
     def field(self, index: int) -> int:
         """What a unit sees of the input's height, in pixels."""
-        return int(self.analysis.receptive_fields[index].size[0])
+        return int(self.rows[index].receptive_field.size[0])
 
-    @cached_property
-    def _memory(self) -> Any:
-        from cnncalc.costs.memory import memory
-
-        return memory(self.network, self.batch, optimizer="momentum")
+    @property
+    def _memory(self) -> Memory:
+        return self.costs.memory
 
     def saved(self, index: int) -> int:
         """The bytes that PyTorch saves of a layer for the backward pass, float32."""
-        return int(self._memory.layers[index].kept_bytes)
+        return int(self.rows[index].saved_bytes or 0)
 
     @property
     def training_bytes(self) -> int:
         """Parameters, gradients, momentum and what is saved for the backward pass, in bytes of float32."""
-        return int(self._memory.training.total)
+        return int(self._memory.training("momentum").total)
 
     @lru_cache(maxsize=16)  # noqa: B019 - views are kept for the life of the process
     def counted_by(self, tool: str) -> tuple[int, ...]:
         """What a tool counts of each layer."""
-        from cnncalc.costs.conventions import layer_counts
-
-        return tuple(sum(counts.values()) for counts in layer_counts(self.network, tool, self.batch))
+        found = count_as(self.costs.graph, tool, self.batch)
+        return tuple(found.layer(row.node) or 0 for row in self.rows)
 
     def elements_in(self, index: int) -> int:
         """The elements of all inputs of a layer, of one sample."""
@@ -169,10 +174,10 @@ def view(name: str, text: str | None = None, setting: Setting = Setting()) -> Vi
     >>> view("alexnet").names[0], view("alexnet").output(0)
     ('conv1', (96, 55, 55))
     """
-    network = expand(_spec(name, text), setting.input, dict(setting.vars), setting.training)
+    graph = expand(_spec(name, text), setting.input, dict(setting.vars), setting.training)
     if setting.change:
-        network = _changed(network, _CHANGES[setting.change])
-    return View(network, analyse(network, setting.batch))
+        graph = _changed(graph, _CHANGES[setting.change])
+    return View(Costs(graph, setting.batch))
 
 
 @lru_cache(maxsize=256)
@@ -210,24 +215,25 @@ def evaluate(text: str, values: Mapping[str, Any]) -> Any:
     return evaluate_text(text, values)
 
 
-def _changed(network: Network, change: Callable[[Op], Op]) -> Network:
-    """A network with each layer's kind changed and the shapes inferred anew.
+def _changed(graph: Graph, change: Callable[[Op], Op]) -> Graph:
+    """A network with each layer's op changed and the shapes inferred anew.
 
-    Raises LayerError where a layer no longer fits.
+    Raises OpError where a layer no longer fits.
     """
-    changed = Network(network.name, network.spec, network.input, network.variables, network.training)
-    for layer in network.layers:
-        kind = change(layer.kind)
-        shapes = tuple(changed.shape(tensor) for tensor in layer.inputs)
-        output = kind.output_shape(*shapes)
-        changed.layers.append(type(layer)(layer.name, kind, layer.inputs, output))
-    changed.outputs.update(network.outputs)
-    return changed
+    builder = Builder(graph.name, graph.title, graph.notes, graph.training)
+    made: dict[Node, Node] = {}
+    for node in graph.nodes:
+        if node.is_input:
+            made[node] = builder.input(*node.output, name=node.name)
+        else:
+            inputs = [made[source] for source in node.inputs]
+            made[node] = builder.add(change(node.op), *inputs, name=node.name, scope=builder.root)
+    return builder.graph({name: made[node] for name, node in graph.outputs.items()})
 
 
 def _rounding(up: bool) -> Callable[[Op], Op]:
     def change(kind: Op) -> Op:
-        return msgspec.structs.replace(kind, ceil=up) if kind.name in POOLS else kind
+        return msgspec.structs.replace(kind, ceil=up) if kind.kind in POOLS else kind
 
     return change
 
@@ -235,13 +241,13 @@ def _rounding(up: bool) -> Callable[[Op], Op]:
 def _one_side(kind: Op) -> Op:
     """Padding on one side in place of both, in two dimensions."""
     padding = getattr(kind, "padding", None)
-    if kind.name not in PADDED or not isinstance(padding, int) or not padding:
+    if kind.kind not in PADDED or not isinstance(padding, int) or not padding:
         return kind
     return msgspec.structs.replace(kind, padding=((0, padding), (0, padding)))
 
 
 def _no_padding(kind: Op) -> Op:
-    if kind.name not in PADDED or not getattr(kind, "padding", 0):
+    if kind.kind not in PADDED or not getattr(kind, "padding", 0):
         return kind
     return msgspec.structs.replace(kind, padding=0)
 
@@ -257,7 +263,7 @@ __all__ = [
     "CHANGES",
     "NORMS",
     "WEIGHTED",
-    "LayerError",
+    "OpError",
     "Setting",
     "View",
     "evaluate",

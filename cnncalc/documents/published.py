@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from cnncalc.documents.networks import Setting, is_network, known, published, view
-from cnncalc.render import Column, Table
+from cnncalc.render.json import SCHEMA
+from cnncalc.render.table import Column, Table
 
 QUANTITIES = ("params", "buffers", "macs", "flops", "activations")
 
@@ -71,4 +72,4 @@ def view_table(found: list[Compared]) -> Table:
 
 def document(found: list[Compared]) -> dict[str, Any]:
     """The JSON document."""
-    return {"schema": 1, "published": [{**each._asdict(), "equal": each.equal} for each in found]}
+    return {"schema": SCHEMA, "published": [{**each._asdict(), "equal": each.equal} for each in found]}

@@ -16,7 +16,8 @@ from cnncalc.documents import model as documents
 from cnncalc.documents.causes import odds
 from cnncalc.documents.check import Checked, CheckedTable, Explanation
 from cnncalc.documents.figures import Number, Verdict, difference, parse_figure
-from cnncalc.render import Cell, Column, Table
+from cnncalc.render.json import SCHEMA
+from cnncalc.render.table import Cell, Column, Table
 
 LEGEND = (
     "A number alone: printed and computed are the same. ≈ agrees in the printed digits, rounded or cut off, "
@@ -277,7 +278,7 @@ def plain(value: Number | bool) -> Cell:
 def document(tables: Iterable[tuple[CheckedTable, Sequence[Checked]]]) -> dict[str, Any]:
     """The JSON document: tables, each with those of its cells that are wanted."""
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "tables": [
             {
                 "name": table.table.name,
