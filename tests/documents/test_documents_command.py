@@ -86,7 +86,7 @@ def test_the_json_document(run) -> None:
     status, out, _ = run("--format", "json")
     assert status == 0
     document = json.loads(out)
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert [table["name"] for table in document["tables"]] == list(tables())
     for table in document["tables"]:
         assert {"name", "document", "title", "cells"} <= table.keys()
