@@ -35,7 +35,7 @@ class ComparedRecord(Struct):
     saved_bytes: int
     traffic_bytes: int
     intensity: float
-    receptive_field: tuple[int, ...]
+    receptive_field: tuple[int, ...] | None
     at_least: list[str]
     profile: dict[str, Any] | UnsetType = UNSET
 
@@ -140,7 +140,7 @@ def _beyond(networks: Any) -> Table:
             costs.memory.saved,
             costs.memory.traffic,
             intensity(costs),
-            largest_field(costs),
+            "all" if (field := largest_field(costs)) is None else field,
         ]
         for costs in networks
     ]
@@ -154,7 +154,7 @@ def _beyond(networks: Any) -> Table:
     ]
     notes = [
         "Peak: of inference, with parameters. Saved: by autograd in training. Traffic: what all layers read and write. "
-        "Field: the largest receptive field of a layer that does not see the whole image."
+        "Field: the largest receptive field of a layer that does not see the whole image; all, where the last maps do."
     ]
     return Table("Memory and receptive field", columns, rows, None, notes)
 
