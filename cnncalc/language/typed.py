@@ -29,10 +29,17 @@ def make_layer(item: LayerItem, values: dict[str, Any]) -> Op:
         SpecError: a missing or unfit option, at its place.
     """
     kind = item.kind
+    if item.last is not None:
+        # A repeated item with a long list makes it once: the very same values, for 1 and true are equal.
+        known, op = item.last
+        if all(value is known[key] for key, value in values.items()):
+            return op
     try:
-        return msgspec.convert({key: _whole(value) for key, value in values.items()}, kind)
+        op = msgspec.convert({key: _whole(value) for key, value in values.items()}, kind)
     except msgspec.ValidationError as error:
         raise _option_error(item, kind, values, str(error)) from None
+    item.last = (values, op)
+    return op
 
 
 def _whole(value: Any) -> Any:
