@@ -11,7 +11,7 @@ CODES: dict[str, dict[str, str]] = {
         "error": "Something is wrong that none of the other codes names.",
         "request": "The request cannot be carried out as it is.",
         "spec": "The spec is wrong at the place that is marked.",
-        "layer": "A layer does not fit its input, or its options do not fit each other.",
+        "op": "A layer does not fit its input, or its options do not fit each other.",
     },
     "Files and names": {
         "unknown-network": "The zoo has no network of that name, and there is no such file.",

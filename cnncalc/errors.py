@@ -135,10 +135,12 @@ class SpecError(CnncalcError):
         return "\n".join(lines)
 
 
-class LayerError(Exception):
-    """A layer cannot be as its options say. The expander turns it into a `SpecError` at the option's place."""
+class OpError(CnncalcError):
+    """An op cannot be as its options say, or does not fit its inputs. `option` is the option at fault, `label` says
+    what it is, and `context` where the op stands. A source that knows the place of the op places it there: in a spec
+    it becomes a `SpecError`."""
 
-    code = "layer"
+    code = "op"
 
     def __init__(
         self,
@@ -147,15 +149,23 @@ class LayerError(Exception):
         option: str | None = None,
         label: str | None = None,
         hint: str | None = None,
+        context: str | None = None,
         code: str | None = None,
     ) -> None:
-        super().__init__(message)
-        if code is not None:
-            self.code = code
-        self.message = message
+        super().__init__(message, hint=hint, code=code)
         self.option = option
         self.label = label
-        self.hint = hint
+        self.context = context
+
+    def render(self) -> str:
+        """The message, with what stands at fault and where.
+
+        >>> print(OpError("groups must divide the channels", label="7 channels in 2 groups").render())
+        error[op]: groups must divide the channels
+           = 7 channels in 2 groups
+        """
+        notes = [f"   = {_legible(note)}" for note in (self.label, self.context, self.hint) if note]
+        return "\n".join([self._headline(), *notes])
 
 
 _LONGEST_LINE = 100

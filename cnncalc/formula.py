@@ -17,8 +17,10 @@ is one body, so a number and its explanation cannot disagree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import reduce
+from math import gcd as whole_gcd
 from operator import mul
 from typing import Any
 
@@ -26,22 +28,40 @@ from typing import Any
 _SUM, _QUOTIENT, _PRODUCT, _ATOM = range(4)
 
 
+class Switch(int):
+    """A 0 or 1 that turns a part of a formula off or on. Written down, the part stands without its switch, or
+    does not stand at all.
+
+    >>> Formula(lambda c, bias: 9 * c + c * bias).substituted(c=64, bias=Switch(False))
+    '9*64'
+    """
+
+    __slots__ = ()
+
+
 class Term:
-    """A piece of arithmetic while it is being written down: its text, its binding, its value if known."""
+    """A piece of arithmetic while it is being written down: its text, its binding, its value if known, and
+    whether it is a switch."""
 
-    __slots__ = ("level", "text", "value")
+    __slots__ = ("level", "switch", "text", "value")
 
-    def __init__(self, text: str, level: int = _ATOM, value: Any = None) -> None:
+    def __init__(self, text: str, level: int = _ATOM, value: Any = None, switch: bool = False) -> None:
         self.text = text
         self.level = level
         self.value = value
+        self.switch = switch
 
     @classmethod
     def of(cls, number: object) -> Term:
         """The term of a number, or the term itself."""
         if isinstance(number, Term):
             return number
-        return cls(str(number), value=number)
+        return cls(str(number), value=number, switch=isinstance(number, Switch))
+
+    @property
+    def off(self) -> bool:
+        """Whether it is a part that is switched off."""
+        return self.switch and not self.value
 
     def bound(self, level: int) -> str:
         """The text, in brackets if it binds more loosely than `level`."""
@@ -49,25 +69,23 @@ class Term:
 
     def __add__(self, number: Any) -> Term:
         other = Term.of(number)
-        if self.value is False:  # a switched-off part is not written
+        if self.off:
             return other
-        if other.value is False:
+        if other.off:
             return self
         return Term(f"{self.text} + {other.text}", _SUM, _known(lambda a, b: a + b, self, other))
 
     def __sub__(self, number: Any) -> Term:
         other = Term.of(number)
-        if other.value is False:
+        if other.off:
             return self
         return Term(f"{self.text} - {other.bound(_QUOTIENT)}", _SUM, _known(lambda a, b: a - b, self, other))
 
     def __mul__(self, number: Any) -> Term:
         other = Term.of(number)
-        for switch, kept in ((self, other), (other, self)):
-            if switch.value is True:  # a part that is switched on is written without its switch
-                return kept
-            if switch.value is False:
-                return switch
+        for switch, part in ((self, other), (other, self)):
+            if switch.switch:  # a part that is on is written without its switch
+                return part if switch.value else switch
         text = f"{self.bound(_PRODUCT)}*{other.bound(_PRODUCT)}"
         return Term(text, _PRODUCT, _known(mul, self, other))
 
@@ -161,6 +179,33 @@ def least(a: Any, b: Any) -> Any:
     return a * (a <= b) + b * (b < a)
 
 
+def gcd(a: Any, b: Any) -> Any:
+    """The greatest common divisor, also element by element of two arrays.
+
+    >>> gcd(12, 18)
+    6
+    """
+    if is_array(a) or is_array(b):
+        import numpy
+
+        return numpy.gcd(a, b)
+    return whole_gcd(a, b)
+
+
+def is_array(value: object) -> bool:
+    """Whether a value is an array of numbers rather than one number."""
+    return hasattr(value, "dtype") and getattr(value, "ndim", 0) > 0
+
+
+def anywhere(condition: Any) -> bool:
+    """Whether a condition holds; of arrays, whether it holds anywhere.
+
+    >>> anywhere(3 > 2)
+    True
+    """
+    return bool(condition.any() if is_array(condition) else condition)
+
+
 class Formula:
     """A named calculation over integers; `meaning` says what it counts, and in which units."""
 
@@ -173,13 +218,48 @@ class Formula:
         self.meaning = (function.__doc__ or "").strip()
 
     def __call__(self, **values: Any) -> Any:
-        """Compute. Extra values are ignored, so that a layer's formulas can share one set of symbols."""
-        return self.function(*[values[name] for name in self.names])
+        """Compute. Extra values are ignored, so that a layer's formulas can share one set of symbols.
+
+        Raises:
+            OverflowError: the result of a calculation over arrays is beyond 64 bits.
+        """
+        chosen = [values[name] for name in self.names]
+        result = self.function(*chosen)
+        if is_array(result):
+            self._check_bits(chosen)
+        return result
+
+    def _check_bits(self, values: list[Any]) -> None:
+        """The same calculation in floating point, where it is too large to wrap round unnoticed."""
+        approximate = self.function(*map(_as_float, values))
+        if anywhere(abs(approximate) >= 2.0**63):
+            raise OverflowError(f"{self.name}: a count is beyond 64 bits: use Python's integers, one network at a time")
+
+    def renamed(self, **symbols: str) -> Formula:
+        """The same formula over other symbols.
+
+        >>> Formula(lambda n, k: n - k).renamed(k="e").text
+        'n - e'
+        """
+        other = Formula(self.function)
+        other.name, other.meaning = self.name, self.meaning
+        other.names = tuple(symbols.get(name, name) for name in self.names)
+        return other
 
     @property
     def text(self) -> str:
         """The formula in its own symbols."""
         return Term.of(self.function(*[Term(name) for name in self.names])).text
+
+    def symbolic(self, **values: Any) -> str:
+        """The formula in its own symbols, without the parts that these values switch off.
+
+        >>> Formula(lambda c, bias: 9 * c + c * bias).symbolic(c=64, bias=Switch(True))
+        '9*c + c'
+        """
+        chosen = {name: values[name] for name in self.names}
+        terms = [Term.of(value) if isinstance(value, Switch) else Term(name) for name, value in chosen.items()]
+        return Term.of(self.function(*terms)).text
 
     def substituted(self, **values: Any) -> str:
         """The formula with the numbers in place of the symbols."""
@@ -193,11 +273,48 @@ class Formula:
         return plain_group(result) if text == plain else f"{text} = {plain_group(result)}"
 
 
+def _as_float(value: Any) -> Any:
+    """A number or an array, alone or in a list, in floating point."""
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_as_float, value))
+    return value.astype(float) if is_array(value) else value
+
+
 def _symbols(value: Any) -> Any:
     """A number, or a list of numbers, ready to be written down."""
     if isinstance(value, Iterable) and not isinstance(value, str):
         return tuple(Term.of(part) for part in value)
     return Term.of(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One number and where it comes from: what it is, the formula, and the values that go into it.
+
+    A number that no formula gives, such as the hull of several receptive fields, has the formula None; it is then
+    `given`, and `reason` says in words where it comes from.
+    """
+
+    label: str
+    formula: Formula | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    given: int = 0
+    reason: str = ""
+
+    @property
+    def value(self) -> int:
+        """The number."""
+        return self.given if self.formula is None else int(self.formula(**self.values))
+
+    @property
+    def meaning(self) -> str:
+        """What is counted, in words."""
+        return self.reason or (self.formula.meaning if self.formula else "")
+
+    @property
+    def text(self) -> str:
+        """The formula with the numbers, and the result."""
+        return plain_group(self.given) if self.formula is None else self.formula.explain(**self.values)
 
 
 def plain_group(number: Any) -> str:

@@ -1,161 +1,435 @@
 """The costs of a network: of each layer, in total, and by groups of layers.
 
-Counts are exact integers for the whole batch. FLOPs = 2 x MACs + all other operations.
+Counts are exact integers for the whole batch. FLOPs = 2 x MACs + all other operations. What an op does not say is
+None, and a total over it is what there is at least (`cnncalc.costs.amount.AtLeast`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from cnncalc.costs.amount import total
+from cnncalc.costs.memory import DTYPES, LayerMemory, Memory, known
+from cnncalc.costs.receptive_field import ReceptiveField, receptive_fields
+from cnncalc.errors import RequestError
 from cnncalc.formula import prod
-from cnncalc.language.expand import Layer, Network
-from cnncalc.ops import Op, Shape, explain_costs
+from cnncalc.graph import Graph, Group, Node
+from cnncalc.ops.base import OPERATIONS, Op, Shape, cost_steps
 
-if TYPE_CHECKING:
-    from cnncalc.costs.receptive_field import ReceptiveField
-
-BYTES_PER_ELEMENT = 4
-"""float32"""
+COUNTS = ("params", "weights", "buffers", "macs", "flops", "activations")
 
 
-class LayerCosts(NamedTuple):
-    """The costs of one layer, for the whole batch. Activations are the elements of its output."""
+class Counts(NamedTuple):
+    """What is counted of a layer, for the whole batch; None where the op does not say.
 
-    params: int
-    buffers: int
-    macs: int
-    flops: int
-    operations: Mapping[str, int]
+    `weights` are those of the parameters that a product reads; `operations` hold the numbers by class; activations
+    are the elements of the output.
+    """
+
+    params: int | None
+    weights: int | None
+    buffers: int | None
+    macs: int | None
+    flops: int | None
+    operations: Mapping[str, int | None]
     activations: int
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """The costs of a whole network, for the whole batch; bytes are those of float32."""
+class Row:
+    """A layer with its costs. Counts and bytes are for the whole batch; None where they are unknown."""
 
-    params: int
-    buffers: int
-    macs: int
-    flops: int
-    activations: int
-    param_bytes: int
-    peak_memory_bytes: int
+    __slots__ = ("analysis", "counts", "node")
+
+    def __init__(self, analysis: Costs, node: Node, counts: Counts) -> None:
+        self.analysis = analysis
+        self.node = node
+        self.counts = counts
+
+    @property
+    def name(self) -> str:
+        """The layer's full name."""
+        return self.node.name
+
+    @property
+    def op(self) -> Op:
+        """The op, with its options."""
+        return self.node.op
+
+    @property
+    def output(self) -> Shape:
+        """The output shape, channels first, without the batch."""
+        return self.node.output
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The node, as a group of one."""
+        return (self.node,)
+
+    @property
+    def params(self) -> int | None:
+        """Trainable parameters."""
+        return self.counts.params
+
+    @property
+    def buffers(self) -> int | None:
+        """Numbers that are stored and not trained."""
+        return self.counts.buffers
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates."""
+        return self.counts.macs
+
+    @property
+    def flops(self) -> int | None:
+        """2 x MACs + all other operations."""
+        return self.counts.flops
+
+    @property
+    def operations(self) -> Mapping[str, int | None]:
+        """Operations by class."""
+        return self.counts.operations
+
+    @property
+    def activations(self) -> int:
+        """Elements of the output."""
+        return self.counts.activations
+
+    @property
+    def memory(self) -> LayerMemory:
+        """The layer's memory and traffic."""
+        return self.analysis.memory.nodes[self.node.index]
+
+    @property
+    def stored_bytes(self) -> int | None:
+        """Bytes of parameters and buffers."""
+        return self.memory.stored
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of the output, where it is memory of its own."""
+        return self.memory.output
+
+    @property
+    def read_bytes(self) -> int | None:
+        """Bytes read: inputs, parameters and buffers, each once."""
+        return self.memory.read
+
+    @property
+    def written_bytes(self) -> int:
+        """Bytes written."""
+        return self.memory.written
+
+    @property
+    def alive_bytes(self) -> int:
+        """Bytes of the tensors alive while the layer runs at inference."""
+        return self.memory.alive
+
+    @property
+    def saved_bytes(self) -> int | None:
+        """Bytes that autograd saves of it for the backward pass."""
+        return self.memory.saved_bytes
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """What a unit sees of the network's input."""
+        return self.analysis.receptive_fields[self.node.index]
+
+    @property
+    def unknown(self) -> dict[str, str]:
+        """The counts that are unknown, each with the reason."""
+        missing = [name for name in COUNTS if getattr(self.counts, name) is None]
+        reason = f"{self.op.kind} does not say"
+        return {name: f"{reason} its {_WORDS[name]}" for name in missing}
+
+    def __repr__(self) -> str:
+        return f"Row({self.name!r}, {self.op.kind}, params={self.params}, macs={self.macs})"
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Layers whose names begin alike, in order; their costs summed. A layer alone is a group of one."""
-
-    name: str
-    layers: tuple[int, ...]
-    costs: LayerCosts
-
-
-@dataclass
-class Analysis:
-    """A network with its costs. `layers[i]` are the costs of `network.layers[i]`."""
-
-    network: Network
-    batch: int
-    layers: list[LayerCosts]
-
-    @cached_property
-    def totals(self) -> Totals:
-        """The sums over the layers, and the peak of memory at inference."""
-        from cnncalc.costs.memory import peak_memory
-
-        total = total_costs(self.layers)
-        return Totals(
-            params=total.params,
-            buffers=total.buffers,
-            macs=total.macs,
-            flops=total.flops,
-            activations=total.activations,
-            param_bytes=total.params * BYTES_PER_ELEMENT,
-            peak_memory_bytes=peak_memory(self.network, self.batch, BYTES_PER_ELEMENT),
-        )
-
-    @cached_property
-    def operations(self) -> dict[str, int]:
-        """The network's operations by class."""
-        return dict(total_costs(self.layers).operations)
-
-    @cached_property
-    def receptive_fields(self) -> list[ReceptiveField]:
-        """What a unit of each layer sees of the input."""
-        from cnncalc.costs.receptive_field import receptive_fields
-
-        return receptive_fields(self.network)
-
-    def groups(self, depth: int = 1) -> list[Group]:
-        """The layers grouped by the first `depth` parts of their names, in order of first appearance."""
-        members: dict[str, list[int]] = {}
-        for index, layer in enumerate(self.network.layers):
-            members.setdefault(".".join(layer.name.split(".")[:depth]), []).append(index)
-        return [
-            Group(
-                name,
-                tuple(indices),
-                self.layers[indices[0]] if len(indices) == 1 else total_costs([self.layers[i] for i in indices]),
-            )
-            for name, indices in members.items()
-        ]
+_WORDS = {
+    "params": "parameters",
+    "weights": "weights",
+    "buffers": "buffers",
+    "macs": "multiply-accumulates",
+    "flops": "operations",
+    "activations": "output",
+}
 
 
-def total_costs(layers: list[LayerCosts]) -> LayerCosts:
-    """The sum of some layers' costs."""
-    operations: dict[str, int] = {}
-    for costs in layers:
-        for operation, number in costs.operations.items():
-            operations[operation] = operations.get(operation, 0) + number
-    return LayerCosts(
-        params=sum(costs.params for costs in layers),
-        buffers=sum(costs.buffers for costs in layers),
-        macs=sum(costs.macs for costs in layers),
-        flops=sum(costs.flops for costs in layers),
-        operations=operations,
-        activations=sum(costs.activations for costs in layers),
+class GroupRow:
+    """Layers in one scope, their costs summed. A group of one layer has that layer's costs."""
+
+    __slots__ = ("counts", "name", "rows")
+
+    def __init__(self, name: str, rows: Sequence[Row], counts: Counts | None = None) -> None:
+        self.name = name
+        self.rows = rows
+        self.counts = counts or (rows[0].counts if len(rows) == 1 else total_counts(row.counts for row in rows))
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes of the group."""
+        return tuple(row.node for row in self.rows)
+
+    @property
+    def output(self) -> Shape:
+        """The shape at its end."""
+        return self.rows[-1].output
+
+    @property
+    def params(self) -> int | None:
+        """Trainable parameters."""
+        return self.counts.params
+
+    @property
+    def buffers(self) -> int | None:
+        """Numbers that are stored and not trained."""
+        return self.counts.buffers
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates."""
+        return self.counts.macs
+
+    @property
+    def flops(self) -> int | None:
+        """2 x MACs + all other operations."""
+        return self.counts.flops
+
+    @property
+    def operations(self) -> Mapping[str, int | None]:
+        """Operations by class."""
+        return self.counts.operations
+
+    @property
+    def activations(self) -> int:
+        """Elements of the outputs."""
+        return self.counts.activations
+
+    @property
+    def stored_bytes(self) -> int | None:
+        """Bytes of parameters and buffers."""
+        return self._sum([row.stored_bytes for row in self.rows])
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of the outputs that are memory of their own."""
+        return sum(row.output_bytes for row in self.rows)
+
+    @property
+    def read_bytes(self) -> int | None:
+        """Bytes read by the layers."""
+        return self._sum([row.read_bytes for row in self.rows])
+
+    @property
+    def written_bytes(self) -> int:
+        """Bytes written by the layers."""
+        return sum(row.written_bytes for row in self.rows)
+
+    @property
+    def alive_bytes(self) -> int:
+        """The most bytes alive while one of the layers runs."""
+        return max(row.alive_bytes for row in self.rows)
+
+    @property
+    def saved_bytes(self) -> int | None:
+        """Bytes that autograd saves of the layers for the backward pass."""
+        return self._sum([row.saved_bytes for row in self.rows])
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """What a unit at the end of the group sees of the network's input."""
+        return self.rows[-1].receptive_field
+
+    def _sum(self, amounts: list[int | None]) -> int | None:
+        return amounts[0] if len(amounts) == 1 else total(amounts)
+
+    def __repr__(self) -> str:
+        return f"GroupRow({self.name!r}, {len(self.rows)} layers, params={self.params}, macs={self.macs})"
+
+
+def total_counts(counts: Iterable[Counts]) -> Counts:
+    """The sum of some layers' counts."""
+    rows = list(counts)
+    operations: dict[str, list[int | None]] = {}
+    for row in rows:
+        for operation, number in row.operations.items():
+            operations.setdefault(operation, []).append(number)
+    return Counts(
+        params=total(row.params for row in rows),
+        weights=total(row.weights for row in rows),
+        buffers=total(row.buffers for row in rows),
+        macs=total(row.macs for row in rows),
+        flops=total(row.flops for row in rows),
+        operations={name: total(numbers) for name, numbers in operations.items()},
+        activations=sum(row.activations for row in rows),
     )
 
 
-def analyse(network: Network, batch: int = 1) -> Analysis:
-    """The costs of a network for a batch.
+class Costs:
+    """A network with its costs for a batch and a type of number, each computed once, when first asked for.
 
-    Equal layers on equal inputs are computed once.
+    Args:
+        graph: the network.
+        batch: samples at once.
+        dtype: of everything: float64, float32, float16 or bfloat16.
+        mixed: mixed precision, as `torch.autocast`: activations of 2 bytes, and a copy of such weights for the
+            convolutions and linear layers, while parameters and their gradients stay as `dtype` says.
+        inplace: activations overwrite their input where they may.
 
-    >>> from cnncalc.zoo.index import load
+    Raises:
+        RequestError: a batch that is no positive whole number, an unknown dtype.
+
     >>> from cnncalc.language.expand import expand
-    >>> analysis = analyse(expand(load("alexnet")))
-    >>> analysis.layers[0].params
-    34944
+    >>> from cnncalc.zoo import load
+    >>> costs = Costs(expand(load("alexnet")))
+    >>> costs.params, costs["conv1"].params, costs.memory.peak
+    (60964224, 34944, 246180096)
     """
-    known: dict[tuple[Op, tuple[Shape, ...]], LayerCosts] = {}
-    layers = []
-    for layer in network.layers:
-        shapes = tuple([network.shape(tensor) for tensor in layer.inputs])
-        costs = known.get((layer.kind, shapes))
-        if costs is None:
-            costs = known[layer.kind, shapes] = layer_costs(layer, shapes, batch, network.training)
-        layers.append(costs)
-    return Analysis(network, batch, layers)
+
+    def __init__(
+        self, graph: Graph, batch: int = 1, dtype: str = "float32", mixed: bool = False, inplace: bool = False
+    ) -> None:
+        self.graph = graph
+        self.batch = checked_batch(batch)
+        self.dtype = dtype
+        self.mixed = mixed
+        self.inplace = inplace
+        self.bytes_per_number = known(DTYPES, dtype, "dtype")
+        self.layers = self._rows()
+
+    def _rows(self) -> list[Row]:
+        """The layers with their counts; equal ops on equal inputs are counted once."""
+        found: dict[tuple[Op, tuple[Shape, ...]], Counts] = {}
+        rows = []
+        for node in self.graph.layers:
+            shapes = node.input_shapes
+            counts = found.get((node.op, shapes))
+            if counts is None:
+                counts = found[node.op, shapes] = count(node, self.batch, self.graph.training)
+            rows.append(Row(self, node, counts))
+        return rows
+
+    @cached_property
+    def counts(self) -> Counts:
+        """The sum over the layers."""
+        return total_counts(row.counts for row in self.layers)
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters."""
+        return self.counts.params or 0
+
+    @property
+    def buffers(self) -> int:
+        """Numbers that are stored and not trained."""
+        return self.counts.buffers or 0
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for the batch."""
+        return self.counts.macs or 0
+
+    @property
+    def flops(self) -> int:
+        """2 x MACs + all other operations, for the batch."""
+        return self.counts.flops or 0
+
+    @property
+    def operations(self) -> Mapping[str, int | None]:
+        """Operations by class, for the batch."""
+        return self.counts.operations
+
+    @property
+    def activations(self) -> int:
+        """Elements of all layers' outputs, for the batch."""
+        return self.counts.activations
+
+    @property
+    def param_bytes(self) -> int:
+        """Bytes of the parameters."""
+        return self.params * self.bytes_per_number
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Memory and traffic, of each layer and in total."""
+        return Memory(self.graph, self.batch, self.dtype, self.inplace, self.mixed)
+
+    @cached_property
+    def receptive_fields(self) -> list[ReceptiveField]:
+        """What a unit of each node sees of the network's input, by the node's index."""
+        return receptive_fields(self.graph)
+
+    @cached_property
+    def unknown(self) -> dict[str, list[Row]]:
+        """The layers that do not say a quantity, by quantity; empty where all is known."""
+        found: dict[str, list[Row]] = {}
+        for row in self.layers:
+            for name in COUNTS:
+                if getattr(row.counts, name) is None:
+                    found.setdefault(name, []).append(row)
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[str, Row]:
+        return {row.name: row for row in self.layers}
+
+    def __getitem__(self, name: str) -> Row | GroupRow:
+        """A layer, or a group of layers by its name.
+
+        Raises:
+            RequestError: there is none; the nearest name is told.
+        """
+        return self._by_name.get(name) or self._group(self.graph.group(name))
+
+    def groups(self, depth: int = 1) -> list[GroupRow]:
+        """The layers grouped by the scopes of a depth, in order of first appearance."""
+        return [self._group(group) for group in self.graph.groups(depth)]
+
+    def rows(self, nodes: Iterable[Node]) -> list[Row]:
+        """The rows of some layers."""
+        return [self._by_name[node.name] for node in nodes]
+
+    def _group(self, group: Group) -> GroupRow:
+        return GroupRow(group.name, self.rows(group.nodes))
 
 
-def layer_costs(layer: Layer, inputs: tuple[Shape, ...], batch: int, training: bool) -> LayerCosts:
-    """The costs of one layer, by its kind's formulas."""
-    steps = explain_costs(layer.kind, inputs, layer.output, training)
-    counts = {quantity: step.value for quantity, step in steps.items()}
-    params, buffers = counts.pop("params", 0), counts.pop("buffers", 0)
-    once = layer.kind.once
-    operations = {key: number * (1 if key in once else batch) for key, number in counts.items() if number}
+def checked_batch(batch: object) -> int:
+    """A batch as a whole number from 1.
+
+    Raises:
+        RequestError: it is none.
+    """
+    whole = batch.__index__() if hasattr(batch, "__index__") and not isinstance(batch, bool) else 0
+    if not 1 <= whole <= MAX_BATCH:
+        raise RequestError(f"a batch is a whole number from 1 to 10^12, not {str(batch)[:40]}")
+    return int(whole)
+
+
+MAX_BATCH = 10**12
+
+
+def count(node: Node, batch: int, training: bool) -> Counts:
+    """The counts of one layer for a batch, by its op's formulas."""
+    op = node.op
+    steps = cost_steps(op, node.input_shapes, node.output, training)
+    numbers = {quantity: step.value if step else None for quantity, step in steps.items()}
+    operations: dict[str, int | None] = {}
+    for quantity in OPERATIONS:
+        number = numbers.get(quantity, 0)
+        if number != 0:
+            operations[quantity] = number if number is None or quantity in op.once else number * batch
     macs = operations.get("mac", 0)
-    return LayerCosts(
-        params=params,
-        buffers=buffers,
+    known_operations = [number for number in operations.values() if number is not None]
+    flops = None if macs is None or len(known_operations) < len(operations) else sum(known_operations) + macs
+    return Counts(
+        params=numbers.get("params", 0),
+        weights=numbers.get("weights", 0),
+        buffers=numbers.get("buffers", 0),
         macs=macs,
-        flops=sum(operations.values()) + macs,
+        flops=flops,
         operations=operations,
-        activations=prod(layer.output) * batch,
+        activations=prod(node.output) * batch,
     )

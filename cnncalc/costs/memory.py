@@ -8,7 +8,7 @@ Three different questions have three different answers:
   from the layer that makes it to the last that reads it; the network's outputs to the end. Layers that only
   look at their input anew (`flatten`, `slice`, `dropout` at inference) make no tensor. What an implementation
   allocates for itself inside a layer is not counted;
-- *training memory*: what PyTorch's autograd keeps for the backward pass, each tensor's memory once, with
+- *training memory*: what PyTorch's autograd saves for the backward pass, each tensor's memory once, with
   parameters, buffers, gradients and the optimizer's state.
 
 `inplace` lets activations overwrite their input where nothing else needs it, as torchvision does and as
@@ -20,19 +20,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from cnncalc.costs.amount import AtLeast, total
 from cnncalc.errors import RequestError, did_you_mean
-from cnncalc.formula import prod
-from cnncalc.language.expand import INPUT, Layer, Network
-from cnncalc.ops import Op, Shape
-from cnncalc.ops.base import OF_PARAMETERS, Extra, Kept
+from cnncalc.formula import Formula, Step, Switch, prod
+from cnncalc.formula import total as sum_of
+from cnncalc.graph import Graph, Node
+from cnncalc.ops.base import OF_PARAMETERS, Extra, Op, Saved, Shape, cost_steps
+
+# mypy: disable-error-code="no-untyped-def"
 
 DTYPES: Mapping[str, int] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
-"""Bytes of a number."""
+"""Bytes per number."""
 
 OPTIMIZERS: Mapping[str, int] = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
-"""Numbers that an optimizer remembers for each parameter. Adam's one step counter a tensor is left out."""
+"""Numbers that an optimizer remembers for each parameter. Adam's one step counter per tensor is left out."""
 
 UNITS: Mapping[str, int] = {
     "": 1,
@@ -48,6 +51,24 @@ UNITS: Mapping[str, int] = {
 }
 
 
+@Formula
+def bytes_read(stored, inputs, inner, batch, bytes):
+    """Each parameter and buffer, each element of the inputs, and of the tensors inside the layer, once."""
+    return (stored + (sum_of(inputs) + inner) * batch) * bytes
+
+
+@Formula
+def bytes_read_mixed(stored, inputs, inner, batch, bytes, half):
+    """Parameters and buffers in their own type, the inputs in half precision."""
+    return stored * bytes + (sum_of(inputs) + inner) * batch * half
+
+
+@Formula
+def bytes_written(output, inner, batch, bytes):
+    """Each element of the output, and of the tensors inside the layer, once."""
+    return (prod(output) + inner) * batch * bytes
+
+
 class Held(NamedTuple):
     """A tensor that takes memory: what it is, and its bytes."""
 
@@ -57,35 +78,41 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LayerMemory:
-    """The memory of one layer, in bytes, for the whole batch.
+    """The memory of one layer, in bytes, for the whole batch. None where it is unknown.
 
     Attributes:
         params, buffers: what it stores.
         output: its output tensor; 0 if that is its input's memory.
         read, written: its traffic.
         alive: all tensors alive while it runs at inference, its output included.
-        kept: what autograd keeps of it, not counting what an earlier layer keeps already.
+        saved: what autograd saves of it, not counting what an earlier layer has saved already.
     """
 
-    params: int
-    buffers: int
+    node: Node
+    params: int | None
+    buffers: int | None
     output: int
-    read: int
+    read: int | None
     written: int
     alive: int
-    kept: tuple[Held, ...]
+    saved: tuple[Held, ...] | None
 
     @property
-    def kept_bytes(self) -> int:
-        """The bytes that autograd keeps of this layer."""
-        return sum(held.bytes for held in self.kept)
+    def stored(self) -> int | None:
+        """The bytes of parameters and buffers."""
+        return None if self.params is None or self.buffers is None else self.params + self.buffers
+
+    @property
+    def saved_bytes(self) -> int | None:
+        """The bytes that autograd saves of this layer."""
+        return None if self.saved is None else sum(held.bytes for held in self.saved)
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """The memory of a step of training, in bytes: the tensors that autograd keeps, with what stays."""
+    """The memory of a step of training, in bytes: the tensors that autograd saves, with what stays."""
 
-    kept: int
+    saved: int
     params: int
     buffers: int
     gradients: int
@@ -95,110 +122,127 @@ class Training:
     @property
     def total(self) -> int:
         """The sum of all."""
-        return self.kept + self.params + self.buffers + self.gradients + self.optimizer + self.half_weights
+        return total((self.saved, self.params, self.buffers, self.gradients, self.optimizer, self.half_weights))
 
 
-@dataclass
 class Memory:
-    """The memory of a network for a batch. `layers[i]` is that of `network.layers[i]`; all in bytes.
+    """The memory of a network for a batch; all in bytes.
 
     Attributes:
+        nodes: that of each node, by its index.
+        params, buffers: what is stored.
         input: the input batch.
         activations: the sum of all layers' outputs.
-        peak_layer: the index of the layer at which most is alive.
+        peak_node: the node at which most is alive; None for a network without layers.
+        alive: the tensors alive there.
+        saved: what autograd saves for the backward pass, each tensor's memory once.
     """
 
-    network: Network
-    batch: int
-    layers: list[LayerMemory]
-    params: int
-    buffers: int
-    input: int
-    activations: int
-    peak_layer: int
-    alive: tuple[Held, ...]
-    training: Training
+    def __init__(
+        self,
+        graph: Graph,
+        batch: int = 1,
+        dtype: str = "float32",
+        inplace: bool = False,
+        mixed: bool = False,
+    ) -> None:
+        account = _Account(graph, batch, known(DTYPES, dtype, "dtype"), inplace, mixed)
+        self.graph = graph
+        self.batch = batch
+        self._account = account
+        owners = account.owners(training=False)
+        lives = account.lives(owners)
+        alive = account.alive(lives)
+        saved = account.saved()
+        self.nodes = [account.layer(node, owners[node.index] == node.index, alive, saved) for node in graph.nodes]
+        self.params = total(sizes.params for sizes in account.sizes) * account.size
+        self.buffers = total(sizes.buffers for sizes in account.sizes) * account.size
+        self.input = sum(account.bytes_of(node) for node in graph.inputs)
+        self.activations = sum(map(account.bytes_of, graph.layers))
+        self.saved = total(layer.saved_bytes for layer in self.nodes)
+        self.peak_node = max(graph.layers, key=lambda node: alive[node.index], default=None)
+        self.alive = tuple(account.held_at(self.peak_node, lives))
+
+    @cached_property
+    def layers(self) -> list[LayerMemory]:
+        """The memory of the layers, without the inputs."""
+        return [self.nodes[node.index] for node in self.graph.layers]
 
     @cached_property
     def peak(self) -> int:
         """Parameters, buffers, and the tensors alive at the worst moment of inference."""
-        return self.params + self.buffers + sum(held.bytes for held in self.alive)
+        return total((self.params, self.buffers, *(held.bytes for held in self.alive)))
 
-    @property
-    def kept(self) -> int:
-        """What autograd keeps for the backward pass, each tensor's memory once."""
-        return self.training.kept
-
-    @property
+    @cached_property
     def traffic(self) -> int:
         """The bytes that all layers read and write."""
-        return sum(layer.read + layer.written for layer in self.layers)
+        return total(amount for layer in self.nodes for amount in (layer.read, layer.written))
 
+    def training(self, optimizer: str = "sgd") -> Training:
+        """What a step of training needs.
 
-def memory(
-    network: Network,
-    batch: int = 1,
-    dtype: str = "float32",
-    inplace: bool = False,
-    optimizer: str = "sgd",
-    mixed: bool = False,
-) -> Memory:
-    """The memory of a network.
+        Raises:
+            RequestError: an unknown optimizer.
 
-    Args:
-        batch: samples at once.
-        dtype: of everything: float64, float32, float16 or bfloat16.
-        inplace: activations overwrite their input where they may.
-        optimizer: sgd, momentum, rmsprop, adam or adamw.
-        mixed: mixed precision, as `torch.autocast`: activations of 2 bytes, and a copy of such weights for the
-            convolutions and linear layers, while parameters and their gradients stay as `dtype` says.
+        >>> from cnncalc.language.expand import expand
+        >>> from cnncalc.zoo import load
+        >>> Memory(expand(load("resnet50")), 32).training("adam").total
+        3023568512
+        """
+        account = self._account
+        weights = total(sizes.weights for sizes in account.sizes)
+        return Training(
+            saved=self.saved,
+            params=self.params,
+            buffers=self.buffers,
+            gradients=self.params,
+            optimizer=self.params * known(OPTIMIZERS, optimizer, "optimizer"),
+            half_weights=weights * account.activation_size if account.mixed else 0,
+        )
 
-    Raises:
-        RequestError: an unknown dtype or optimizer.
+    def largest_batch(self, budget: int | str, optimizer: str = "sgd", training: bool = True) -> int | None:
+        """The largest batch whose training (or inference) fits a budget; 0 if not even one sample does, None if any
+        batch does.
 
-    >>> from cnncalc import expand, load
-    >>> result = memory(expand(load("vgg16")))
-    >>> result.network.layers[result.peak_layer].name, result.peak
-    ('block1.relu1', 579120288)
-    """
-    size = _known(DTYPES, dtype, "dtype")
-    state = _known(OPTIMIZERS, optimizer, "optimizer")
-    return _Account(network, batch, size, 2 if mixed else size, inplace).memory(state, mixed)
+        Args:
+            budget: bytes, or a text such as "24GiB".
 
+        Raises:
+            RequestError: an unknown optimizer, no amount of memory, or memory that is not known in full.
 
-def peak_memory(network: Network, batch: int = 1, bytes_per_element: int = 4, inplace: bool = False) -> int:
-    """The peak memory of inference in bytes: parameters and buffers, and the tensors alive at the worst moment.
+        >>> from cnncalc.language.expand import expand
+        >>> from cnncalc.zoo import load
+        >>> Memory(expand(load("resnet50"))).largest_batch("24GiB", optimizer="adam")
+        310
+        """
+        amount = parse_bytes(budget) if isinstance(budget, str) else budget
+        step = self.training(optimizer)
+        needed = step.total if training else self.peak
+        if isinstance(needed, AtLeast):
+            raise RequestError(
+                "the largest batch is unknown", hint=f"some layers do not say what they need: {needed:,} bytes"
+            )
+        # Both kinds of memory are a constant and a share for each sample.
+        stored = self.params + self.buffers
+        fixed = needed - step.saved + self._account.saved_once if training else stored
+        each = (needed - fixed) // self.batch
+        if each == 0:
+            return None if fixed <= amount else 0
+        return max(0, (amount - fixed) // each)
 
-    >>> from cnncalc import expand, load
-    >>> peak_memory(expand(load("lenet5")))
-    277632
-    """
-    return _Account(network, batch, bytes_per_element, bytes_per_element, inplace).peak()
-
-
-def largest_batch(
-    network: Network,
-    budget: int,
-    dtype: str = "float32",
-    inplace: bool = False,
-    optimizer: str = "sgd",
-    mixed: bool = False,
-    training: bool = True,
-) -> int:
-    """The largest batch whose training (or inference) fits a budget in bytes; 0 if not even one sample does.
-
-    >>> from cnncalc import expand, load
-    >>> largest_batch(expand(load("resnet50")), parse_bytes("24GiB"), optimizer="adam")
-    310
-    """
-
-    def needed(batch: int) -> int:
-        result = memory(network, batch, dtype, inplace, optimizer, mixed)
-        return result.training.total if training else result.peak
-
-    one = needed(1)
-    each = needed(2) - one  # both kinds of memory are a constant and a share for each sample
-    return 0 if one > budget else 1 + (budget - one) // each
+    def steps(self, node: Node) -> list[Step]:
+        """The arithmetic of the bytes that a layer moves, and what autograd saves of it."""
+        layer = self.nodes[node.index]
+        if layer.written == 0:
+            reason = "The output is its input's memory: nothing is moved."
+            found = [Step("bytes moved", reason=reason)]
+        else:
+            found = self._account.traffic_steps(node)
+        if layer.saved:
+            what = ", ".join(f"{held.what} {held.bytes:,}" for held in layer.saved)
+            bytes_saved = layer.saved_bytes or 0
+            found.append(Step("bytes saved", given=bytes_saved, reason=f"By autograd in training: {what}."))
+        return found
 
 
 def parse_bytes(text: str) -> int:
@@ -221,37 +265,33 @@ def parse_bytes(text: str) -> int:
     return int(amount)
 
 
-def overwriting_layers(network: Network) -> frozenset[int]:
+def overwriting_nodes(graph: Graph) -> frozenset[Node]:
     """The layers that may overwrite their input: it is read by no other layer, is no output of the network,
     shares memory with no other tensor, and its maker does not need it for the backward pass.
 
-    >>> from cnncalc import expand, load
-    >>> network = expand(load("vgg11"))
-    >>> sorted(network.layers[index].name for index in overwriting_layers(network))[:2]
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
+    >>> sorted(node.name for node in overwriting_nodes(expand(load("vgg11"))))[:2]
     ['block1.relu1', 'block2.relu1']
     """
-    readers = [0] * len(network.layers)
-    for layer in network.layers:
-        for tensor in layer.inputs:
-            if tensor != INPUT:
-                readers[tensor] += 1
-    outputs = set(network.outputs.values())
-    found = set()
-    for index, layer in enumerate(network.layers):
-        if not layer.kind.in_place:
+    readers = graph.readers()
+    outputs = set(graph.outputs.values())
+    found: set[Node] = set()
+    for node in graph.layers:
+        if not node.op.in_place:
             continue
-        (tensor,) = layer.inputs
-        if tensor == INPUT or tensor in outputs or readers[tensor] != 1:
+        (source,) = node.inputs
+        if source.is_input or source in outputs or readers[source.index] != 1:
             continue
-        maker = network.layers[tensor]
-        shapes = network.input_shapes(maker)
-        keeps = maker.kind.kept(shapes, maker.output, (True,) * len(shapes))
-        if not (keeps.output or tensor in found or maker.kind.aliases(*shapes, training=False)):
-            found.add(index)
+        shapes = source.input_shapes
+        saved = source.op.saved(shapes, source.output, (True,) * len(shapes))
+        shares = source in found or source.op.is_view(*shapes, training=False)
+        if saved is not None and not (saved.output or shares):
+            found.add(node)
     return frozenset(found)
 
 
-def _known(table: Mapping[str, int], name: str, what: str) -> int:
+def known(table: Mapping[str, int], name: str, what: str) -> int:
     """A table's entry; an error that names the others."""
     if name not in table:
         hint = did_you_mean(name, list(table)) or f"one of {', '.join(table)}"
@@ -260,187 +300,182 @@ def _known(table: Mapping[str, int], name: str, what: str) -> int:
 
 
 class _Sizes(NamedTuple):
-    """What a kind needs on given inputs, in elements of one sample."""
+    """What an op needs on given inputs, in elements of one sample; None where it does not say."""
 
-    params: int
-    buffers: int
+    params: int | None
+    buffers: int | None
+    weights: int | None  # parameters that a product reads, so without biases
     inner: int
-    weights: int  # parameters that a product reads, so without biases
 
 
 class _Account:
     """The bookkeeping of one network: which layers share memory, how long each piece of memory is needed."""
 
-    def __init__(self, network: Network, batch: int, size: int, activation_size: int, inplace: bool) -> None:
-        self.network = network
+    def __init__(self, graph: Graph, batch: int, size: int, inplace: bool, mixed: bool) -> None:
+        self.graph = graph
         self.batch = batch
         self.size = size
-        self.activation_size = activation_size
-        self.overwriting = overwriting_layers(network) if inplace else frozenset()
+        self.mixed = mixed
+        self.activation_size = 2 if mixed else size
+        self.overwriting = overwriting_nodes(graph) if inplace else frozenset()
+        self.saved_once = 0  # bytes that autograd saves whatever the batch
         self.known: dict[tuple[Op, tuple[Shape, ...]], _Sizes] = {}
-        self.sizes = [self._sizes(layer) for layer in network.layers]
+        self.sizes = [self._sizes(node) for node in graph.nodes]
+        self.bytes: list[int] = [prod(node.output) * batch * self.activation_size for node in graph.nodes]
+        self.traffic: dict[tuple[Op, tuple[Shape, ...]], tuple[int | None, int]] = {}
 
-    def _sizes(self, layer: Layer) -> _Sizes:
-        shapes = self.network.input_shapes(layer)
-        key = (layer.kind, shapes)
+    def _sizes(self, node: Node) -> _Sizes:
+        shapes = node.input_shapes
+        key = (node.op, shapes)
         if key not in self.known:
-            formulas = layer.kind.formulas()
-            values = {**layer.kind.values(shapes, layer.output), "training": self.network.training}
-            params = int(formulas["params"](**values)) if "params" in formulas else 0
-            buffers = int(formulas["buffers"](**values)) if "buffers" in formulas else 0
-            biases = values.get("c_out", 1) * bool(values.get("bias", True))
-            weights = params - biases if params and "mac" in formulas else 0
-            self.known[key] = _Sizes(params, buffers, layer.kind.inner(*shapes), weights)
+            steps = cost_steps(node.op, shapes, node.output, self.graph.training)
+            params, buffers, weights = (_amount(steps, quantity) for quantity in ("params", "buffers", "weights"))
+            self.known[key] = _Sizes(params, buffers, weights, node.op.inner(*shapes) if shapes else 0)
         return self.known[key]
 
+    def bytes_of(self, node: Node) -> int:
+        """The bytes of a node's output for the batch."""
+        return self.bytes[node.index]
+
     def owners(self, training: bool) -> list[int]:
-        """For each layer, the tensor whose memory its output is: itself, or what it views or overwrites."""
+        """For each node, by its index, the node whose memory its output is: itself, or what it views or
+        overwrites."""
         owners: list[int] = []
-        for index, layer in enumerate(self.network.layers):
-            first = layer.inputs[0]
-            views = layer.kind.aliases(*self.network.input_shapes(layer), training=training)
-            if views or index in self.overwriting:
-                owners.append(INPUT if first == INPUT else owners[first])
-            else:
-                owners.append(index)
+        for node in self.graph.nodes:
+            shared = not node.is_input and (
+                node in self.overwriting or node.op.is_view(*node.input_shapes, training=training)
+            )
+            owners.append(owners[node.inputs[0].index] if shared else node.index)
         return owners
 
-    def bytes_of(self, tensor: int) -> int:
-        """The bytes of a tensor for the batch."""
-        return int(prod(self.network.shape(tensor))) * self.batch * self.activation_size
-
     def lives(self, owners: list[int]) -> dict[int, tuple[int, int]]:
-        """For each piece of memory, by its owner, the first and last layer that it is needed at."""
-        lives = {INPUT: (0, 0)}
-        for index, layer in enumerate(self.network.layers):
-            for tensor in (*layer.inputs, index):
-                owner = INPUT if tensor == INPUT else owners[tensor]
-                lives[owner] = (lives[owner][0] if owner in lives else index, index)
-        end = len(self.network.layers) - 1
-        for tensor in self.network.outputs.values():
-            owner = INPUT if tensor == INPUT else owners[tensor]
+        """For each piece of memory, by its owner, the first and last node that it is needed at. The inputs are
+        there from the start."""
+        lives: dict[int, tuple[int, int]] = {}
+        for node in self.graph.nodes:
+            if node.is_input:
+                lives[node.index] = (0, node.index)
+                continue
+            for tensor in (*node.inputs, node):
+                owner = owners[tensor.index]
+                lives[owner] = (lives[owner][0] if owner in lives else node.index, node.index)
+        end = len(self.graph.nodes) - 1
+        for tensor in self.graph.outputs.values():
+            owner = owners[tensor.index]
             lives[owner] = (lives[owner][0], end)
         return lives
 
     def alive(self, lives: Mapping[int, tuple[int, int]]) -> list[int]:
-        """The bytes alive while each layer runs."""
-        changes = [0] * (len(self.network.layers) + 1)
+        """The bytes alive while each node runs."""
+        changes = [0] * (len(self.graph.nodes) + 1)
         for owner, (first, last) in lives.items():
-            size = self.bytes_of(owner)
-            changes[first] += size
-            changes[last + 1] -= size
-        total, alive = 0, []
+            changes[first] += self.bytes[owner]
+            changes[last + 1] -= self.bytes[owner]
+        running, alive = 0, []
         for change, sizes in zip(changes, self.sizes, strict=False):
-            total += change
-            alive.append(total + sizes.inner * self.batch * self.activation_size)
+            running += change
+            alive.append(running + sizes.inner * self.batch * self.activation_size)
         return alive
 
-    def stored(self) -> tuple[int, int]:
-        """The bytes of parameters and of buffers."""
-        params = sum(sizes.params for sizes in self.sizes)
-        return params * self.size, sum(sizes.buffers for sizes in self.sizes) * self.size
-
-    def peak(self) -> int:
-        """Parameters, buffers and what is alive at the worst moment."""
-        alive = self.alive(self.lives(self.owners(training=False)))
-        return sum(self.stored()) + max(alive, default=self.bytes_of(INPUT))
-
-    def memory(self, optimizer: int, mixed: bool) -> Memory:
-        """Everything."""
-        owners = self.owners(training=False)
-        lives = self.lives(owners)
-        alive = self.alive(lives)
-        kept = self.kept()
-        params, buffers = self.stored()
-        worst = max(range(len(alive)), key=alive.__getitem__, default=0)
-        weights = sum(sizes.weights for sizes in self.sizes)
-        training = Training(
-            kept=sum(held.bytes for row in kept for held in row),
-            params=params,
-            buffers=buffers,
-            gradients=params,
-            optimizer=params * optimizer,
-            half_weights=weights * self.activation_size if mixed else 0,
-        )
-        layers = [self.layer(index, owners[index] == index, alive[index], row) for index, row in enumerate(kept)]
-        return Memory(
-            network=self.network,
-            batch=self.batch,
-            layers=layers,
-            params=params,
-            buffers=buffers,
-            input=self.bytes_of(INPUT),
-            activations=sum(map(self.bytes_of, range(len(layers)))),
-            peak_layer=worst,
-            alive=tuple(self.held_at(worst, lives)),
-            training=training,
-        )
-
-    def held_at(self, index: int, lives: Mapping[int, tuple[int, int]]) -> list[Held]:
-        """The tensors alive while a layer runs, the oldest first."""
+    def held_at(self, node: Node | None, lives: Mapping[int, tuple[int, int]]) -> list[Held]:
+        """The tensors alive while a node runs, the oldest first; without one, the inputs."""
+        nodes = self.graph.nodes
+        if node is None:
+            return [Held(found.name, self.bytes_of(found)) for found in self.graph.inputs]
         held = [
-            Held(self.name(owner), self.bytes_of(owner))
+            Held(nodes[owner].name, self.bytes[owner])
             for owner, (first, last) in sorted(lives.items())
-            if first <= index <= last or not self.sizes
+            if first <= node.index <= last
         ]
-        if index < len(self.sizes) and self.sizes[index].inner:
-            inner = self.sizes[index].inner * self.batch * self.activation_size
-            held.append(Held(f"inside {self.name(index)}", inner))
+        inner = self.sizes[node.index].inner
+        if inner:
+            held.append(Held(f"inside {node.name}", inner * self.batch * self.activation_size))
         return held
 
-    def name(self, tensor: int) -> str:
-        """The name of a tensor."""
-        return "input" if tensor == INPUT else self.network.layers[tensor].name
+    def traffic_steps(self, node: Node) -> list[Step]:
+        """The formulas of what a layer reads and writes."""
+        sizes = self.sizes[node.index]
+        inner: Any = sizes.inner or Switch(0)
+        batch: Any = self.batch if self.batch > 1 else Switch(1)
+        values = {"inner": inner, "batch": batch, "bytes": self.activation_size}
+        written = Step("bytes written", bytes_written, {"output": node.output, **values})
+        if sizes.params is None or sizes.buffers is None:
+            return [written]
+        inputs = tuple(prod(shape) for shape in node.input_shapes)
+        values = {"stored": sizes.params + sizes.buffers, "inputs": inputs, **values, "bytes": self.size}
+        if self.mixed:
+            return [Step("bytes read", bytes_read_mixed, {**values, "half": self.activation_size}), written]
+        return [Step("bytes read", bytes_read, values), written]
 
-    def layer(self, index: int, owner: bool, alive: int, kept: tuple[Held, ...]) -> LayerMemory:
+    def moved(self, node: Node) -> tuple[int | None, int]:
+        """What a layer reads and writes."""
+        key = (node.op, node.input_shapes)
+        if key not in self.traffic:
+            *read, written = [step.value for step in self.traffic_steps(node)]
+            self.traffic[key] = (read[0] if read else None, written)
+        return self.traffic[key]
+
+    def layer(self, node: Node, owner: bool, alive: list[int], saved: list[tuple[Held, ...] | None]) -> LayerMemory:
         """The memory of one layer."""
-        sizes = self.sizes[index]
-        layer = self.network.layers[index]
-        views = not owner and index not in self.overwriting
-        stored = (sizes.params + sizes.buffers) * self.size
-        inner = sizes.inner * self.batch * self.activation_size
-        output = self.bytes_of(index)
+        sizes = self.sizes[node.index]
+        idle = node.is_input or (not owner and node not in self.overwriting)
+        read, written = (0, 0) if idle else self.moved(node)
         return LayerMemory(
-            params=sizes.params * self.size,
-            buffers=sizes.buffers * self.size,
-            output=output if owner else 0,
-            read=0 if views else stored + inner + sum(map(self.bytes_of, layer.inputs)),
-            written=0 if views else inner + output,
-            alive=alive,
-            kept=kept,
+            node,
+            params=None if sizes.params is None else sizes.params * self.size,
+            buffers=None if sizes.buffers is None else sizes.buffers * self.size,
+            output=self.bytes[node.index] if owner else 0,
+            read=read,
+            written=written,
+            alive=alive[node.index],
+            saved=saved[node.index],
         )
 
-    def kept(self) -> list[tuple[Held, ...]]:
-        """What autograd keeps of each layer, a piece of memory at the first layer that keeps it."""
+    def saved(self) -> list[tuple[Held, ...] | None]:
+        """What autograd saves of each node, a piece of memory at the first that saves it."""
         owners = self.owners(training=True)
-        needed: list[bool] = []  # whether a gradient flows through each layer
+        nodes = self.graph.nodes
+        needed: list[bool] = []  # whether a gradient flows through each node
         seen: set[int] = set()
-        rows: list[tuple[Held, ...]] = []
-        for index, layer in enumerate(self.network.layers):
-            flows = tuple(tensor != INPUT and needed[tensor] for tensor in layer.inputs)
-            needed.append(any(flows) or self.sizes[index].params > 0)
+        rows: list[tuple[Held, ...] | None] = []
+        for node in nodes:
+            flows = tuple([needed[source.index] for source in node.inputs])
+            params = self.sizes[node.index].params
+            needed.append(any(flows) or params is None or params > 0)
+            if not needed[-1]:
+                rows.append(())
+                continue
+            saved = self.saved_of(node, flows)
+            if saved is None:
+                rows.append(None)
+                continue
             row: list[Held] = []
-            if needed[-1]:
-                kept = self.kept_of(index, layer, flows)
-                tensors = [layer.inputs[number] for number in kept.inputs] + [index] * kept.output
-                for tensor in tensors:
-                    owner = INPUT if tensor == INPUT else owners[tensor]
-                    if owner not in seen:
-                        seen.add(owner)
-                        row.append(Held(self.name(owner), self.bytes_of(owner)))
-                row += [Held(extra.what, self.extra_bytes(extra)) for extra in kept.extra]
+            for tensor in [node.inputs[number] for number in saved.inputs] + [node] * saved.output:
+                owner = owners[tensor.index]
+                if owner not in seen:
+                    seen.add(owner)
+                    row.append(Held(nodes[owner].name, self.bytes[owner]))
+            row += [Held(extra.what, self.extra_bytes(extra)) for extra in saved.extra]
             rows.append(tuple(row))
         return rows
 
-    def kept_of(self, index: int, layer: Layer, flows: tuple[bool, ...]) -> Kept:
-        """What autograd keeps of a layer, the way the layer is run."""
-        if index not in self.overwriting:
-            return layer.kind.kept(self.network.input_shapes(layer), layer.output, flows)
-        if layer.kind.in_place == "output":
-            return Kept(output=True)
-        return Kept(extra=(Extra("copy of the input", prod(layer.output)),))
+    def saved_of(self, node: Node, flows: tuple[bool, ...]) -> Saved | None:
+        """What autograd saves of a layer, the way the layer is run."""
+        if node not in self.overwriting:
+            return node.op.saved(node.input_shapes, node.output, flows)
+        if node.op.in_place == "output":
+            return Saved(output=True)
+        return Saved(extra=(Extra("copy of the input", prod(node.output)),))
 
     def extra_bytes(self, extra: Extra) -> int:
-        """The bytes of a tensor that a layer makes to keep."""
+        """The bytes of a tensor that a layer makes to save."""
         itemsize = self.size if extra.itemsize == OF_PARAMETERS else extra.itemsize or self.activation_size
-        return extra.elements * (self.batch if extra.each else 1) * itemsize
+        if not extra.per_sample:
+            self.saved_once += extra.elements * itemsize
+        return extra.elements * (self.batch if extra.per_sample else 1) * itemsize
+
+
+def _amount(steps: Mapping[str, Step | None], quantity: str) -> int | None:
+    """A quantity of an op's costs: 0 if it has none, None if it does not say."""
+    step = steps.get(quantity, 0)
+    return step.value if isinstance(step, Step) else step

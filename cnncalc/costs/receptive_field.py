@@ -27,13 +27,40 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cnncalc.errors import RequestError
-from cnncalc.ops.base import POINT, Op, Shape, Window
+from cnncalc.formula import Formula, Step
+from cnncalc.graph import Graph, Node
+from cnncalc.ops.base import Op, Shape
+from cnncalc.ops.sight import POINT, Binned, Reach, Resampled, Sight, Spread, Transposed, Window
+from cnncalc.ops.window import dimension_names
 
-if TYPE_CHECKING:
-    from cnncalc.language.expand import Layer, Network
+# mypy: disable-error-code="no-untyped-def"
+
+
+@Formula
+def field_size(r, k, j):
+    """The field of the layer before, and the kernel's reach in its strides. r, j: size and stride before."""
+    return r + (k - 1) * j
+
+
+@Formula
+def dilated_field_size(r, d, k, j):
+    """The field of the layer before, and the dilated kernel's reach in its strides."""
+    return r + d * (k - 1) * j
+
+
+@Formula
+def field_stride(j, s):
+    """The stride before, times the layer's own."""
+    return j * s
+
+
+@Formula
+def field_padding(q, p, j):
+    """The padding before (q), and the layer's own in the strides before."""
+    return q + p * j
 
 
 class Track(NamedTuple):
@@ -116,15 +143,16 @@ def plain(number: Fraction) -> int | float:
     return number.numerator if number.denominator == 1 else float(number)
 
 
-def receptive_fields(network: Network) -> list[ReceptiveField]:
+def receptive_fields(graph: Graph) -> list[ReceptiveField]:
     """The receptive field of every layer, in the network's order; equal ones are one shared object.
 
-    >>> from cnncalc import expand, load
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
     >>> fields = receptive_fields(expand(load("vgg16")))
     >>> max(field.size for field in fields if not field.whole)
     (212, 212)
     """
-    return _Composer(network).run()
+    return _Composer(graph).run()
 
 
 STEPS = 1_000_000
@@ -132,15 +160,15 @@ STEPS_A_LAYER = 20
 
 
 class _Work:
-    """The windows of kinds on their input shapes, as far as they were asked for, and the steps still allowed.
+    """The windows of ops on their input shapes, as far as they were asked for, and the steps still allowed.
 
     A period is as long as the sizes that meet in it have no divisor in common, and a set of elements as large
     as the image: both are bounded, for a spec may well say 999,999,937.
     """
 
-    def __init__(self, network: Network) -> None:
-        self.known: dict[tuple[Op, Shape], tuple[Window, ...] | None] = {}
-        self.left = STEPS + STEPS_A_LAYER * len(network.layers)
+    def __init__(self, graph: Graph) -> None:
+        self.known: dict[tuple[Op, tuple[Shape, ...]], tuple[Sight, ...]] = {}
+        self.left = STEPS + STEPS_A_LAYER * len(graph.nodes)
 
     def spend(self, steps: int) -> None:
         """Count the intervals or elements that are about to be written down.
@@ -155,99 +183,87 @@ class _Work:
                 hint="sizes that share no divisor, or holes in a very long input",
             )
 
-    def windows(self, kind: Op, shape: Shape) -> tuple[Window, ...] | None:
-        """A layer's windows on its input: none at all where every unit sees one element, its own."""
-        key = (kind, shape)
+    def sights(self, node: Node) -> tuple[Sight, ...]:
+        """What a node's units see of each input: () where every unit sees its own element."""
+        shapes = node.input_shapes
+        key = (node.op, shapes)
         if key not in self.known:
-            windows = kind.windows(shape)
-            own = windows is not None and all(window == POINT for window in windows)
-            self.known[key] = () if own else windows
+            sights = node.op.windows(*shapes)
+            self.known[key] = tuple(
+                () if not isinstance(sight, Reach) and all(window == POINT for window in sight) else sight
+                for sight in sights
+            )
         return self.known[key]
 
 
 class _Composer:
     """Composes the fields of a network's layers, and remembers what it composed."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.image = network.input[1:]
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.image = graph.input[1:]
         self.states: list[tuple[Field, ...]] = []
         self.start: tuple[Field, ...] = ((_POINT_TRACK,),) * len(self.image)
-        self.work = _Work(network)
+        self.work = _Work(graph)
         self.composed: dict[tuple[Field, Window, int, int], Field] = {}
         # By identity: a layer that keeps its input's field passes on the very same object.
         self.described: dict[int, ReceptiveField] = {}
 
     def run(self) -> list[ReceptiveField]:
         results = []
-        for index in range(len(self.network.layers)):
-            state, aligned = self._state(index)
+        for node in self.graph.nodes:
+            state, aligned = (self.start, True) if node.is_input else self._state(node)
             self.states.append(state)
             field = self.described.get(id(state))
             if field is None or not aligned or not all(len(tracks) == 1 for tracks in state):
-                field = self._describe(state, index, aligned)
+                field = self._describe(state, node, aligned)
             if aligned:
                 self.described[id(state)] = field
             results.append(field)
         return results
 
-    def _state(self, index: int) -> tuple[tuple[Field, ...], bool]:
+    def _state(self, node: Node) -> tuple[tuple[Field, ...], bool]:
         """A layer's fields, and whether its branches are aligned."""
-        layer = self.network.layers[index]
-        sources = [self.start if i < 0 else self.states[i] for i in layer.inputs]
-        if len(sources) == 1:
-            return self._through(index, sources[0]), True
+        sources = [
+            self._through(node, source, sight)
+            for source, sight in zip(node.inputs, self.work.sights(node), strict=True)
+        ]
         if all(source is sources[0] for source in sources):
             return sources[0], True
-        spread = [self._spread(source, i, layer.output) for source, i in zip(sources, layer.inputs, strict=True)]
-        columns = list(zip(*spread, strict=True))
+        columns = list(zip(*sources, strict=True))
         merged = tuple(_hull(column, n, self.work) for column, n in zip(columns, self.image, strict=True))
         return merged, all(_aligned(column, self.work) for column in columns)
 
-    def _through(self, index: int, source: tuple[Field, ...]) -> tuple[Field, ...]:
-        """A field seen through a layer with one input."""
-        layer = self.network.layers[index]
-        if type(layer.kind).windows is Op.windows or all(map(_constant, source)):
-            return source
-        shape = self.network.shape(layer.inputs[0])
-        windows = self.work.windows(layer.kind, shape)
-        if windows == ():
-            return source
-        if windows is None:
-            return self._all_of(layer.inputs[0])
+    def _through(self, node: Node, source: Node, sight: Sight) -> tuple[Field, ...]:
+        """The field of one of a layer's inputs, seen through the layer."""
+        state = self.states[source.index]
+        if sight == () or all(map(_constant, state)):
+            return state
+        if isinstance(sight, Reach):
+            return self._all_of(source)
         fields = []
-        for axis, window in enumerate(windows):
-            if window.bins == 1:
-                fields.append(self._all_of(layer.inputs[0])[axis])
+        for axis, window in enumerate(sight):
+            if isinstance(window, Spread) or window == Binned(1):
+                fields.append(self._all_of(source)[axis])
                 continue
-            step = (source[axis], window, shape[1 + axis], layer.output[1 + axis])
+            step = (state[axis], window, source.output[1 + axis], node.output[1 + axis])
             if step not in self.composed:
                 self.composed[step] = _compose(*step, self.work)
             fields.append(self.composed[step])
         return tuple(fields)
 
-    def _spread(self, source: tuple[Field, ...], index: int, output: Shape) -> tuple[Field, ...]:
-        """A merge's branch; all of it for every unit, where its size 1 is spread over the other branches'."""
-        shape = self.network.input if index < 0 else self.network.layers[index].output
-        if shape[1:] == output[1:] or all(map(_constant, source)):
-            return source
-        everything = self._all_of(index)
-        pairs = zip(shape[1:], output[1:], strict=True)
-        return tuple(everything[axis] if n != m else source[axis] for axis, (n, m) in enumerate(pairs))
-
-    def _all_of(self, index: int) -> tuple[Field, ...]:
+    def _all_of(self, node: Node) -> tuple[Field, ...]:
         """What all units of a layer see together, for every unit of a layer that sees all of them."""
-        if index < 0:
+        if node.is_input:
             return tuple((Track(1, 0, (0,), (n - 1,)),) for n in self.image)
-        if all(map(_constant, self.states[index])):
-            return self.states[index]
-        shape = self.network.layers[index].output
-        seen = _walk(self.network, index, tuple(range(n) for n in shape[1:]), self.work)
+        if all(map(_constant, self.states[node.index])):
+            return self.states[node.index]
+        seen = _walk(self.graph, node.index, tuple(range(n) for n in node.output[1:]), self.work)
         return tuple((Track(1, 0, (axis[0],), (axis[-1],)),) if axis else (_NOTHING,) for axis in seen)
 
-    def _describe(self, state: tuple[Field, ...], index: int, aligned: bool) -> ReceptiveField:
+    def _describe(self, state: tuple[Field, ...], node: Node, aligned: bool) -> ReceptiveField:
         """The figures of a field."""
-        sizes = self.network.layers[index].output[1:] or (1,) * len(state)
+        sizes = node.output[1:] or (1,) * len(state)
         figures = [_figures(field, n, self.work) for field, n in zip(state, sizes, strict=True)]
         size, stride, padding, centre = zip(*figures, strict=True) if figures else ((), (), (), ())
         whole = bool(state) and all(map(_constant, state))
@@ -283,17 +299,19 @@ def _figures(field: Field, units: int, work: _Work) -> tuple[int, Fraction | Non
 
 def _window_track(window: Window, n: int, m: int, work: _Work) -> Track:
     """Which of n inputs each of m units sees; positions on the padding lie before 0 or after n - 1."""
-    if window.bins:
+    if isinstance(window, Binned):
         period = m // gcd(n, m)
         work.spend(period)
         lows = tuple(u * n // m for u in range(period))
         return Track(period, n // gcd(n, m), lows, tuple(-(-(u + 1) * n // m) - 1 for u in range(period)))
-    if window.samples:
+    if isinstance(window, Resampled):
         return _samples(n, m, window.linear, work)
+    if isinstance(window, Spread):
+        return Track(1, 0, (0,), (n - 1,))
+    if isinstance(window, Transposed):
+        return _stretched(window, work)
     reach = window.dilation * (window.kernel - 1)
-    if window.stretch == 1:
-        return Track(1, window.stride, (-window.before,), (reach - window.before,), window.dilation)
-    return _stretched(window, work)
+    return Track(1, window.stride, (-window.before,), (reach - window.before,), window.dilation)
 
 
 def _samples(n: int, m: int, linear: bool, work: _Work) -> Track:
@@ -308,13 +326,13 @@ def _samples(n: int, m: int, linear: bool, work: _Work) -> Track:
     return Track(period, n // gcd(n, m), lows, lows)
 
 
-def _stretched(window: Window, work: _Work) -> Track:
+def _stretched(window: Transposed, work: _Work) -> Track:
     """A window over inputs with zeros between them: of its positions, those that hold an input."""
-    f, d = window.stretch, window.dilation
+    f, d = window.stride, window.dilation
     work.spend(f * min(f, window.kernel))
     lows, highs = [], []
-    for unit in range(f):  # moving f units on moves the stretched input by stride * f, its inputs by stride
-        first = unit * window.stride - window.before
+    for unit in range(f):  # moving f units on moves the stretched input by f, its inputs by one
+        first = unit - window.before
         hits = [first + d * t for t in range(min(f, window.kernel)) if (first + d * t) % f == 0]
         if not hits:
             lows.append(0)
@@ -324,7 +342,7 @@ def _stretched(window: Window, work: _Work) -> Track:
         spacing = lcm(d, f)
         lows.append(hits[0] // f)
         highs.append((hits[0] + (last - hits[0]) // spacing * spacing) // f)
-    return Track(f, window.stride, tuple(lows), tuple(highs), lcm(d, f) // f)
+    return Track(f, 1, tuple(lows), tuple(highs), lcm(d, f) // f)
 
 
 def _compose(field: Field, window: Window, n: int, m: int, work: _Work) -> Field:
@@ -407,12 +425,12 @@ Elements = Sequence[int]
 """Elements along one dimension, ascending: a range wherever possible."""
 
 
-def seen_by(network: Network, layer: int | str, unit: Sequence[int] = ()) -> tuple[Seen, ...]:
+def seen_by(graph: Graph, layer: str | Node, unit: Sequence[int] = ()) -> tuple[Seen, ...]:
     """The pixels of the network's input that one unit of a layer sees, exactly, edges and holes included.
 
     Args:
-        layer: its name, or its index in `network.layers`.
-        unit: the unit's position, one number a spatial dimension; not needed once the output is flat.
+        layer: the layer, or its name.
+        unit: the unit's position, one number per spatial dimension; not needed once the output is flat.
 
     Returns:
         For each spatial dimension of the input the first and last pixel seen, and how many are seen.
@@ -420,67 +438,56 @@ def seen_by(network: Network, layer: int | str, unit: Sequence[int] = ()) -> tup
     Raises:
         RequestError: the network has no such layer, or the layer no such unit.
 
-    >>> from cnncalc import expand, load
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
     >>> seen_by(expand(load("alexnet")), "conv2", (0, 0))
     (Seen(first=0, last=34, pixels=35), Seen(first=0, last=34, pixels=35))
     """
-    index = layer if isinstance(layer, int) else find_layer(network, layer)
-    sizes = network.layers[index].output[1:]
+    node = graph.node(layer) if isinstance(layer, str) else layer
+    sizes = node.output[1:]
     if len(unit) != len(sizes) or not all(0 <= u < n for u, n in zip(unit, sizes, strict=True)):
-        name = network.layers[index].name
         where = " and ".join(f"0 to {n - 1}" for n in sizes)
         want = f"its units are numbered {where}" if sizes else "its output is flat: give no unit"
-        raise RequestError(f"{name} has no unit {','.join(map(str, unit)) or '()'}", hint=want)
-    seen = _walk(network, index, tuple(range(u, u + 1) for u in unit), _Work(network))
+        raise RequestError(f"{node.name} has no unit {','.join(map(str, unit)) or '()'}", hint=want)
+    seen = _walk(graph, node.index, tuple(range(u, u + 1) for u in unit), _Work(graph))
     return tuple(Seen(axis[0], axis[-1], len(axis)) if axis else Seen(0, -1, 0) for axis in seen)
 
 
-def find_layer(network: Network, name: str) -> int:
-    """The index of a layer by its name.
-
-    Raises:
-        RequestError: there is none of that name.
-    """
-    return network.layers.index(network.layer(name))
-
-
-def _walk(network: Network, index: int, units: tuple[Elements, ...], work: _Work) -> tuple[Elements, ...]:
+def _walk(graph: Graph, index: int, units: tuple[Elements, ...], work: _Work) -> tuple[Elements, ...]:
     """The input pixels that some units of a layer see, by walking back through the layers."""
     wanted: dict[int, tuple[Elements, ...]] = {index: units}
     for current in range(index, -1, -1):
-        if current not in wanted:
+        node = graph.nodes[current]
+        if current not in wanted or node.is_input:
             continue
-        layer = network.layers[current]
         units = wanted.pop(current)
-        for source in layer.inputs:
+        for source, sight in zip(node.inputs, work.sights(node), strict=True):
             work.spend(4)
-            seen = _back(layer, units, network.shape(source), work)
-            if source in wanted:
-                seen = tuple(_union(a, b, work) for a, b in zip(wanted[source], seen, strict=True))
-            wanted[source] = seen
-    return wanted.get(-1, ((),) * len(network.input[1:]))
+            seen = _back(node, units, source.output, sight, work)
+            if source.index in wanted:
+                seen = tuple(_union(a, b, work) for a, b in zip(wanted[source.index], seen, strict=True))
+            wanted[source.index] = seen
+    return wanted.get(graph.inputs[0].index, ((),) * len(graph.input[1:]))
 
 
-def _back(layer: Layer, units: tuple[Elements, ...], shape: Shape, work: _Work) -> tuple[Elements, ...]:
+def _back(node: Node, units: tuple[Elements, ...], shape: Shape, sight: Sight, work: _Work) -> tuple[Elements, ...]:
     """The elements of one of a layer's inputs that some of the layer's units see."""
-    if type(layer.kind).windows is Op.windows and shape[1:] == layer.output[1:]:
+    if sight == ():
         return units
     if not all(units):
         return ((),) * (len(shape) - 1)
-    if layer.kind.merges:  # a branch of size 1 may be spread over the others'
-        sizes = zip(units, shape[1:], layer.output[1:], strict=True)
-        return tuple(axis if n == m else range(n) for axis, n, m in sizes)
-    windows = work.windows(layer.kind, shape)
-    if windows is None:
+    if isinstance(sight, Reach):
         return tuple(range(n) for n in shape[1:])
-    if windows == ():
-        return units
-    rows = zip(windows, units, shape[1:], layer.output[1:], strict=True)
-    axes = tuple(
-        axis if window == POINT else _elements(_window_track(window, n, m, work), axis, n, work)
-        for window, axis, n, m in rows
-    )
-    return axes if all(axes) else ((),) * len(axes)
+    rows = zip(sight, units, shape[1:], node.output[1:], strict=True)
+    axes: list[Elements] = []
+    for window, axis, n, m in rows:
+        if window == POINT:
+            axes.append(axis)
+        elif isinstance(window, Spread):
+            axes.append(range(n))
+        else:
+            axes.append(_elements(_window_track(window, n, m, work), axis, n, work))
+    return tuple(axes) if all(axes) else ((),) * len(axes)
 
 
 def _elements(track: Track, units: Elements, n: int, work: _Work) -> Elements:
@@ -520,3 +527,27 @@ def _tidy(seen: set[int]) -> Elements:
         return range(ordered[0], ordered[0] + 1) if ordered else ()
     even = range(ordered[0], ordered[-1] + 1, ordered[1] - ordered[0])
     return even if len(even) == len(ordered) and all(a == b for a, b in zip(even, ordered, strict=True)) else ordered
+
+
+def field_steps(graph: Graph, fields: Sequence[ReceptiveField], node: Node) -> list[Step]:
+    """The arithmetic of a layer's receptive field, once where all dimensions are alike; none where the layer keeps
+    its input's."""
+    field = fields[node.index]
+    columns = []
+    for axis in range(len(field.size)):
+        columns.append(
+            [
+                Step("receptive field", given=field.size[axis]),
+                Step("effective padding", given=field.padding[axis]),
+            ]
+        )
+    if not columns:
+        return []
+    if all([step.value for step in column] == [step.value for step in columns[0]] for column in columns):
+        return columns[0]
+    names = dimension_names(len(columns))
+    return [
+        Step(f"{step.label}, {name}", step.formula, step.values, step.given, step.reason)
+        for name, column in zip(names, columns, strict=True)
+        for step in column
+    ]

@@ -1,16 +1,15 @@
-"""A spec expanded for one input: blocks, repeats and branches written out, shapes inferred, layers named.
+"""A spec expanded for its inputs: blocks, repeats and branches written out into a graph.
 
-One walk does it all. Layers stand in topological order; a tensor is the index of the layer that makes it,
-and -1 is the network's input.
+One walk does it all; the builder of the graph infers the shapes and names the layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cnncalc.errors import LayerError, Place, RequestError, SpecError, did_you_mean
+from cnncalc.errors import OpError, Place, RequestError, SpecError, did_you_mean
+from cnncalc.graph import MAX_SIZE, Builder, Graph, Node, Scope, checked_shape, join
 from cnncalc.language.expressions import Expression, evaluate_text
 from cnncalc.language.model import (
     BlockItem,
@@ -25,85 +24,31 @@ from cnncalc.language.model import (
     evaluate,
     work_of,
 )
-from cnncalc.language.reader import MAX_DIMENSIONS
-from cnncalc.language.typed import make_layer
-from cnncalc.ops import Op, Shape
-from cnncalc.ops.base import show
+from cnncalc.language.typed import make_op, placed
+from cnncalc.ops.base import Op, Shape, show
 
-INPUT = -1
 MAX_LAYERS = 1_000_000
-MAX_SIZE = 10**9
 MAX_NESTING = 100
 MAX_NAME = 200
 MAX_VARIABLES_WORK = 50_000
 MAX_CALLS_SHOWN = 4
 WORK = 10_000
-WORK_A_LAYER = 16
-
-
-@dataclass(slots=True)
-class Layer:
-    """One layer: its kind with all options, the tensors it reads, and its output shape (without the batch)."""
-
-    name: str
-    kind: Op
-    inputs: tuple[int, ...]
-    output: Shape
-
-
-@dataclass(slots=True)
-class Network:
-    """The expanded graph of a spec for one input shape.
-
-    `outputs` names the network's outputs: `output`, the last tensor of the trunk, and every head.
-    """
-
-    name: str
-    spec: Spec
-    input: Shape
-    variables: Mapping[str, Any]
-    training: bool
-    layers: list[Layer] = field(default_factory=list)
-    outputs: dict[str, int] = field(default_factory=dict)
-
-    def shape(self, tensor: int) -> Shape:
-        """The shape of a tensor: a layer's output, or the network's input."""
-        return self.input if tensor == INPUT else self.layers[tensor].output
-
-    def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
-        """The shapes that a layer reads."""
-        return tuple(self.shape(tensor) for tensor in layer.inputs)
-
-    def input_names(self, layer: Layer) -> list[str]:
-        """The names of the layers that a layer reads; `input` is the network's input."""
-        return ["input" if tensor == INPUT else self.layers[tensor].name for tensor in layer.inputs]
-
-    def layer(self, name: str) -> Layer:
-        """The layer of a name.
-
-        Raises:
-            RequestError: there is none.
-        """
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        hint = did_you_mean(name, [layer.name for layer in self.layers[:10_000]])
-        hint = hint or "`cnncalc shapes NETWORK --all` lists them"
-        raise RequestError(f"{self.name} has no layer '{name[:80]}'", hint=hint)
+WORK_PER_LAYER = 16
 
 
 def expand(
     spec: Spec,
-    input: Shape | None = None,
+    input: int | Sequence[int] | None = None,
     vars: Mapping[str, Any] | None = None,
     training: bool = False,
     max_layers: int = MAX_LAYERS,
-) -> Network:
-    """The network of a spec.
+) -> Graph:
+    """The graph of a spec.
 
     Args:
-        spec: what `cnncalc.load` gives.
-        input: the input shape, channels first; the spec's own if None.
+        spec: what `cnncalc.zoo.load` gives.
+        input: the input shape, channels first; its spatial sizes alone, or one of them, will do. The spec's own if
+            None.
         vars: values for variables of the spec, in place of its own.
         training: the value of the variable `training`, which auxiliary heads depend on.
         max_layers: the bound on layers after expansion.
@@ -112,30 +57,57 @@ def expand(
         RequestError: an unknown variable, an unfit input.
         SpecError: the spec cannot be expanded for this input.
 
-    >>> from cnncalc.zoo.index import load
-    >>> network = expand(load("alexnet"))
-    >>> network.layers[0].name, network.layers[0].output
-    ('conv1', (96, 55, 55))
+    >>> from cnncalc.zoo import load
+    >>> graph = expand(load("alexnet"), input=224)
+    >>> graph.layers[0].name, graph.layers[0].output
+    ('conv1', (96, 54, 54))
     """
     variables = _spec_variables(spec, vars or {}, training)
-    scope = _Scope("", {**variables, "training": training})
-    shape = _input_shape(spec, scope.variables) if input is None else _checked_input(input)
+    scope = {**variables, "training": training}
+    if input is None or spec.input is not None:
+        shape = _input_shape(spec, scope)
+        shape = shape if input is None else full_shape(input, shape)
+    else:
+        shape = checked_shape([input] if isinstance(input, int) else input)
     if spec.layers is None:
         mend = (
             f"{spec.extends} has none either: list them here" if spec.extends else "a family has none: its members do"
         )
         raise SpecError("the spec has no 'layers'", spec.place, hint=mend)
-    network = Network(spec.name, spec, shape, variables, training)
-    expander = _Expander(network, max_layers)
-    network.outputs["output"] = expander.items(spec.layers, INPUT, scope)
-    network.outputs.update(expander.heads)
-    return network
+    return _Expander(spec, variables, training, max_layers).expand(shape)
+
+
+def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
+    """A whole input shape from the sizes given and the network's own shape.
+
+    One size stands for every spatial dimension; without channels, they are the network's own.
+
+    Raises:
+        RequestError: too few or too many sizes, or channels that stand last.
+
+    >>> full_shape(320, (3, 224, 224)), full_shape((320, 240), (3, 224, 224))
+    ((3, 320, 320), (3, 320, 240))
+    """
+    sizes = checked_shape([given] if isinstance(given, int) or not hasattr(given, "__len__") else given)
+    spatial = len(own) - 1
+    if len(sizes) == len(own):
+        if own[0] == sizes[-1] < 5 <= sizes[0] and spatial:  # 224x224x3
+            right = show((sizes[-1], *sizes[:-1]))
+            raise RequestError(f"the channels of {show(sizes)} stand last", hint=f"channels come first: {right}")
+        return sizes
+    if len(sizes) == spatial:
+        return (own[0], *sizes)
+    if len(sizes) == 1:
+        return (own[0], *sizes * spatial)
+    raise RequestError(
+        f"the input {show(sizes)} has {len(sizes)} sizes", hint=f"this network's input is {show(own)}: {len(own)} sizes"
+    )
 
 
 def own_input(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool = False) -> Shape:
     """The input shape that a spec itself asks for.
 
-    >>> from cnncalc.zoo.index import load
+    >>> from cnncalc.zoo import load
     >>> own_input(load("alexnet"))
     (3, 227, 227)
     """
@@ -186,13 +158,6 @@ def _input_shape(spec: Spec, variables: Mapping[str, Any]) -> Shape:
     return tuple(sizes)
 
 
-def _checked_input(shape: Shape) -> Shape:
-    """A shape given from outside."""
-    if not 1 <= len(shape) <= MAX_DIMENSIONS or not all(type(size) is int and 1 <= size <= MAX_SIZE for size in shape):
-        raise RequestError(f"an input has 1 to {MAX_DIMENSIONS} sizes from 1 to 10^9, not {show(shape)}")
-    return tuple(shape)
-
-
 def _as_integer(value: Any) -> int | None:
     """A whole number, also from a whole-valued decimal; None for anything else."""
     if isinstance(value, float) and value.is_integer():
@@ -200,39 +165,30 @@ def _as_integer(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-class _Scope:
-    """Where names are given and variables hold: a prefix of names, counters for automatic ones, variables."""
+class _Here:
+    """Where items are expanded: the scope of their names, and the variables that hold."""
 
-    __slots__ = ("counters", "prefix", "variables")
+    __slots__ = ("scope", "variables")
 
-    def __init__(self, prefix: str, variables: dict[str, Any]) -> None:
-        self.prefix = prefix
+    def __init__(self, scope: Scope, variables: dict[str, Any]) -> None:
+        self.scope = scope
         self.variables = variables
-        self.counters: dict[str, int] = {}
-
-    def called(self, variables: dict[str, Any]) -> _Scope:
-        """The scope of a block's items: its own variables, this scope's names."""
-        scope = _Scope(self.prefix, variables)
-        scope.counters = self.counters
-        return scope
 
 
 class _Expander:
     """The walk. `tensors` knows what every full name stands for: a layer, or the end of a group or block."""
 
-    def __init__(self, network: Network, max_layers: int) -> None:
-        self.network = network
-        self.layers = network.layers
+    def __init__(self, spec: Spec, variables: Mapping[str, Any], training: bool, max_layers: int) -> None:
+        self.spec = spec
+        self.variables = {**variables, "training": training}
+        self.builder = Builder(spec.name, spec.title, spec.notes, training)
         self.max_layers = max_layers
+        self.layers = 0
         self.work = 0
         self.nesting = 0
-        self.tensors: dict[str, int] = {"input": INPUT}
-        self.heads: dict[str, int] = {}
-        self.taken = network.spec.names
-        # Equal layers on equal inputs are checked, and their shapes inferred, once.
-        self.shapes: dict[tuple[Op, tuple[Shape, ...]], Shape] = {}
-        self.kinds: dict[Op, Op] = {}
-        self.expand_by: dict[type[Item], Callable[[Any, int, _Scope, str | None], int]] = {
+        self.tensors: dict[str, Node] = {}
+        self.heads: dict[str, Node] = {}
+        self.expand_by: dict[type[Item], Callable[[Any, Node, _Here, str | None], Node]] = {
             LayerItem: self.layer,
             BlockItem: self.block,
             GroupItem: self.group,
@@ -240,72 +196,79 @@ class _Expander:
             MergeItem: self.merge,
         }
 
-    def items(self, items: list[Item], tensor: int, scope: _Scope) -> int:
+    def expand(self, shape: Shape) -> Graph:
+        """The graph for an input shape."""
+        start = self.tensors["input"] = self.builder.input(*shape)
+        end = self.items(self.spec.layers or [], start, _Here(self.builder.root, dict(self.variables)))
+        return self.builder.graph({"output": end, **self.heads})
+
+    def items(self, items: list[Item], tensor: Node, here: _Here) -> Node:
         """Expand a list of items on a tensor; the tensor at its end."""
         self.nesting += 1  # which bounds the recursion: every way down leads through here
         for item in items:
             if self.nesting > MAX_NESTING:
                 raise SpecError(f"groups and blocks are more than {MAX_NESTING} deep in each other", item.place)
-            tensor = self.item(item, tensor, scope)
+            tensor = self.item(item, tensor, here)
         self.nesting -= 1
         return tensor
 
-    def item(self, item: Item, tensor: int, scope: _Scope) -> int:
+    def item(self, item: Item, tensor: Node, here: _Here) -> Node:
         """Expand an item if its condition holds."""
-        return self.repeated(item, tensor, scope) if self.present(item, tensor, scope) else tensor
+        return self.repeated(item, tensor, here) if self.present(item, tensor, here) else tensor
 
-    def present(self, item: Item, tensor: int, scope: _Scope) -> bool:
+    def present(self, item: Item, tensor: Node, here: _Here) -> bool:
         """Whether an item's condition, if any, holds."""
         self.spend(1, item.place)
-        return item.when is None or self.condition(item.when, tensor, scope)
+        return item.when is None or self.condition(item.when, tensor, here)
 
-    def repeated(self, item: Item, tensor: int, scope: _Scope) -> int:
+    def repeated(self, item: Item, tensor: Node, here: _Here) -> Node:
         """Expand an item as often as it is repeated."""
         if item.start is not None:
-            tensor = self.find(item.start, scope)
+            tensor = self.find(item.start, here)
         expand = self.expand_by[type(item)]
         if item.repeat is None:
-            return expand(item, tensor, scope, item.name)
-        times = self.times(item.repeat, tensor, scope)
+            return expand(item, tensor, here, item.name)
+        times = self.times(item.repeat, tensor, here)
         if item.name is None:
             for _ in range(times):
                 self.spend(1, item.place)
-                tensor = expand(item, tensor, scope, None)
+                tensor = expand(item, tensor, here, None)
             return tensor
-        inside = self.inside(item, scope, item.name)
+        inside = self.inside(item, here, item.name)
         for number in range(1, times + 1):
             self.spend(1, item.place)
             tensor = expand(item, tensor, inside, str(number))
-        self.bind(item, scope.prefix + item.name, tensor)
+        self.bind(item, inside.scope.path, tensor)
         return tensor
 
     def spend(self, work: int, place: Place) -> None:
         """Bound the work: layers are bounded, and so are items that make none, and long lists of values."""
         self.work += work
-        if self.work > WORK + WORK_A_LAYER * self.max_layers:
+        if self.work > WORK + WORK_PER_LAYER * self.max_layers:
             raise SpecError("the spec expands to too many items", place)
 
-    def inside(self, item: Item, scope: _Scope, name: str) -> _Scope:
-        """The scope that a name opens inside another."""
-        return _Scope(f"{self.full_name(item, scope, name)}.", scope.variables)
+    def inside(self, item: Item, here: _Here, name: str) -> _Here:
+        """Inside the scope that a name opens."""
+        self.full_name(item, here, name)
+        return _Here(Scope(name, here.scope), here.variables)
 
-    def full_name(self, item: Item, scope: _Scope, name: str) -> str:
+    def full_name(self, item: Item, here: _Here, name: str) -> str:
         """A name with the scopes around it. A million layers with names without end would fill the memory."""
-        full = scope.prefix + name
+        full = join(here.scope, name)
         if len(full) > MAX_NAME:
             raise SpecError(
                 f"a name with the names around it is longer than {MAX_NAME} characters", item.name_place or item.place
             )
         return full
 
-    def condition(self, option: Option, tensor: int, scope: _Scope) -> bool:
-        value = self.value(option, tensor, scope)
+    def condition(self, option: Option, tensor: Node, here: _Here) -> bool:
+        value = self.value(option, tensor, here)
         if not isinstance(value, (bool, int, float)):
             raise SpecError("'when' is a condition", option.place, label="this is not true or false")
         return bool(value)
 
-    def times(self, option: Option, tensor: int, scope: _Scope) -> int:
-        value = self.value(option, tensor, scope)
+    def times(self, option: Option, tensor: Node, here: _Here) -> int:
+        value = self.value(option, tensor, here)
         number = _as_integer(value)
         if number is None or number < 0:
             raise SpecError("'repeat' is a whole number from 0", option.place, label=f"got {str(value)[:40]}")
@@ -313,16 +276,16 @@ class _Expander:
             raise SpecError(f"the network would have more than {self.max_layers:,} layers", option.place)
         return number
 
-    def value(self, option: Option, tensor: int, scope: _Scope) -> Any:
+    def value(self, option: Option, tensor: Node, here: _Here) -> Any:
         """An option's value where it stands."""
         if isinstance(option.value, (Expression, tuple)):
-            self.look_at(tensor, scope.variables)
-            return self.evaluate(option, scope.variables)
+            self.look_at(tensor, here.variables)
+            return self.evaluate(option, here.variables)
         return option.value
 
-    def look_at(self, tensor: int, variables: dict[str, Any]) -> None:
+    def look_at(self, tensor: Node, variables: dict[str, Any]) -> None:
         """Set the variables that speak of the current tensor."""
-        variables["channels"], *sizes = self.network.shape(tensor)
+        variables["channels"], *sizes = tensor.output
         variables["sizes"] = tuple(sizes)
 
     def evaluate(self, given: Option | Variable, variables: Mapping[str, Any]) -> Any:
@@ -334,17 +297,16 @@ class _Expander:
             self.spend(work_of(value), given.place)
         return value
 
-    def find(self, option: Option, scope: _Scope) -> int:
+    def find(self, option: Option, here: _Here) -> Node:
         """The tensor of a `from` name: in this scope, then outwards."""
-        name, prefix = option.value, scope.prefix
-        while True:
-            tensor = self.tensors.get(prefix + name)
+        name = option.value
+        scope: Scope | None = here.scope
+        while scope is not None:
+            tensor = self.tensors.get(join(scope, name))
             if tensor is not None:
                 return tensor
-            if not prefix:
-                break
-            prefix = prefix[: prefix.rfind(".", 0, -1) + 1]
-        if name in self.taken:
+            scope = scope.parent
+        if name in self.spec.names:
             raise SpecError(
                 f"'{name}' does not stand before this layer",
                 option.place,
@@ -356,7 +318,7 @@ class _Expander:
             hint = "before it stand " + ", ".join(list(self.tensors)[-8:])
         raise SpecError(f"no layer is called '{name[:60]}'", option.place, hint=hint)
 
-    def bind(self, item: Item, name: str, tensor: int) -> None:
+    def bind(self, item: Item, name: str, tensor: Node) -> None:
         """Let a full name stand for a tensor; names are distinct."""
         if name in self.tensors:
             raise SpecError(
@@ -366,99 +328,80 @@ class _Expander:
             )
         self.tensors[name] = tensor
 
-    def layer(self, item: LayerItem, tensor: int, scope: _Scope, name: str | None) -> int:
-        kind = item.ready
-        if kind is None:
-            kind = make_layer(item, {key: self.value(opt, tensor, scope) for key, opt in item.options.items()})
-        return self.place(item, kind, (tensor,), scope, name)
+    def layer(self, item: LayerItem, tensor: Node, here: _Here, name: str | None) -> Node:
+        op = item.ready
+        if op is None:
+            op = make_op(item, {key: self.value(opt, tensor, here) for key, opt in item.options.items()})
+        return self.place(item, op, (tensor,), here, name)
 
-    def place(self, item: Item, kind: Op, inputs: tuple[int, ...], scope: _Scope, name: str | None) -> int:
-        """Add a layer to the network; its tensor."""
-        layers = self.layers
-        if len(layers) >= self.max_layers:
+    def place(self, item: Item, op: Op, inputs: tuple[Node, ...], here: _Here, name: str | None) -> Node:
+        """Add a layer to the graph; its node. An op that does not fit is an error at the option to blame."""
+        if self.layers >= self.max_layers:
             raise SpecError(f"the network has more than {self.max_layers:,} layers", item.place)
-        full = self.full_name(item, scope, name or self.automatic_name(item, kind, scope))
-        shapes = tuple([self.network.shape(tensor) for tensor in inputs])
-        kind = self.kinds.setdefault(kind, kind)
-        output = self.shapes.get((kind, shapes))
-        if output is None:
-            output = self.shapes[kind, shapes] = self.infer(item, kind, shapes, full)
-        self.bind(item, full, len(layers))
-        layers.append(Layer(full, kind, inputs, output))
-        return len(layers) - 1
-
-    def automatic_name(self, item: Item, kind: Op, scope: _Scope) -> str:
-        """The kind and its number in the scope, past names that the spec gives."""
-        counters = scope.counters
-        while True:
-            number = counters[kind.name] = counters.get(kind.name, 0) + 1
-            name = f"{kind.name}{number}"
-            if name not in self.taken:
-                return name
-            self.spend(1, item.place)
-
-    def infer(self, item: Item, kind: Op, shapes: tuple[Shape, ...], name: str) -> Shape:
-        """The output shape; a layer that does not fit is an error at the option to blame."""
+        if name is None:
+            name = self.builder.automatic_name(op.kind, here.scope, lambda name: self.reserved(name, item))
+        full = self.full_name(item, here, name)
+        if full in self.tensors:
+            self.bind(item, full, inputs[0])
         try:
-            output = kind.output_shape(*shapes)
-        except LayerError as error:
-            place = _option_place(item, kind, error.option)
-            context = f"in {name}, on an input of {', '.join(map(show, shapes))}"
-            raise SpecError(error.message, place, label=error.label, hint=error.hint, notes=[context]) from None
-        if max(output) > MAX_SIZE:
-            raise SpecError("a layer's output is larger than 10^9 in one dimension", item.place, label=show(output))
-        return output
+            node = self.builder.add(op, *inputs, name=name, scope=here.scope, origin=item.place)
+        except OpError as error:
+            raise placed(error, item) from None
+        self.tensors[full] = node
+        self.layers += 1
+        return node
 
-    def block(self, item: BlockItem, tensor: int, scope: _Scope, name: str | None) -> int:
+    def reserved(self, name: str, item: Item) -> bool:
+        """Whether the spec gives a name somewhere, so that no automatic name may be it."""
+        if name not in self.spec.names:
+            return False
+        self.spend(1, item.place)
+        return True
+
+    def block(self, item: BlockItem, tensor: Node, here: _Here, name: str | None) -> Node:
         """A block's items, with its arguments worked out where it is called."""
-        block = self.network.spec.blocks[item.block]
-        variables = {**self.network.variables, "training": self.network.training}
-        arguments = {key: self.value(option, tensor, scope) for key, option in item.arguments.items()}
+        block = self.spec.blocks[item.block]
+        variables = dict(self.variables)
+        arguments = {key: self.value(option, tensor, here) for key, option in item.arguments.items()}
         self.look_at(tensor, variables)
         for variable in block.variables.values():
             variables[variable.name] = (
                 arguments[variable.name] if variable.name in arguments else self.evaluate(variable, variables)
             )
-        inside = scope if name is None else self.inside(item, scope, name)
+        inside = here if name is None else self.inside(item, here, name)
         try:
-            end = self.items(block.items, tensor, inside.called(variables))
+            end = self.items(block.items, tensor, _Here(inside.scope, variables))
         except SpecError as error:
             if len(error.notes) < MAX_CALLS_SHOWN:
                 error.notes.append(f"in block '{item.block}', called at {item.place}")
             raise
         if name is not None:
-            self.bind(item, scope.prefix + name, end)
+            self.bind(item, inside.scope.path, end)
         return end
 
-    def group(self, item: GroupItem, tensor: int, scope: _Scope, name: str | None) -> int:
+    def group(self, item: GroupItem, tensor: Node, here: _Here, name: str | None) -> Node:
         """A group's items; a name opens a scope."""
         if name is None:
-            return self.items(item.items, tensor, scope)
-        end = self.items(item.items, tensor, self.inside(item, scope, name))
-        self.bind(item, scope.prefix + name, end)
+            return self.items(item.items, tensor, here)
+        inside = self.inside(item, here, name)
+        end = self.items(item.items, tensor, inside)
+        self.bind(item, inside.scope.path, end)
         return end
 
-    def head(self, item: HeadItem, tensor: int, scope: _Scope, name: str | None) -> int:
+    def head(self, item: HeadItem, tensor: Node, here: _Here, name: str | None) -> Node:
         """A head's items; the trunk goes on from before it."""
         assert name is not None
-        end = self.group(item, tensor, scope, name)
-        full = scope.prefix + name
+        end = self.group(item, tensor, here, name)
+        full = join(here.scope, name)
         if full == "output":
             raise SpecError("'output' is the trunk's own output; call the head otherwise", item.place)
         self.heads[full] = end
         return tensor
 
-    def merge(self, item: MergeItem, tensor: int, scope: _Scope, name: str | None) -> int:
+    def merge(self, item: MergeItem, tensor: Node, here: _Here, name: str | None) -> Node:
         """The branches, then the layer in which they meet. An absent branch is left out; it is no identity."""
-        branches = [branch for branch in item.branches if self.present(branch, tensor, scope)]
+        branches = [branch for branch in item.branches if self.present(branch, tensor, here)]
         if not branches:
-            raise SpecError(f"'{item.kind.name}' has no branch whose condition holds", item.place)
-        ends = tuple([self.repeated(branch, tensor, scope) for branch in branches])
-        return self.place(item, item.kind(), ends, scope, name)
-
-
-def _option_place(item: Item, kind: Op, option: str | None) -> Place:
-    """Where the option at fault is given, or the item."""
-    if isinstance(item, LayerItem) and option in item.options:
-        return item.options[option].place
-    return item.place
+            raise SpecError(f"'{item.kind.kind}' has no branch whose condition holds", item.place)
+        ends = tuple([self.repeated(branch, tensor, here) for branch in branches])
+        return self.place(item, item.kind(), ends, here, name)

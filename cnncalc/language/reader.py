@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from cnncalc.errors import Place, Source, SpecError, did_you_mean, shorten
+from cnncalc.graph import MAX_DIMENSIONS
 from cnncalc.language.expressions import parse_expression
 from cnncalc.language.model import (
     Block,
@@ -29,7 +30,7 @@ from cnncalc.language.model import (
     has_expression,
 )
 from cnncalc.language.nodes import Mapping, Node, Scalar, Sequence, check_keys, parse, parse_mapping
-from cnncalc.language.typed import make_layer
+from cnncalc.language.typed import make_op
 from cnncalc.ops import KINDS, Op
 
 SPEC_KEYS = (
@@ -52,7 +53,6 @@ PUBLISHED_VALUES = ("params", "macs", "flops", "buffers", "activations", "top1",
 PUBLISHED_KEYS = (*PUBLISHED_VALUES, "source", "training", "input", "vars")
 RESERVED = ("channels", "sizes", "training", "true", "false")
 MAX_EXTENDS = 8
-MAX_DIMENSIONS = 6
 MAX_VARIABLES = 100
 
 # What other tools call the kinds, in small letters without underscores and dimensions.
@@ -479,7 +479,9 @@ class _Items:
             item = self.head_item(head, argument, node)
         elif word in KINDS:
             kind = KINDS[word]
-            item = self.merge(kind, head, argument, node) if kind.merges else self.layer(kind, head, argument, node)
+            item = (
+                self.merge(kind, head, argument, node) if kind.arity is None else self.layer(kind, head, argument, node)
+            )
         else:
             item = self.call(head, argument, node)
         self.common(item, node)
@@ -560,7 +562,7 @@ class _Items:
         options = self.options(kind.__struct_fields__, kind.main, head, argument, node, kind.words)
         item = LayerItem(head.place, kind=kind, options=options)
         if not any(has_expression(option.value) for option in options.values()):
-            item.ready = make_layer(item, {key: option.value for key, option in options.items()})
+            item.ready = make_op(item, {key: option.value for key, option in options.items()})
         return item
 
     def call(self, head: Scalar, argument: Node | None, node: Mapping) -> BlockItem:

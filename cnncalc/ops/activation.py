@@ -1,65 +1,64 @@
 """Activations, element by element (softmax: across the channels), and dropout.
 
-Symbols: n elements, c channels, m positions, training 0 or 1. The operations are those of the textbook
+Symbols: elements; c channels, m positions, training on or off. The operations are those of the textbook
 formula in each docstring.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
 from cnncalc.formula import Formula, prod
-from cnncalc.ops.base import Extra, Kept, Op, Shape, each
+from cnncalc.ops.base import Costs, Elementwise, Extra, Op, Saved, Shape, each, none_of_them
 
 # mypy: disable-error-code="no-untyped-def"
 
 
 @Formula
-def two_each(n):
+def two_each(elements):
     """Two for each element."""
-    return 2 * n
+    return 2 * elements
 
 
 @Formula
-def three_each(n):
+def three_each(elements):
     """Three for each element."""
-    return 3 * n
+    return 3 * elements
 
 
-class ReLU(Op, frozen=True):
+class ReLU(Elementwise, frozen=True):
     """max(0, x). Any shape, kept.
 
     >>> ReLU().output_shape((96, 55, 55))
     (96, 55, 55)
     """
 
-    name: ClassVar[str] = "relu"
-    costs: ClassVar[Mapping[str, Formula]] = {"compare": each}
-    keeps: ClassVar[Kept] = Kept(output=True)
+    kind: ClassVar[str] = "relu"
+    costs: ClassVar[Costs] = {"compare": each}
+    saves: ClassVar[Saved | None] = Saved(output=True)
     in_place: ClassVar[str] = "output"
 
 
-class ReLU6(Op, frozen=True):
+class ReLU6(Elementwise, frozen=True):
     """min(6, max(0, x)). Any shape, kept."""
 
-    name: ClassVar[str] = "relu6"
-    costs: ClassVar[Mapping[str, Formula]] = {"compare": two_each}
-    keeps: ClassVar[Kept] = Kept((0,))
+    kind: ClassVar[str] = "relu6"
+    costs: ClassVar[Costs] = {"compare": two_each}
+    saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
 
 
-class LeakyReLU(Op, frozen=True):
+class LeakyReLU(Elementwise, frozen=True):
     """x, or slope * x where x < 0. Any shape, kept."""
 
     slope: float = 0.01
 
-    name: ClassVar[str] = "leaky_relu"
+    kind: ClassVar[str] = "leaky_relu"
     main: ClassVar[str | None] = "slope"
-    costs: ClassVar[Mapping[str, Formula]] = {"compare": each, "mul": each}
-    keeps: ClassVar[Kept] = Kept((0,))
+    costs: ClassVar[Costs] = {"compare": each, "mul": each}
+    saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "output"
 
 
@@ -69,151 +68,151 @@ def slopes(c, per_channel):
     return c * per_channel + (1 - per_channel)
 
 
-class PReLU(Op, frozen=True):
+class PReLU(Elementwise, frozen=True):
     """x, or a learnt slope times x where x < 0 (He et al. 2015). Any shape, kept."""
 
     per_channel: bool = False
 
-    name: ClassVar[str] = "prelu"
-    costs: ClassVar[Mapping[str, Formula]] = {"params": slopes, "compare": each, "mul": each}
-    keeps: ClassVar[Kept] = Kept((0,))
+    kind: ClassVar[str] = "prelu"
+    costs: ClassVar[Costs] = {"params": slopes, "weights": none_of_them, "compare": each, "mul": each}
+    saves: ClassVar[Saved | None] = Saved((0,))
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"c": output[0], "n": prod(output), "per_channel": int(self.per_channel)}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"c": output[0], "elements": prod(output), "per_channel": int(self.per_channel)}
 
 
-class Sigmoid(Op, frozen=True):
+class Sigmoid(Elementwise, frozen=True):
     """1 / (1 + exp(-x)). Any shape, kept."""
 
-    name: ClassVar[str] = "sigmoid"
-    costs: ClassVar[Mapping[str, Formula]] = {"exp": each, "add": each, "div": each}
-    keeps: ClassVar[Kept] = Kept(output=True)
+    kind: ClassVar[str] = "sigmoid"
+    costs: ClassVar[Costs] = {"exp": each, "add": each, "div": each}
+    saves: ClassVar[Saved | None] = Saved(output=True)
 
 
-class Tanh(Op, frozen=True):
+class Tanh(Elementwise, frozen=True):
     """(exp(2x) - 1) / (exp(2x) + 1). Any shape, kept."""
 
-    name: ClassVar[str] = "tanh"
-    costs: ClassVar[Mapping[str, Formula]] = {"exp": each, "mul": each, "add": two_each, "div": each}
-    keeps: ClassVar[Kept] = Kept(output=True)
+    kind: ClassVar[str] = "tanh"
+    costs: ClassVar[Costs] = {"exp": each, "mul": each, "add": two_each, "div": each}
+    saves: ClassVar[Saved | None] = Saved(output=True)
 
 
-class SiLU(Op, frozen=True):
+class SiLU(Elementwise, frozen=True):
     """x * sigmoid(x), also called swish. Any shape, kept."""
 
-    name: ClassVar[str] = "silu"
-    costs: ClassVar[Mapping[str, Formula]] = {"exp": each, "add": each, "div": each, "mul": each}
-    keeps: ClassVar[Kept] = Kept((0,))
+    kind: ClassVar[str] = "silu"
+    costs: ClassVar[Costs] = {"exp": each, "add": each, "div": each, "mul": each}
+    saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
 
 
-class GELU(Op, frozen=True):
+class GELU(Elementwise, frozen=True):
     """x/2 * (1 + erf(x / sqrt(2))) (Hendrycks and Gimpel 2016). Any shape, kept."""
 
-    name: ClassVar[str] = "gelu"
-    costs: ClassVar[Mapping[str, Formula]] = {"exp": each, "add": each, "mul": three_each}
-    keeps: ClassVar[Kept] = Kept((0,))
+    kind: ClassVar[str] = "gelu"
+    costs: ClassVar[Costs] = {"exp": each, "add": each, "mul": three_each}
+    saves: ClassVar[Saved | None] = Saved((0,))
 
 
-class HardSwish(Op, frozen=True):
+class HardSwish(Elementwise, frozen=True):
     """x * relu6(x + 3) / 6 (Howard et al. 2019). Any shape, kept."""
 
-    name: ClassVar[str] = "hardswish"
-    costs: ClassVar[Mapping[str, Formula]] = {"add": each, "compare": two_each, "mul": each, "div": each}
-    keeps: ClassVar[Kept] = Kept((0,))
+    kind: ClassVar[str] = "hardswish"
+    costs: ClassVar[Costs] = {"add": each, "compare": two_each, "mul": each, "div": each}
+    saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
 
 
-class HardSigmoid(Op, frozen=True):
+class HardSigmoid(Elementwise, frozen=True):
     """relu6(x + 3) / 6. Any shape, kept."""
 
-    name: ClassVar[str] = "hardsigmoid"
-    costs: ClassVar[Mapping[str, Formula]] = {"add": each, "compare": two_each, "div": each}
-    keeps: ClassVar[Kept] = Kept((0,))
+    kind: ClassVar[str] = "hardsigmoid"
+    costs: ClassVar[Costs] = {"add": each, "compare": two_each, "div": each}
+    saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
 
 
 @Formula
-def softmax_compares(n, m):
+def softmax_compares(elements, m):
     """The largest of the channels at each position."""
-    return n - m
+    return elements - m
 
 
 @Formula
-def softmax_adds(n, m):
+def softmax_adds(elements, m):
     """The subtraction of the largest, and the sum of the exponentials."""
-    return n + n - m
+    return elements + elements - m
 
 
 @Formula
-def log_softmax_adds(n, m):
+def log_softmax_adds(elements, m):
     """The subtraction of the largest and of the logarithm, and the sum of the exponentials."""
-    return 2 * n + n - m
+    return 2 * elements + elements - m
 
 
 @Formula
-def log_softmax_exps(n, m):
+def log_softmax_exps(elements, m):
     """The exponentials, and one logarithm a position."""
-    return n + m
+    return elements + m
 
 
-class _AcrossChannels(Op, frozen=True):
-    """What softmax and its logarithm share: n elements at m positions."""
+class _AcrossChannels(Elementwise, frozen=True):
+    """What softmax and its logarithm share: elements at m positions."""
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"n": prod(output), "m": prod(output[1:])}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"elements": prod(output), "m": prod(output[1:])}
 
 
 class Softmax(_AcrossChannels, frozen=True):
     """exp(x - max) / sum of exp(x - max), across the channels. Any shape, kept."""
 
-    name: ClassVar[str] = "softmax"
-    costs: ClassVar[Mapping[str, Formula]] = {
+    kind: ClassVar[str] = "softmax"
+    costs: ClassVar[Costs] = {
         "compare": softmax_compares,
         "add": softmax_adds,
         "exp": each,
         "div": each,
     }
-    keeps: ClassVar[Kept] = Kept(output=True)
+    saves: ClassVar[Saved | None] = Saved(output=True)
 
 
 class LogSoftmax(_AcrossChannels, frozen=True):
     """x - max - log(sum of exp(x - max)), across the channels. Any shape, kept."""
 
-    name: ClassVar[str] = "log_softmax"
-    costs: ClassVar[Mapping[str, Formula]] = {
+    kind: ClassVar[str] = "log_softmax"
+    costs: ClassVar[Costs] = {
         "compare": softmax_compares,
         "add": log_softmax_adds,
         "exp": log_softmax_exps,
     }
-    keeps: ClassVar[Kept] = Kept(output=True)
+    saves: ClassVar[Saved | None] = Saved(output=True)
 
 
 @Formula
-def dropout_muls(n, training):
+def dropout_muls(elements, training):
     """In training, the product with the scaled mask; nothing at inference."""
-    return n * training
+    return elements * training
 
 
-class Dropout(Op, frozen=True):
+class Dropout(Elementwise, frozen=True):
     """Drops an element with probability p in training; nothing at inference. Any shape, kept."""
 
     p: Annotated[float, Meta(ge=0, le=1)] = 0.5
 
-    name: ClassVar[str] = "dropout"
+    kind: ClassVar[str] = "dropout"
     main: ClassVar[str | None] = "p"
-    costs: ClassVar[Mapping[str, Formula]] = {"mul": dropout_muls}
+    costs: ClassVar[Costs] = {"mul": dropout_muls}
 
-    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+    def is_view(self, *inputs: Shape, training: bool = False) -> bool:
         return not training or self.p == 0
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         if self.p == 0:
-            return Kept()
-        return Kept(extra=(Extra("zero", 1, each=False) if self.p == 1 else Extra("mask", prod(output)),))
+            return Saved()
+        return Saved(extra=(Extra("zero", 1, per_sample=False) if self.p == 1 else Extra("mask", prod(output)),))
 
 
-KINDS = (
+KINDS: tuple[type[Op], ...] = (
     ReLU,
     ReLU6,
     LeakyReLU,

@@ -1,19 +1,21 @@
-"""What every layer kind has: options, an output shape, formulas for its costs, and what each unit sees.
+"""What every op has: options, an output shape, formulas for its costs, and what each unit sees.
 
-A kind is a frozen `msgspec.Struct`; its fields are the options a spec may give. To add a kind, write such
-a class in its family's file and list it in `KINDS`; nothing else in the calculator changes.
+An op is a kind of operation with its options, a frozen value. A kind is a class: a `msgspec.Struct` whose fields
+are the options a spec may give. What a class does not say of itself is unknown, and is shown as unknown wherever
+a number would stand; it is never taken for zero. docs/development.md walks through adding one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
-from cnncalc.errors import LayerError
-from cnncalc.formula import Formula, prod
+from cnncalc.errors import OpError
+from cnncalc.formula import Formula, Step, Switch, prod
+from cnncalc.ops.options import check
+from cnncalc.ops.sight import POINT, UNKNOWN, Sight, Spread
 
 Shape = tuple[int, ...]
 """Channels first, without the batch: [C, H, W], [C, L], [C, D, H, W], or [C] once flat."""
@@ -21,35 +23,29 @@ Shape = tuple[int, ...]
 OPERATIONS = ("mac", "add", "mul", "div", "compare", "exp")
 """The classes of operations. `exp` holds every transcendental one: exponentials, roots, powers, erf."""
 
+QUANTITIES = ("params", "weights", "buffers", *OPERATIONS)
+"""What an op's formulas count. `weights` are those of its parameters that a product reads, of which mixed precision
+makes a copy in half precision."""
 
-class Window(NamedTuple):
-    """How one spatial dimension of a layer looks at its input.
+Words = Mapping[str, tuple[str, ...]]
+"""The words that an option takes, by the option's name."""
 
-    Unit u sees the inputs `u * stride - before + dilation * t` for t in 0..kernel-1. With `stretch` f > 1 the
-    input has first f - 1 zeros put between its elements (a transposed convolution). With `bins` m > 0 the n
-    inputs are cut into m bins, and unit u sees floor(u * n / m) to ceil((u + 1) * n / m) - 1 (adaptive
-    pooling). With `samples` m > 0 they are resampled at m places: unit u sees the nearest one,
-    floor(u * n / m), or if `linear` the two around (u + 1/2) * n / m - 1/2 (upsampling).
-    """
+Costs = Mapping[str, Formula | None]
+"""Formulas by quantity. None says that the quantity is unknown; one that is not there is zero."""
 
-    kernel: int = 1
-    stride: int = 1
-    before: int = 0
-    after: int = 0
-    dilation: int = 1
-    stretch: int = 1
-    bins: int = 0
-    samples: int = 0
-    linear: bool = False
-
-
-POINT = Window()
+UNKNOWN_COSTS: Costs = dict.fromkeys(QUANTITIES)
 
 
 @Formula
-def each(n):  # type: ignore[no-untyped-def]
+def each(elements):  # type: ignore[no-untyped-def]
     """One for each element."""
-    return n
+    return elements
+
+
+@Formula
+def none_of_them():  # type: ignore[no-untyped-def]
+    """None: no product reads its parameters."""
+    return 0
 
 
 OF_PARAMETERS = -1
@@ -57,20 +53,20 @@ OF_PARAMETERS = -1
 
 
 class Extra(NamedTuple):
-    """A tensor that a layer makes and autograd keeps, besides its inputs and output.
+    """A tensor that an op makes and autograd saves, besides its inputs and output.
 
-    `elements` are those of one sample; of the whole batch if not `each`. `itemsize` is in bytes: 0 for that of
+    `elements` are those of one sample; of the whole batch if not `per_sample`. `itemsize` is in bytes: 0 for that of
     the activations, `OF_PARAMETERS` for that of the parameters.
     """
 
     what: str
     elements: int
     itemsize: int = 0
-    each: bool = True
+    per_sample: bool = True
 
 
-class Kept(NamedTuple):
-    """What PyTorch's autograd keeps of a layer for the backward pass, parameters and buffers apart: some of its
+class Saved(NamedTuple):
+    """What PyTorch's autograd saves of a layer for the backward pass, parameters and buffers apart: some of its
     inputs, by number, its output, and tensors of its own."""
 
     inputs: tuple[int, ...] = ()
@@ -78,86 +74,185 @@ class Kept(NamedTuple):
     extra: tuple[Extra, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of a layer's arithmetic: what it gives, by which formula, on which values."""
+class Site(NamedTuple):
+    """Where an op stands, as far as its numbers go: the op, the shapes that it reads, and the one that it gives."""
 
-    label: str
-    formula: Formula
-    values: Mapping[str, Any]
+    op: Any
+    inputs: tuple[Shape, ...]
+    output: Shape
+
+    def count(self, quantity: str) -> int:
+        """A quantity of the op's formulas for one sample at inference; 0 if it has none.
+
+        Raises:
+            UnknownCount: the op does not say.
+        """
+        formulas = self.op.formulas()
+        formula = formulas.get(quantity)
+        if formula is None:
+            if quantity in formulas:
+                raise UnknownCount(f"{self.op.kind} does not say its {quantity}")
+            return 0
+        return int(formula(**self.symbols))
 
     @property
-    def value(self) -> int:
-        return int(self.formula(**self.values))
+    def symbols(self) -> dict[str, Any]:
+        """The symbols of the op's formulas at inference."""
+        return {**self.op.symbols(self.inputs, self.output), "training": Switch(0)}
 
     @property
-    def text(self) -> str:
-        return self.formula.explain(**self.values)
+    def x(self) -> int:
+        """Elements of the first input."""
+        return int(prod(self.inputs[0]))
+
+    @property
+    def y(self) -> int:
+        """Elements of the output."""
+        return int(prod(self.output))
+
+    @property
+    def dimensions(self) -> int:
+        """Spatial dimensions of the first input."""
+        return len(self.inputs[0]) - 1
+
+
+class UnknownCount(Exception):
+    """A count was asked for that an op does not say; the message says which."""
 
 
 class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
-    """The base of all kinds. A subclass overrides what differs from an element-by-element layer."""
+    """The base of all ops: what it does not override is unknown.
 
-    name: ClassVar[str]
-    main: ClassVar[str | None] = None  # the option that the head of an item gives
-    words: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # options that also take a word, and which
-    costs: ClassVar[Mapping[str, Formula]] = {}  # params, buffers and classes of operations
-    once: ClassVar[frozenset[str]] = frozenset()  # those of `costs` that a whole batch needs once
-    merges: ClassVar[bool] = False  # takes a list of branches
-    keeps: ClassVar[Kept] = Kept()  # what autograd keeps, where it does not depend on options and shapes
-    # Whether PyTorch's layer can overwrite its input ("" if not), and what its backward pass then needs:
-    # its "output" alone, or a "copy" of the input.
+    The class attributes, for one kind of op:
+
+    - `kind`: its word in specs;
+    - `main`: the option that the head of an item gives (`{conv: 64}`);
+    - `words`: options that also take a word, and which;
+    - `arity`: how many inputs it has; None for any number, as where branches meet;
+    - `costs`: its formulas, for one sample; `once` names those that a whole batch needs once;
+    - `saves`: what autograd saves of it, where that does not depend on options and shapes;
+    - `in_place`: whether PyTorch's layer can overwrite its input, and what its backward pass then needs: its
+      "output" alone, or a "copy" of the input;
+    - `tools`: what other tools count of it, by the tool's name: a function of its `Site` that gives counts by
+      class (see `cnncalc.costs.conventions`). Ops of cnncalc's own are in the tools' tables instead.
+    """
+
+    kind: ClassVar[str] = "op"
+    main: ClassVar[str | None] = None
+    words: ClassVar[Words] = {}
+    arity: ClassVar[int | None] = 1
+    costs: ClassVar[Costs] = UNKNOWN_COSTS
+    once: ClassVar[frozenset[str]] = frozenset()
+    saves: ClassVar[Saved | None] = None
     in_place: ClassVar[str] = ""
+    tools: ClassVar[Mapping[str, Any]] = {}
 
-    def steps(self, *inputs: Shape) -> list[Step]:
-        """The arithmetic of the spatial output sizes, one step a dimension; empty where the shape is kept."""
-        return []
+    def __post_init__(self) -> None:
+        """Check the options, whoever gives them.
+
+        Raises:
+            OpError: an option has an unfit value.
+        """
+        check(self)
 
     def output_shape(self, *inputs: Shape) -> Shape:
         """The output shape for these input shapes.
 
         Raises:
-            LayerError: the layer does not fit its input.
+            OpError: the op does not fit its input.
         """
-        return inputs[0]
+        raise OpError(f"{self.kind} does not say its output shape", hint="define output_shape in its class")
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        """The symbols of this kind's formulas, but for `training`, which `explain_costs` adds. Here `c` is the
-        channels of the input, `n` the elements of the output."""
-        return {"c": inputs[0][0], "n": prod(output)}
+    def steps(self, *inputs: Shape) -> list[Step]:
+        """The arithmetic of the output sizes, one step per spatial dimension; empty where there is none."""
+        return []
 
-    def formulas(self) -> Mapping[str, Formula]:
-        """The formulas of this layer's costs; `costs` unless an option changes the counting."""
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        """The symbols of this op's formulas, but for `training`, which is added. Here `c` is the channels of the
+        input, `elements` those of the output."""
+        return {"c": inputs[0][0], "elements": prod(output)}
+
+    def formulas(self) -> Costs:
+        """The formulas of this op's costs; `costs` unless an option changes the counting."""
         return self.costs
 
-    def windows(self, *inputs: Shape) -> tuple[Window, ...] | None:
-        """What a unit sees of its input, one window a spatial dimension; None if it sees all of it."""
-        return (POINT,) * (len(inputs[0]) - 1)
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        """What a unit sees of each input: one window per spatial dimension, or `WHOLE` or `UNKNOWN`."""
+        return (UNKNOWN,) * len(inputs)
 
-    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+    def is_view(self, *inputs: Shape, training: bool = False) -> bool:
         """Whether the output is its input's memory, seen anew: nothing is computed, nothing moved."""
         return False
 
     def inner(self, *inputs: Shape) -> int:
-        """Elements of the tensors between the steps of a layer that is two layers in one."""
+        """Elements of the tensors between the steps of an op that is several in one."""
         return 0
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        """What autograd keeps of this layer in training, as PyTorch builds it; `needed` says which inputs
-        need a gradient."""
-        return self.keeps
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        """What autograd saves of this op in training, as PyTorch builds it; None if that is unknown. `needed` says
+        which inputs need a gradient."""
+        return self.saves
+
+    def named(self) -> dict[str, Any]:
+        """The options by name.
+
+        >>> from cnncalc.ops import Dropout
+        >>> Dropout(0.2).named()
+        {'p': 0.2}
+        """
+        return {name: getattr(self, name) for name in self.__struct_fields__}
 
 
-def explain_costs(kind: Op, inputs: tuple[Shape, ...], output: Shape, training: bool = False) -> dict[str, Step]:
-    """The layer's costs, each as the formula that gives it and the values to substitute."""
-    values = {**kind.values(inputs, output), "training": training}
-    return {quantity: Step(quantity, formula, values) for quantity, formula in kind.formulas().items()}
+class Elementwise(Op, frozen=True):
+    """An op whose output elements each depend on the same element of its inputs; an input's size of 1 may be spread
+    over the output's. With one input the shape is kept."""
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return inputs[0]
+
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        output = self.output_shape(*inputs)
+        return tuple(
+            tuple(POINT if n is m or n == m else Spread() for n, m in zip(shape[1:], output[1:], strict=True))
+            for shape in inputs
+        )
+
+
+class Input(Op, frozen=True):
+    """A network's input: an op that reads nothing and gives a tensor of its shape."""
+
+    shape: tuple[int, ...]
+
+    kind: ClassVar[str] = "input"
+    arity: ClassVar[int | None] = 0
+    costs: ClassVar[Costs] = {}
+    saves: ClassVar[Saved | None] = Saved()
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return self.shape
+
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return ()
+
+
+def cost_steps(op: Op, inputs: tuple[Shape, ...], output: Shape, training: bool = False) -> dict[str, Step | None]:
+    """An op's costs, each as the formula that gives it and the values to substitute; None where it is unknown."""
+    formulas = op.formulas()
+    if not formulas:
+        return {}
+    values = {**op.symbols(inputs, output), "training": Switch(training)}
+    steps = {
+        quantity: None if formula is None else Step(quantity, formula, values) for quantity, formula in formulas.items()
+    }
+    if "params" in steps and "weights" not in steps:
+        steps["weights"] = None  # which of its parameters a product reads was not said
+    return steps
 
 
 def spatial(shape: Shape, kind: str) -> Shape:
     """The spatial sizes of a shape; an error if it has none."""
     if len(shape) < 2:
-        raise LayerError(
+        raise OpError(
             f"{kind} needs spatial dimensions",
             label=f"the input here is flat: {show(shape)}",
             hint="move it before flatten, or use linear",
@@ -166,15 +261,15 @@ def spatial(shape: Shape, kind: str) -> Shape:
 
 
 def per_dimension(value: int | tuple[int, ...], dimensions: int, option: str) -> tuple[int, ...]:
-    """An option as one number a spatial dimension.
+    """An option as one number per spatial dimension.
 
     >>> per_dimension(3, 2, "kernel")
     (3, 3)
     """
-    if isinstance(value, int):
+    if not isinstance(value, tuple):
         return (value,) * dimensions
     if len(value) != dimensions:
-        raise LayerError(
+        raise OpError(
             f"{option} has {count(len(value), 'number')} for {count(dimensions, 'spatial dimension')}",
             option=option,
             hint=f"give one number, or {dimensions}",

@@ -1,13 +1,13 @@
-"""The fully connected layer. Symbols: c_in, c_out features; bias 0 or 1."""
+"""The fully connected layer. Symbols: c_in, c_out features; bias on or off."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cnncalc.errors import LayerError
-from cnncalc.formula import Formula
-from cnncalc.ops.base import Kept, Op, Shape, show
+from cnncalc.errors import OpError
+from cnncalc.formula import Formula, Switch
+from cnncalc.ops.base import Costs, Op, Saved, Shape, show
+from cnncalc.ops.sight import WHOLE, Sight
 from cnncalc.ops.window import Positive
 
 # mypy: disable-error-code="no-untyped-def"
@@ -43,25 +43,30 @@ class Linear(Op, frozen=True):
     out_features: Positive
     bias: bool = True
 
-    name: ClassVar[str] = "linear"
+    kind: ClassVar[str] = "linear"
     main: ClassVar[str | None] = "out_features"
-    costs: ClassVar[Mapping[str, Formula]] = {"params": linear_params, "mac": linear_macs, "add": linear_adds}
-    keeps: ClassVar[Kept] = Kept((0,))
+    costs: ClassVar[Costs] = {
+        "params": linear_params,
+        "weights": linear_macs,
+        "mac": linear_macs,
+        "add": linear_adds,
+    }
+    saves: ClassVar[Saved | None] = Saved((0,))
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 1:
-            raise LayerError(
+            raise OpError(
                 "linear needs a flat input",
                 label=f"the input here is {show(inputs[0])}",
                 hint="add flatten before it",
             )
         return (self.out_features,)
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"c_in": inputs[0][0], "c_out": self.out_features, "bias": self.bias}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"c_in": inputs[0][0], "c_out": self.out_features, "bias": Switch(self.bias)}
 
-    def windows(self, *inputs: Shape) -> None:
-        return None
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (WHOLE,)
 
 
-KINDS = (Linear,)
+KINDS: tuple[type[Op], ...] = (Linear,)

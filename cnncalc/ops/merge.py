@@ -1,36 +1,41 @@
-"""Merges of branches: sum, concatenation, product. Symbols: n outputs, b branches."""
+"""Merges of branches: sum, concatenation, product. Symbols: elements of the output, b branches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cnncalc.errors import LayerError
-from cnncalc.formula import Formula, prod
-from cnncalc.ops.base import Extra, Kept, Op, Shape, show
+from cnncalc.errors import OpError
+from cnncalc.formula import Formula, anywhere, prod
+from cnncalc.ops.base import Costs, Elementwise, Extra, Op, Saved, Shape, show
 
 # mypy: disable-error-code="no-untyped-def"
 
 
 @Formula
-def merged(n, b):
+def merged(elements, b):
     """One operation fewer than branches for each output."""
-    return n * (b - 1)
+    return elements * (b - 1)
 
 
-class _Merge(Op, frozen=True):
+class _Merge(Elementwise, frozen=True):
     """What the merges share."""
 
-    merges: ClassVar[bool] = True
+    arity: ClassVar[int | None] = None
+    saves: ClassVar[Saved | None] = Saved()
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"n": prod(output), "b": len(inputs)}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"elements": prod(output), "b": len(inputs)}
 
 
-def _mismatch(name: str, inputs: tuple[Shape, ...], rule: str) -> LayerError:
+def _mismatch(name: str, inputs: tuple[Shape, ...], rule: str) -> OpError:
     """The error of branches whose shapes do not meet."""
     shapes = ", ".join(show(shape) for shape in inputs)
-    return LayerError(f"{name}: the branches' shapes do not meet", label=shapes, hint=rule)
+    return OpError(f"{name}: the branches' shapes do not meet", label=shapes, hint=rule)
+
+
+def _equal(a: Shape, b: Shape) -> bool:
+    """Whether two shapes are the same, also where they hold arrays."""
+    return len(a) == len(b) and not any(anywhere(n != m) for n, m in zip(a, b, strict=True))
 
 
 class Add(_Merge, frozen=True):
@@ -40,15 +45,15 @@ class Add(_Merge, frozen=True):
     (64, 56, 56)
     """
 
-    name: ClassVar[str] = "add"
-    costs: ClassVar[Mapping[str, Formula]] = {"add": merged}
+    kind: ClassVar[str] = "add"
+    costs: ClassVar[Costs] = {"add": merged}
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        if len(set(inputs)) != 1:
-            raise _mismatch(self.name, inputs, "add needs equal shapes: match the channels, strides and padding")
+        if not all(_equal(shape, inputs[0]) for shape in inputs):
+            raise _mismatch(self.kind, inputs, "add needs equal shapes: match the channels, strides and padding")
         return inputs[0]
 
-    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+    def is_view(self, *inputs: Shape, training: bool = False) -> bool:
         return len(inputs) == 1
 
 
@@ -59,11 +64,12 @@ class Concat(_Merge, frozen=True):
     (192, 28, 28)
     """
 
-    name: ClassVar[str] = "concat"
+    kind: ClassVar[str] = "concat"
+    costs: ClassVar[Costs] = {}
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        if len({shape[1:] for shape in inputs}) != 1:
-            raise _mismatch(self.name, inputs, "concat joins channels: the spatial sizes must be equal")
+        if not all(_equal(shape[1:], inputs[0][1:]) for shape in inputs):
+            raise _mismatch(self.kind, inputs, "concat joins channels: the spatial sizes must be equal")
         return (sum(shape[0] for shape in inputs), *inputs[0][1:])
 
 
@@ -74,24 +80,25 @@ class Multiply(_Merge, frozen=True):
     (64, 56, 56)
     """
 
-    name: ClassVar[str] = "multiply"
-    costs: ClassVar[Mapping[str, Formula]] = {"mul": merged}
+    kind: ClassVar[str] = "multiply"
+    costs: ClassVar[Costs] = {"mul": merged}
 
     def output_shape(self, *inputs: Shape) -> Shape:
         rule = "multiply needs equal channels, and spatial sizes equal or 1"
-        if len({(len(shape), shape[0]) for shape in inputs}) != 1:
-            raise _mismatch(self.name, inputs, rule)
-        sizes = []
-        for column in zip(*(shape[1:] for shape in inputs), strict=True):
-            if len(set(column) - {1}) > 1:
-                raise _mismatch(self.name, inputs, rule)
-            sizes.append(max(column))
-        return (inputs[0][0], *sizes)
+        if not all(len(shape) == len(inputs[0]) and _equal(shape[:1], inputs[0][:1]) for shape in inputs):
+            raise _mismatch(self.kind, inputs, rule)
+        sizes = list(inputs[0])
+        for shape in inputs[1:]:
+            for axis, (n, m) in enumerate(zip(sizes, shape, strict=True)):
+                if anywhere((n != m) & (n != 1) & (m != 1)):
+                    raise _mismatch(self.kind, inputs, rule)
+                sizes[axis] = n + (m - n) * (n == 1) if anywhere(n != m) else n
+        return tuple(sizes)
 
-    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+    def is_view(self, *inputs: Shape, training: bool = False) -> bool:
         return len(inputs) == 1
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         # A product of two needs each factor for the other's gradient; more are multiplied one by one.
         kept: list[int] = []
         extra: list[Extra] = []
@@ -105,7 +112,7 @@ class Multiply(_Merge, frozen=True):
                 kept.append(factor)
             product_needed = product_needed or needed[factor]
             sizes = tuple(map(max, sizes, inputs[factor]))
-        return Kept(tuple(kept), extra=tuple(extra))
+        return Saved(tuple(kept), extra=tuple(extra))
 
 
-KINDS = (Add, Concat, Multiply)
+KINDS: tuple[type[Op], ...] = (Add, Concat, Multiply)

@@ -1,4 +1,4 @@
-"""Normalisations. Symbols: c channels, n elements, m means taken, affine and training 0 or 1.
+"""Normalisations. Symbols: c channels, elements, m means taken; affine and training on or off.
 
 At inference batch normalisation is one multiplication and one addition an element: the stored statistics
 and the learnt scale and shift fold into one factor and one offset a channel.
@@ -6,14 +6,27 @@ and the learnt scale and shift fold into one factor and one offset a channel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from cnncalc.errors import LayerError
-from cnncalc.formula import Formula, prod
-from cnncalc.ops.base import OF_PARAMETERS, Extra, Kept, Op, Shape, Window, count, each, spatial
+from cnncalc.errors import OpError
+from cnncalc.formula import Formula, Switch, anywhere, prod
+from cnncalc.ops.base import (
+    OF_PARAMETERS,
+    Costs,
+    Elementwise,
+    Extra,
+    Op,
+    Saved,
+    Shape,
+    Words,
+    count,
+    each,
+    none_of_them,
+    spatial,
+)
+from cnncalc.ops.sight import WHOLE, Sight
 from cnncalc.ops.window import Positive
 
 # mypy: disable-error-code="no-untyped-def"
@@ -34,15 +47,15 @@ def running_statistics(c):
 
 
 @Formula
-def batchnorm_adds(n, training):
+def batchnorm_adds(elements, training):
     """The offset; in training also the sums for the mean and for the variance, and the centring."""
-    return n + 3 * n * training
+    return elements + 3 * elements * training
 
 
 @Formula
-def batchnorm_muls(n, training):
+def batchnorm_muls(elements, training):
     """The factor; in training also the squares for the variance."""
-    return n + n * training
+    return elements + elements * training
 
 
 @Formula
@@ -58,15 +71,15 @@ def batchnorm_roots(c, training):
 
 
 @Formula
-def moments_adds(n, affine):
+def moments_adds(elements, affine):
     """The sum for the mean, the centring, the sum for the variance; and the shift, if learnt."""
-    return 3 * n + n * affine
+    return 3 * elements + elements * affine
 
 
 @Formula
-def moments_muls(n, affine):
+def moments_muls(elements, affine):
     """The squares and the division by the deviation; and the scale, if learnt."""
-    return 2 * n + n * affine
+    return 2 * elements + elements * affine
 
 
 @Formula
@@ -81,8 +94,9 @@ def moments_roots(m):
     return m
 
 
-MOMENTS: Mapping[str, Formula] = {
+MOMENTS: Costs = {
     "params": affine_params,
+    "weights": none_of_them,
     "add": moments_adds,
     "mul": moments_muls,
     "div": moments_divs,
@@ -90,7 +104,7 @@ MOMENTS: Mapping[str, Formula] = {
 }
 
 
-class BatchNorm(Op, frozen=True):
+class BatchNorm(Elementwise, frozen=True):
     """Batch normalisation (Ioffe and Szegedy 2015), PyTorch's `BatchNorm2d` and so on.
 
     Any shape, kept. Learnt: scale and shift a channel; stored: running mean and variance.
@@ -102,9 +116,10 @@ class BatchNorm(Op, frozen=True):
     affine: bool = True
     eps: Epsilon = 1e-5
 
-    name: ClassVar[str] = "batchnorm"
-    costs: ClassVar[Mapping[str, Formula]] = {
+    kind: ClassVar[str] = "batchnorm"
+    costs: ClassVar[Costs] = {
         "params": affine_params,
+        "weights": none_of_them,
         "buffers": running_statistics,
         "add": batchnorm_adds,
         "mul": batchnorm_muls,
@@ -113,14 +128,14 @@ class BatchNorm(Op, frozen=True):
     }
     once: ClassVar[frozenset[str]] = frozenset({"div", "exp"})
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"c": output[0], "n": prod(output), "affine": self.affine}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"c": output[0], "elements": prod(output), "affine": Switch(self.affine)}
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        return Kept((0,), extra=(Extra("mean and deviation", 2 * output[0], OF_PARAMETERS, each=False),))
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,), extra=(Extra("mean and deviation", 2 * output[0], OF_PARAMETERS, per_sample=False),))
 
 
-class LayerNorm(Op, frozen=True):
+class LayerNorm(Elementwise, frozen=True):
     """Layer normalisation (Ba, Kiros and Hinton 2016).
 
     Any shape, kept. `over: channels` normalises the channels of each position (ConvNeXt), with a scale and a
@@ -134,23 +149,23 @@ class LayerNorm(Op, frozen=True):
     over: Literal["channels", "all"] = "channels"
     eps: Epsilon = 1e-6
 
-    name: ClassVar[str] = "layernorm"
-    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"over": ("channels", "all")}
-    costs: ClassVar[Mapping[str, Formula]] = MOMENTS
+    kind: ClassVar[str] = "layernorm"
+    words: ClassVar[Words] = {"over": ("channels", "all")}
+    costs: ClassVar[Costs] = MOMENTS
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         n = prod(output)
         c, m = (output[0], prod(output[1:])) if self.over == "channels" else (n, 1)
-        return {"c": c, "n": n, "m": m, "affine": self.affine}
+        return {"c": c, "elements": n, "m": m, "affine": Switch(self.affine)}
 
-    def windows(self, *inputs: Shape) -> tuple[Window, ...] | None:
-        return None if self.over == "all" else super().windows(*inputs)
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (WHOLE,) if self.over == "all" else super().windows(*inputs)
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        return Kept((0,), extra=(Extra("mean and deviation", 2 * self.values(inputs, output)["m"], OF_PARAMETERS),))
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,), extra=(Extra("mean and deviation", 2 * self.symbols(inputs, output)["m"], OF_PARAMETERS),))
 
 
-class GroupNorm(Op, frozen=True):
+class GroupNorm(Elementwise, frozen=True):
     """Group normalisation (Wu and He 2018), PyTorch's `GroupNorm`.
 
     Shape [C, *spatial], kept; each group of channels is normalised over all its positions.
@@ -162,42 +177,42 @@ class GroupNorm(Op, frozen=True):
     groups: Positive
     affine: bool = True
 
-    name: ClassVar[str] = "groupnorm"
+    kind: ClassVar[str] = "groupnorm"
     main: ClassVar[str | None] = "groups"
-    costs: ClassVar[Mapping[str, Formula]] = MOMENTS
+    costs: ClassVar[Costs] = MOMENTS
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        if inputs[0][0] % self.groups:
-            raise LayerError(
+        if anywhere(inputs[0][0] % self.groups != 0):
+            raise OpError(
                 "groups must divide the channels",
                 option="groups",
                 label=f"{count(inputs[0][0], 'channel')} in {count(self.groups, 'group')}",
             )
         return inputs[0]
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"c": output[0], "n": prod(output), "m": self.groups, "affine": self.affine}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"c": output[0], "elements": prod(output), "m": self.groups, "affine": Switch(self.affine)}
 
-    def windows(self, *inputs: Shape) -> None:
-        return None
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (WHOLE,)
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        return Kept((0,), extra=(Extra("mean and deviation", 2 * self.groups, OF_PARAMETERS),))
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,), extra=(Extra("mean and deviation", 2 * self.groups, OF_PARAMETERS),))
 
 
 @Formula
-def lrn_adds(n, size):
+def lrn_adds(elements, size):
     """The sum of the squares over neighbouring channels, and the constant k."""
-    return n * (size - 1) + n
+    return elements * (size - 1) + elements
 
 
 @Formula
-def lrn_muls(n):
+def lrn_muls(elements):
     """The square, and the factor alpha."""
-    return 2 * n
+    return 2 * elements
 
 
-class LRN(Op, frozen=True):
+class LRN(Elementwise, frozen=True):
     """Local response normalisation across `size` neighbouring channels (Krizhevsky et al. 2012).
 
     Shape [C, *spatial], kept: y = x / (k + alpha * sum of squares) ^ beta. PyTorch's `LocalResponseNorm`
@@ -212,26 +227,26 @@ class LRN(Op, frozen=True):
     beta: float = 0.75
     k: float = 2.0
 
-    name: ClassVar[str] = "lrn"
+    kind: ClassVar[str] = "lrn"
     main: ClassVar[str | None] = "size"
-    costs: ClassVar[Mapping[str, Formula]] = {"add": lrn_adds, "mul": lrn_muls, "div": each, "exp": each}
+    costs: ClassVar[Costs] = {"add": lrn_adds, "mul": lrn_muls, "div": each, "exp": each}
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        spatial(inputs[0], self.name)
+        spatial(inputs[0], self.kind)
         return inputs[0]
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"n": prod(output), "size": self.size}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"elements": prod(output), "size": self.size}
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         n, padded = prod(output), (output[0] + self.size - 1) * prod(output[1:])
-        return Kept((0,), extra=(Extra("squares", padded), Extra("sums and powers", 2 * n)))
+        return Saved((0,), extra=(Extra("squares", padded), Extra("sums and powers", 2 * n)))
 
 
 @Formula
-def norm_adds(n, m):
+def norm_adds(elements, m):
     """The sum of the squares over the channels of each position."""
-    return n - m
+    return elements - m
 
 
 @Formula
@@ -240,7 +255,7 @@ def one_a_position(m):
     return m
 
 
-class L2Norm(Op, frozen=True):
+class L2Norm(Elementwise, frozen=True):
     """Division of each position's channels by their Euclidean norm (Liu et al. 2015, ParseNet; SSD's conv4_3).
 
     Any shape, kept: y = x / max(norm of x over the channels, eps). A learnt factor is a `scale` after it.
@@ -251,8 +266,8 @@ class L2Norm(Op, frozen=True):
 
     eps: Epsilon = 1e-12
 
-    name: ClassVar[str] = "l2norm"
-    costs: ClassVar[Mapping[str, Formula]] = {
+    kind: ClassVar[str] = "l2norm"
+    costs: ClassVar[Costs] = {
         "mul": each,
         "add": norm_adds,
         "exp": one_a_position,
@@ -260,12 +275,12 @@ class L2Norm(Op, frozen=True):
         "div": each,
     }
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"n": prod(output), "m": prod(output[1:])}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"elements": prod(output), "m": prod(output[1:])}
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         m = prod(output[1:])
-        return Kept((0,), extra=(Extra("norms", m), Extra("norms from eps on", m)))
+        return Saved((0,), extra=(Extra("norms", m), Extra("norms from eps on", m)))
 
 
-KINDS = (BatchNorm, LayerNorm, GroupNorm, LRN, L2Norm)
+KINDS: tuple[type[Op], ...] = (BatchNorm, LayerNorm, GroupNorm, LRN, L2Norm)

@@ -1,65 +1,79 @@
 """Poolings: over sliding windows, over the whole image, and the learnt and second-order ones.
 
-Symbols: k the window's sizes, n the outputs, c channels, hw the input positions. A window on padding or
+Symbols: k the window's sizes, elements of the output, c channels, hw the input positions. A window on padding or
 past the edge is counted whole, as the hardware that does not know better would do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import gcd
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
-from cnncalc.errors import LayerError
-from cnncalc.formula import Formula, prod
-from cnncalc.ops.base import Extra, Kept, Op, Shape, Window, per_dimension, spatial
-from cnncalc.ops.window import PADDING_WORDS, Padding, Sizes, Slide, Sliding, covered_size, even, slide
+from cnncalc.errors import OpError
+from cnncalc.formula import Formula, anywhere, gcd, prod
+from cnncalc.ops.base import Costs, Extra, Op, Saved, Shape, Words, per_dimension, spatial
+from cnncalc.ops.sight import WHOLE, Binned, Sight, Sliding
+from cnncalc.ops.window import (
+    PADDING_WORDS,
+    Axis,
+    Padding,
+    Sizes,
+    SlidingOp,
+    covered_elements,
+    even,
+    lay,
+)
 
 # mypy: disable-error-code="no-untyped-def"
 
 
 @Formula
-def window_compares(n, k):
+def window_compares(elements, k):
     """One comparison fewer than elements in the window."""
-    return n * (prod(k) - 1)
+    return elements * (prod(k) - 1)
 
 
 @Formula
-def window_adds(n, k):
+def window_adds(elements, k):
     """One addition fewer than elements in the window."""
-    return n * (prod(k) - 1)
+    return elements * (prod(k) - 1)
 
 
 @Formula
-def one_each(n):
+def one_each(elements):
     """One for each output element."""
-    return n
+    return elements
 
 
 @Formula
-def window_each(n, k):
+def window_each(elements, k):
     """One for each element of each window."""
-    return n * prod(k)
+    return elements * prod(k)
 
 
 @Formula
-def powers_and_roots(n, k):
+def powers_and_roots(elements, k):
     """A power of each element of each window, and a root for each output."""
-    return n * prod(k) + n
+    return elements * prod(k) + elements
 
 
 @Formula
-def window_two_sums(n, k):
+def window_two_sums(elements, k):
     """Two sums over each window: of the squares and of the elements."""
-    return 2 * n * (prod(k) - 1)
+    return 2 * elements * (prod(k) - 1)
 
 
 @Formula
 def score_params(c):
     """One weight a channel and a bias: the score of a position is a linear function of its channels."""
     return c + 1
+
+
+@Formula
+def score_weights(c):
+    """The weights of the scores."""
+    return c
 
 
 @Formula
@@ -86,35 +100,38 @@ def outer_macs(c, hw):
     return c * c * hw
 
 
-AVERAGE: Mapping[str, Formula] = {"add": window_adds, "div": one_each}
-MAXIMUM: Mapping[str, Formula] = {"compare": window_compares}
+AVERAGE: Costs = {"add": window_adds, "div": one_each}
+MAXIMUM: Costs = {"compare": window_compares}
 
 
-def check_pool_padding(slides: list[Slide], padding: Padding) -> list[Slide]:
+def check_pool_padding(axes: list[Axis], padding: Padding) -> list[Axis]:
     """PyTorch's rule for explicit padding of a pool: at most half the kernel, dilated or not, or windows could
     see none of the input."""
-    for window in (dimension.window for dimension in slides):
-        if not isinstance(padding, str) and max(window.before, window.after) > window.kernel // 2:
-            raise LayerError(
-                "a pool's padding is at most half its kernel",
-                option="padding",
-                label=f"padding {max(window.before, window.after)} for a kernel of {window.kernel}",
-            )
-    return slides
+    for window in (axis.window for axis in axes):
+        if isinstance(padding, str):
+            break
+        for pad in (window.before, window.after):
+            if anywhere(pad > window.kernel // 2):
+                raise OpError(
+                    "a pool's padding is at most half its kernel",
+                    option="padding",
+                    label=f"padding {pad} for a kernel of {window.kernel}",
+                )
+    return axes
 
 
 INDEX_BYTES = 8
 """The indices of the largest elements are int64."""
 
 
-def _read(plain: bool, x: Shape, windows: tuple[Window, ...], output: Shape, *extra: Extra) -> Kept:
+def _read(plain: bool, x: Shape, windows: tuple[Sliding, ...], output: Shape, *extra: Extra) -> Saved:
     """What a pooling keeps: its input, or the padded copy that PyTorch's own padding cannot spare; and more."""
     if plain:
-        return Kept((0,), extra=extra)
-    return Kept(extra=(Extra("padded input", covered_size(x, windows, output)), *extra))
+        return Saved((0,), extra=extra)
+    return Saved(extra=(Extra("padded input", covered_elements(x, windows, output)), *extra))
 
 
-class _WindowPool(Sliding, frozen=True):
+class _WindowPool(SlidingOp, frozen=True):
     """What the poolings over sliding windows share: their output keeps the channels, and their stride is the
     kernel's size unless given."""
 
@@ -129,11 +146,11 @@ class _WindowPool(Sliding, frozen=True):
         return self.kernel if self.stride is None else self.stride
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        return (inputs[0][0], *(dimension.size for dimension in self.slides(inputs[0])))
+        return (inputs[0][0], *(axis.size for axis in self.axes(inputs[0])))
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        windows = self.windows(*inputs)
-        return {"c": inputs[0][0], "n": prod(output), "k": tuple(window.kernel for window in windows)}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        windows = self.slides(inputs[0])
+        return {"c": inputs[0][0], "elements": prod(output), "k": tuple(window.kernel for window in windows)}
 
 
 class MaxPool(_WindowPool, frozen=True):
@@ -149,16 +166,16 @@ class MaxPool(_WindowPool, frozen=True):
     dilation: Sizes = 1
     ceil: bool = False
 
-    name: ClassVar[str] = "maxpool"
-    words: ClassVar[Mapping[str, tuple[str, ...]]] = PADDING_WORDS
-    costs: ClassVar[Mapping[str, Formula]] = MAXIMUM
+    kind: ClassVar[str] = "maxpool"
+    words: ClassVar[Words] = PADDING_WORDS
+    costs: ClassVar[Costs] = MAXIMUM
 
-    def slides(self, x: Shape) -> list[Slide]:
-        slides = slide(x, self.name, self.kernel, self.step, self.padding, self.dilation, self.ceil)
-        return check_pool_padding(slides, self.padding)
+    def axes(self, x: Shape) -> list[Axis]:
+        axes = lay(x, self.kind, self.kernel, self.step, self.padding, self.dilation, self.ceil)
+        return check_pool_padding(axes, self.padding)
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        windows = self.windows(*inputs)
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        windows = self.slides(inputs[0])
         # Before 2.6 PyTorch measures the padding against the kernel without its dilation.
         plain = even(windows) and all(window.before <= window.kernel // 2 for window in windows)
         return _read(plain, inputs[0], windows, output, Extra("indices", prod(output), INDEX_BYTES))
@@ -178,16 +195,16 @@ class AvgPool(_WindowPool, frozen=True):
     ceil: bool = False
     count_include_pad: bool = True
 
-    name: ClassVar[str] = "avgpool"
-    words: ClassVar[Mapping[str, tuple[str, ...]]] = PADDING_WORDS
-    costs: ClassVar[Mapping[str, Formula]] = AVERAGE
+    kind: ClassVar[str] = "avgpool"
+    words: ClassVar[Words] = PADDING_WORDS
+    costs: ClassVar[Costs] = AVERAGE
 
-    def slides(self, x: Shape) -> list[Slide]:
-        slides = slide(x, self.name, self.kernel, self.step, self.padding, ceil=self.ceil)
-        return check_pool_padding(slides, self.padding)
+    def axes(self, x: Shape) -> list[Axis]:
+        axes = lay(x, self.kind, self.kernel, self.step, self.padding, ceil=self.ceil)
+        return check_pool_padding(axes, self.padding)
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        windows = self.windows(*inputs)
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        windows = self.slides(inputs[0])
         # PyTorch's AvgPool3d compares the kernel with the image before it is padded.
         fits = len(windows) < 3 or all(w.kernel <= n for w, n in zip(windows, inputs[0][1:], strict=True))
         plain = not isinstance(self.padding, str) and even(windows) and fits
@@ -207,18 +224,18 @@ class LPPool(_WindowPool, frozen=True):
     p: Annotated[float, Meta(gt=0)] = 2.0
     ceil: bool = False
 
-    name: ClassVar[str] = "lppool"
-    costs: ClassVar[Mapping[str, Formula]] = {"mul": window_each, "add": window_adds, "exp": one_each}
+    kind: ClassVar[str] = "lppool"
+    costs: ClassVar[Costs] = {"mul": window_each, "add": window_adds, "exp": one_each}
 
-    def slides(self, x: Shape) -> list[Slide]:
-        return slide(x, self.name, self.kernel, self.step, 0, ceil=self.ceil)
+    def axes(self, x: Shape) -> list[Axis]:
+        return lay(x, self.kind, self.kernel, self.step, 0, ceil=self.ceil)
 
-    def formulas(self) -> Mapping[str, Formula]:
+    def formulas(self) -> Costs:
         return self.costs if self.p == 2 else {"add": window_adds, "exp": powers_and_roots}
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         powers, roots = Extra("powers", prod(inputs[0])), Extra("mean, sign and roots", 4 * prod(output))
-        return Kept((0,), extra=(powers, roots))
+        return Saved((0,), extra=(powers, roots))
 
 
 class StochasticPool(_WindowPool, frozen=True):
@@ -233,24 +250,24 @@ class StochasticPool(_WindowPool, frozen=True):
 
     ceil: bool = False
 
-    name: ClassVar[str] = "stochastic_pool"
-    costs: ClassVar[Mapping[str, Formula]] = {"mul": window_each, "add": window_two_sums, "div": one_each}
+    kind: ClassVar[str] = "stochastic_pool"
+    costs: ClassVar[Costs] = {"mul": window_each, "add": window_two_sums, "div": one_each}
 
-    def slides(self, x: Shape) -> list[Slide]:
-        return slide(x, self.name, self.kernel, self.step, 0, ceil=self.ceil)
+    def axes(self, x: Shape) -> list[Axis]:
+        return lay(x, self.kind, self.kernel, self.step, 0, ceil=self.ceil)
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        n, k = prod(output), prod(self.values(inputs, output)["k"])
-        return Kept((0,), extra=(Extra("choices", n, INDEX_BYTES), Extra("windows", n * k)))
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        n, k = prod(output), prod(self.symbols(inputs, output)["k"])
+        return Saved((0,), extra=(Extra("choices", n, INDEX_BYTES), Extra("windows", n * k)))
 
 
 @Formula
-def adaptive_work(taps, n):
+def adaptive_work(taps, elements):
     """One fewer than elements in each window; taps counts the elements of all windows."""
-    return taps - n
+    return taps - elements
 
 
-def adaptive_taps(size: int, output: int) -> int:
+def adaptive_taps(size: Any, output: Any) -> Any:
     """The elements in all windows of an adaptive pool along one dimension: window i runs from
     floor(i * size / output) to ceil((i + 1) * size / output), as in PyTorch.
 
@@ -269,29 +286,29 @@ class _AdaptivePool(Op, frozen=True):
     main: ClassVar[str | None] = "output"
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        sizes = spatial(inputs[0], self.name)
+        sizes = spatial(inputs[0], self.kind)
         return (inputs[0][0], *per_dimension(self.output, len(sizes), "output"))
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         taps = [adaptive_taps(n, m) for n, m in zip(inputs[0][1:], output[1:], strict=True)]
-        return {"c": inputs[0][0], "n": prod(output), "taps": inputs[0][0] * prod(taps)}
+        return {"c": inputs[0][0], "elements": prod(output), "taps": inputs[0][0] * prod(taps)}
 
-    def windows(self, *inputs: Shape) -> tuple[Window, ...]:
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         sizes = per_dimension(self.output, len(inputs[0]) - 1, "output")
-        return tuple(Window(bins=m) for m in sizes)
+        return (tuple(map(Binned, sizes)),)
 
 
 class _GlobalPool(Op, frozen=True):
     """What the poolings of the whole image share: output [C, 1, 1]."""
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        return (inputs[0][0], *(1 for _ in spatial(inputs[0], self.name)))
+        return (inputs[0][0], *(1 for _ in spatial(inputs[0], self.kind)))
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"c": inputs[0][0], "n": prod(output), "k": inputs[0][1:], "hw": prod(inputs[0][1:])}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"c": inputs[0][0], "elements": prod(output), "k": inputs[0][1:], "hw": prod(inputs[0][1:])}
 
-    def windows(self, *inputs: Shape) -> None:
-        return None
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (WHOLE,)
 
 
 class AdaptiveAvgPool(_AdaptivePool, frozen=True):
@@ -303,11 +320,11 @@ class AdaptiveAvgPool(_AdaptivePool, frozen=True):
     (256, 6, 6)
     """
 
-    name: ClassVar[str] = "adaptive_avgpool"
-    costs: ClassVar[Mapping[str, Formula]] = {"add": adaptive_work, "div": one_each}
+    kind: ClassVar[str] = "adaptive_avgpool"
+    costs: ClassVar[Costs] = {"add": adaptive_work, "div": one_each}
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        return Kept() if prod(output[1:]) == 1 else Kept((0,))  # PyTorch's mean keeps nothing
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved() if prod(output[1:]) == 1 else Saved((0,))  # PyTorch's mean keeps nothing
 
 
 class AdaptiveMaxPool(_AdaptivePool, frozen=True):
@@ -319,11 +336,11 @@ class AdaptiveMaxPool(_AdaptivePool, frozen=True):
     (256, 1, 4)
     """
 
-    name: ClassVar[str] = "adaptive_maxpool"
-    costs: ClassVar[Mapping[str, Formula]] = {"compare": adaptive_work}
+    kind: ClassVar[str] = "adaptive_maxpool"
+    costs: ClassVar[Costs] = {"compare": adaptive_work}
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        return Kept((0,), extra=(Extra("indices", prod(output), INDEX_BYTES),))
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,), extra=(Extra("indices", prod(output), INDEX_BYTES),))
 
 
 class GlobalAvgPool(_GlobalPool, frozen=True):
@@ -335,8 +352,9 @@ class GlobalAvgPool(_GlobalPool, frozen=True):
     (1000, 1, 1)
     """
 
-    name: ClassVar[str] = "global_avgpool"
-    costs: ClassVar[Mapping[str, Formula]] = AVERAGE
+    kind: ClassVar[str] = "global_avgpool"
+    saves: ClassVar[Saved | None] = Saved()
+    costs: ClassVar[Costs] = AVERAGE
 
 
 class GlobalMaxPool(_GlobalPool, frozen=True):
@@ -348,11 +366,11 @@ class GlobalMaxPool(_GlobalPool, frozen=True):
     (512, 1, 1)
     """
 
-    name: ClassVar[str] = "global_maxpool"
-    costs: ClassVar[Mapping[str, Formula]] = MAXIMUM
+    kind: ClassVar[str] = "global_maxpool"
+    costs: ClassVar[Costs] = MAXIMUM
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        return Kept((0,), extra=(Extra("indices", prod(output), INDEX_BYTES),))
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,), extra=(Extra("indices", prod(output), INDEX_BYTES),))
 
 
 class AttentionPool(_GlobalPool, frozen=True):
@@ -364,17 +382,18 @@ class AttentionPool(_GlobalPool, frozen=True):
     (512, 1, 1)
     """
 
-    name: ClassVar[str] = "attention_pool"
-    costs: ClassVar[Mapping[str, Formula]] = {
+    kind: ClassVar[str] = "attention_pool"
+    costs: ClassVar[Costs] = {
         "params": score_params,
+        "weights": score_weights,
         "mac": attention_macs,
         "add": attention_adds,
         "div": positions,
         "exp": positions,
     }
 
-    def kept(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Kept:
-        return Kept((0,), extra=(Extra("weights of positions", prod(inputs[0][1:])),))
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,), extra=(Extra("weights of positions", prod(inputs[0][1:])),))
 
 
 class BilinearPool(_GlobalPool, frozen=True):
@@ -386,16 +405,16 @@ class BilinearPool(_GlobalPool, frozen=True):
     (262144,)
     """
 
-    name: ClassVar[str] = "bilinear_pool"
-    costs: ClassVar[Mapping[str, Formula]] = {"mac": outer_macs}
-    keeps: ClassVar[Kept] = Kept((0,))
+    kind: ClassVar[str] = "bilinear_pool"
+    costs: ClassVar[Costs] = {"mac": outer_macs}
+    saves: ClassVar[Saved | None] = Saved((0,))
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        spatial(inputs[0], self.name)
+        spatial(inputs[0], self.kind)
         return (inputs[0][0] ** 2,)
 
 
-KINDS = (
+KINDS: tuple[type[Op], ...] = (
     MaxPool,
     AvgPool,
     LPPool,

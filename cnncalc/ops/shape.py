@@ -1,14 +1,27 @@
-"""Layers that move, cut, stretch or scale what they are given. Symbols: n outputs, c channels, d dimensions."""
+"""Layers that move, cut, stretch or scale what they are given. Symbols: elements of the output, c channels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from cnncalc.errors import LayerError
-from cnncalc.formula import Formula, prod
-from cnncalc.ops.base import Kept, Op, Shape, Step, Window, count, each, per_dimension, show, spatial
-from cnncalc.ops.window import Positive, Sizes, dimension_names, pairs
+from cnncalc.errors import OpError
+from cnncalc.formula import Formula, Step, Switch, anywhere, prod
+from cnncalc.ops.base import (
+    Costs,
+    Elementwise,
+    Op,
+    Saved,
+    Shape,
+    Words,
+    count,
+    each,
+    none_of_them,
+    per_dimension,
+    show,
+    spatial,
+)
+from cnncalc.ops.sight import WHOLE, Resampled, Sight, Sliding
+from cnncalc.ops.window import Positive, Sizes, Whole, dimension_names, pairs
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -22,25 +35,27 @@ class Flatten(Op, frozen=True):
     (9216,)
     """
 
-    name: ClassVar[str] = "flatten"
+    kind: ClassVar[str] = "flatten"
+    costs: ClassVar[Costs] = {}
+    saves: ClassVar[Saved | None] = Saved()
 
     def steps(self, *inputs: Shape) -> list[Step]:
-        return [Step("features", flat_size, {"shape": inputs[0]})]
+        return [Step("features", flat_size, {"input": inputs[0]})]
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return (prod(inputs[0]),)
 
-    def windows(self, *inputs: Shape) -> None:
-        return None
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (WHOLE,)
 
-    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+    def is_view(self, *inputs: Shape, training: bool = False) -> bool:
         return True
 
 
 @Formula
-def flat_size(shape):
+def flat_size(input):
     """The product of all sizes."""
-    return prod(shape)
+    return prod(input)
 
 
 @Formula
@@ -63,16 +78,18 @@ class Pad(Op, frozen=True):
     (32, 16, 16)
     """
 
-    padding: int | tuple[int | tuple[int, int], ...]
-    channels: tuple[int, int] = (0, 0)
+    padding: Whole | tuple[Whole | tuple[Whole, ...], ...]
+    channels: tuple[Whole, Whole] = (0, 0)
 
-    name: ClassVar[str] = "pad"
+    kind: ClassVar[str] = "pad"
+    costs: ClassVar[Costs] = {}
+    saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "padding"
 
     def pads(self, x: Shape) -> tuple[tuple[int, int], ...]:
         """[before, after] of each spatial dimension."""
-        d = len(spatial(x, self.name))
-        return pairs((self.padding,) * d if isinstance(self.padding, int) else self.padding, d)
+        d = len(spatial(x, self.kind))
+        return pairs(self.padding if isinstance(self.padding, tuple) else (self.padding,) * d, d)
 
     def steps(self, *inputs: Shape) -> list[Step]:
         rows = zip(dimension_names(len(inputs[0]) - 1), inputs[0][1:], self.pads(inputs[0]), strict=True)
@@ -83,24 +100,25 @@ class Pad(Op, frozen=True):
     def output_shape(self, *inputs: Shape) -> Shape:
         pads = self.pads(inputs[0])
         for n, (before, after) in zip(inputs[0][1:], pads, strict=True):
-            if n + before + after < 1 or before < -n or after < -n:
-                raise LayerError(
+            if anywhere((n + before + after < 1) | (before < -n) | (after < -n)):
+                raise OpError(
                     "the crop leaves nothing", option="padding", label=f"size {n}, padding {before} and {after}"
                 )
+        sizes = [n + before + after for n, (before, after) in zip(inputs[0][1:], pads, strict=True)]
         if min(self.channels) < 0:
-            raise LayerError(
+            raise OpError(
                 "pad only adds channels",
                 option="channels",
                 label=f"{self.channels[0]} and {self.channels[1]}",
                 hint="slice takes a range of the channels",
             )
-        return (inputs[0][0] + sum(self.channels), *(step.value for step in self.steps(*inputs)))
+        return (inputs[0][0] + sum(self.channels), *sizes)
 
-    def windows(self, *inputs: Shape) -> tuple[Window, ...]:
-        return tuple(Window(1, 1, before, after) for before, after in self.pads(inputs[0]))
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (tuple(Sliding(1, 1, before, after) for before, after in self.pads(inputs[0])),)
 
 
-class Slice(Op, frozen=True):
+class Slice(Elementwise, frozen=True):
     """A range of the channels: start included, stop not.
 
     Input [C, *spatial], output [stop - start, *spatial].
@@ -109,26 +127,28 @@ class Slice(Op, frozen=True):
     (58, 28, 28)
     """
 
-    channels: tuple[int, int]
+    channels: tuple[Whole, Whole]
 
-    name: ClassVar[str] = "slice"
+    kind: ClassVar[str] = "slice"
+    costs: ClassVar[Costs] = {}
+    saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "channels"
 
     def output_shape(self, *inputs: Shape) -> Shape:
         start, stop = self.channels
-        if not 0 <= start < stop <= inputs[0][0]:
-            raise LayerError(
+        if not 0 <= start < stop or anywhere(stop > inputs[0][0]):
+            raise OpError(
                 "slice takes [start, stop] within the channels",
                 option="channels",
                 label=f"{start} to {stop} of {count(inputs[0][0], 'channel')}",
             )
         return (stop - start, *inputs[0][1:])
 
-    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+    def is_view(self, *inputs: Shape, training: bool = False) -> bool:
         return True
 
 
-class ChannelShuffle(Op, frozen=True):
+class ChannelShuffle(Elementwise, frozen=True):
     """Deals the channels of the groups out in turn (Zhang et al. 2018, ShuffleNet).
 
     Shape [C, *spatial], kept.
@@ -139,20 +159,22 @@ class ChannelShuffle(Op, frozen=True):
 
     groups: Positive
 
-    name: ClassVar[str] = "channel_shuffle"
+    kind: ClassVar[str] = "channel_shuffle"
+    costs: ClassVar[Costs] = {}
+    saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "groups"
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        if inputs[0][0] % self.groups:
-            raise LayerError(
+        if anywhere(inputs[0][0] % self.groups != 0):
+            raise OpError(
                 "groups must divide the channels",
                 option="groups",
                 label=f"{count(inputs[0][0], 'channel')} in {count(self.groups, 'group')}",
             )
         return inputs[0]
 
-    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
-        return self.groups in (1, inputs[0][0])
+    def is_view(self, *inputs: Shape, training: bool = False) -> bool:
+        return self.groups == 1 or not anywhere(inputs[0][0] != self.groups)
 
 
 @Formula
@@ -162,15 +184,15 @@ def stretched_size(n, f):
 
 
 @Formula
-def interpolation_muls(n, taps):
+def interpolation_muls(elements, taps):
     """Each output weighs its 2^d neighbours."""
-    return n * taps
+    return elements * taps
 
 
 @Formula
-def interpolation_adds(n, taps):
+def interpolation_adds(elements, taps):
     """Each output sums its 2^d neighbours."""
-    return n * (taps - 1)
+    return elements * (taps - 1)
 
 
 class Upsample(Op, frozen=True):
@@ -187,18 +209,19 @@ class Upsample(Op, frozen=True):
     size: Sizes | None = None
     mode: Literal["nearest", "linear"] = "nearest"
 
-    name: ClassVar[str] = "upsample"
+    kind: ClassVar[str] = "upsample"
+    saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "factor"
-    words: ClassVar[Mapping[str, tuple[str, ...]]] = {"mode": ("nearest", "linear")}
-    costs: ClassVar[Mapping[str, Formula]] = {"mul": interpolation_muls, "add": interpolation_adds}
+    words: ClassVar[Words] = {"mode": ("nearest", "linear")}
+    costs: ClassVar[Costs] = {"mul": interpolation_muls, "add": interpolation_adds}
 
-    def formulas(self) -> Mapping[str, Formula]:
+    def formulas(self) -> Costs:
         return self.costs if self.mode == "linear" else {}
 
     def _sizes(self, x: Shape) -> tuple[int, ...]:
-        sizes = spatial(x, self.name)
+        sizes = spatial(x, self.kind)
         if (self.factor is None) == (self.size is None):
-            raise LayerError("upsample needs a factor or a size", hint="such as {upsample: 2}")
+            raise OpError("upsample needs a factor or a size", hint="such as {upsample: 2}")
         if self.size is not None:
             return per_dimension(self.size, len(sizes), "size")
         assert self.factor is not None
@@ -215,22 +238,24 @@ class Upsample(Op, frozen=True):
     def output_shape(self, *inputs: Shape) -> Shape:
         sizes = self._sizes(inputs[0])
         if self.mode == "linear" and len(sizes) > 3:
-            raise LayerError("linear upsampling works in 1 to 3 dimensions", option="mode", label=show(inputs[0]))
+            raise OpError("linear upsampling works in 1 to 3 dimensions", option="mode", label=show(inputs[0]))
         return (inputs[0][0], *sizes)
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"n": prod(output), "taps": 2 ** (len(output) - 1)}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"elements": prod(output), "taps": 2 ** (len(output) - 1)}
 
-    def windows(self, *inputs: Shape) -> tuple[Window, ...]:
-        return tuple(Window(samples=m, linear=self.mode == "linear") for m in self._sizes(inputs[0]))
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (tuple(Resampled(m, self.mode == "linear") for m in self._sizes(inputs[0])),)
 
 
-class Identity(Op, frozen=True):
+class Identity(Elementwise, frozen=True):
     """The input, unchanged. Any shape."""
 
-    name: ClassVar[str] = "identity"
+    kind: ClassVar[str] = "identity"
+    costs: ClassVar[Costs] = {}
+    saves: ClassVar[Saved | None] = Saved()
 
-    def aliases(self, *inputs: Shape, training: bool = False) -> bool:
+    def is_view(self, *inputs: Shape, training: bool = False) -> bool:
         return True
 
 
@@ -241,12 +266,12 @@ def scale_params(c, bias):
 
 
 @Formula
-def scale_adds(n, bias):
+def scale_adds(elements, bias):
     """One for each element, if there is a bias."""
-    return n * bias
+    return elements * bias
 
 
-class Scale(Op, frozen=True):
+class Scale(Elementwise, frozen=True):
     """A learnt factor a channel, and optionally a learnt offset (LeNet-5's subsampling, ConvNeXt's layer scale).
 
     Shape [C, *spatial], kept.
@@ -257,12 +282,17 @@ class Scale(Op, frozen=True):
 
     bias: bool = False
 
-    name: ClassVar[str] = "scale"
-    costs: ClassVar[Mapping[str, Formula]] = {"params": scale_params, "mul": each, "add": scale_adds}
-    keeps: ClassVar[Kept] = Kept((0,))
+    kind: ClassVar[str] = "scale"
+    costs: ClassVar[Costs] = {
+        "params": scale_params,
+        "weights": none_of_them,
+        "mul": each,
+        "add": scale_adds,
+    }
+    saves: ClassVar[Saved | None] = Saved((0,))
 
-    def values(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"c": output[0], "n": prod(output), "bias": self.bias}
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"c": output[0], "elements": prod(output), "bias": Switch(self.bias)}
 
 
-KINDS = (Flatten, Pad, Slice, ChannelShuffle, Upsample, Identity, Scale)
+KINDS: tuple[type[Op], ...] = (Flatten, Pad, Slice, ChannelShuffle, Upsample, Identity, Scale)

@@ -6,22 +6,27 @@ formulas here; convolutions and poolings share them.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta
 
-from cnncalc.errors import LayerError
-from cnncalc.formula import Formula, ceil_div, least, prod
-from cnncalc.ops.base import Op, Shape, Step, Window, count, per_dimension, spatial
+from cnncalc.errors import OpError
+from cnncalc.formula import Formula, Step, anywhere, ceil_div, least, prod
+from cnncalc.ops.base import Op, Shape, count, per_dimension, spatial
+from cnncalc.ops.sight import Sight, Sliding
 
-Positive = Annotated[int, Meta(ge=1)]
-Natural = Annotated[int, Meta(ge=0)]
+LARGEST = 10**18
+"""No number of a spec is larger: what is beyond stands in no network, and overflows."""
+
+Positive = Annotated[int, Meta(ge=1, le=LARGEST)]
+Natural = Annotated[int, Meta(ge=0, le=LARGEST)]
+Whole = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
 Sizes = Positive | tuple[Positive, ...]
-"""One number, or one a spatial dimension."""
+"""One number, or one per spatial dimension."""
 # The inner pairs are lists of any length to msgspec 0.22, whose collector crashes on bounded numbers in a pair
-# inside a list; `_pads` checks their length.
+# inside a list; `pairs` checks their length.
 Padding = Natural | tuple[Natural | tuple[Natural, ...], ...] | Literal["same", "valid"]
-"""A number, one a dimension, [before, after] a dimension, or TensorFlow's words."""
+"""A number, one per dimension, [before, after] per dimension, or TensorFlow's words."""
 
 PADDING_WORDS = {"padding": ("same", "valid")}
 _NAMES = (("length",), ("height", "width"), ("depth", "height", "width"))
@@ -63,29 +68,37 @@ def ceil_size(n, k, s, before, after):  # type: ignore[no-untyped-def]
     return least(ceil_div(n - k + before + after, s) + 1, ceil_div(n + before, s))
 
 
-class Slide(NamedTuple):
+# The same rules for a dilated kernel, whose extent e stands in the place of k.
+_DILATED = {rule: rule.renamed(k="e") for rule in (explicit_size, uneven_size, valid_size, same_size, ceil_size)}
+
+
+class Axis(NamedTuple):
     """One dimension of a sliding window: its steps of arithmetic, output size, and window."""
 
     steps: list[Step]
     size: int
-    window: Window
+    window: Sliding
 
 
-class Sliding(Op, frozen=True):
-    """A kind whose units slide a window over the input; `slides` says how."""
+class SlidingOp(Op, frozen=True):
+    """An op whose units slide a window over its input; `axes` says how."""
 
-    def slides(self, x: Shape) -> list[Slide]:
+    def axes(self, x: Shape) -> list[Axis]:
         """How the window lies over each spatial dimension of an input [C, *spatial]."""
         raise TypeError(f"{type(self).__name__} does not say how its window slides")
 
     def steps(self, *inputs: Shape) -> list[Step]:
-        return [step for dimension in self.slides(inputs[0]) for step in dimension.steps]
+        return [step for axis in self.axes(inputs[0]) for step in axis.steps]
 
-    def windows(self, *inputs: Shape) -> tuple[Window, ...]:
-        return tuple(dimension.window for dimension in self.slides(inputs[0]))
+    def slides(self, x: Shape) -> tuple[Sliding, ...]:
+        """The window along each spatial dimension."""
+        return tuple(axis.window for axis in self.axes(x))
+
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (self.slides(inputs[0]),)
 
 
-def slide(
+def lay(
     shape: Shape,
     kind: str,
     kernel: Sizes,
@@ -93,11 +106,11 @@ def slide(
     padding: Padding,
     dilation: Sizes = 1,
     ceil: bool = False,
-) -> list[Slide]:
+) -> list[Axis]:
     """Lay a window over the spatial dimensions of a shape [C, *spatial].
 
     Raises:
-        LayerError: an option has the wrong number of dimensions, or the kernel is larger than the input.
+        OpError: an option has the wrong number of dimensions, or the kernel is larger than the input.
     """
     sizes = spatial(shape, kind)
     d = len(sizes)
@@ -110,7 +123,7 @@ def slide(
         dimension_names(d),
         strict=True,
     )
-    return [_slide(n, k, s, p, dil, ceil, label, kind) for n, k, s, p, dil, label in options]
+    return [_axis(n, k, s, p, dil, ceil, label, kind) for n, k, s, p, dil, label in options]
 
 
 Pad = tuple[int, int] | str
@@ -118,42 +131,42 @@ Pad = tuple[int, int] | str
 
 def _pads(padding: Padding, dimensions: int) -> tuple[Pad, ...]:
     """The padding of each dimension: [before, after], or the word."""
-    if isinstance(padding, (str, int)):
-        one: Pad = padding if isinstance(padding, str) else (padding, padding)
-        return (one,) * dimensions
-    return pairs(padding, dimensions)
+    if isinstance(padding, tuple):
+        return pairs(padding, dimensions)
+    one: Pad = padding if isinstance(padding, str) else (padding, padding)
+    return (one,) * dimensions
 
 
 def pairs(padding: tuple[int | tuple[int, ...], ...], dimensions: int) -> tuple[tuple[int, int], ...]:
-    """A list of numbers or [before, after], one a spatial dimension, as pairs.
+    """A list of numbers or [before, after], one per spatial dimension, as pairs.
 
     >>> pairs((1, (0, 2)), 2)
     ((1, 1), (0, 2))
     """
-    found = tuple((p, p) if isinstance(p, int) else p for p in padding)
+    found = tuple(p if isinstance(p, tuple) else (p, p) for p in padding)
     if len(found) != dimensions or any(len(pair) != 2 for pair in found):
-        raise LayerError(
+        raise OpError(
             f"padding must say what to add in each of {count(dimensions, 'spatial dimension')}",
             option="padding",
             label=f"got {list(map(list, found))}",
-            hint="give one number, one a dimension, or [before, after] a dimension",
+            hint="give one number, one per dimension, or [before, after] per dimension",
         )
     return tuple((before, after) for before, after in found)
 
 
-def even(windows: tuple[Window, ...]) -> bool:
+def even(windows: tuple[Sliding, ...]) -> bool:
     """Whether every dimension has the same padding on both sides, as `torch.nn` layers have."""
-    return all(window.before == window.after for window in windows)
+    return not any(anywhere(window.before != window.after) for window in windows)
 
 
-def padded_size(x: Shape, windows: tuple[Window, ...]) -> int:
+def padded_elements(x: Shape, windows: tuple[Sliding, ...]) -> int:
     """Elements of an input [C, *spatial] with its padding."""
     return int(x[0] * prod([n + w.before + w.after for n, w in zip(x[1:], windows, strict=True)]))
 
 
-def covered_size(x: Shape, windows: tuple[Window, ...], output: Shape) -> int:
+def covered_elements(x: Shape, windows: tuple[Sliding, ...], output: Shape) -> int:
     """Elements of an input [C, *spatial], padded and cut to what the windows of the output cover."""
-    sizes = [(m - 1) * w.stride + w.dilation * (w.kernel - 1) + 1 for w, m in zip(windows, output[1:], strict=True)]
+    sizes = [(m - 1) * w.stride + w.extent for w, m in zip(windows, output[1:], strict=True)]
     return int(x[0] * prod(sizes))
 
 
@@ -162,33 +175,36 @@ def dimension_names(dimensions: int) -> tuple[str, ...]:
     return _NAMES[dimensions - 1] if dimensions <= 3 else tuple(f"size {i + 1}" for i in range(dimensions))
 
 
-def _slide(n: int, k: int, s: int, pad: Pad, dilation: int, ceil: bool, label: str, kind: str) -> Slide:
+def _axis(n: int, k: int, s: int, pad: Pad, d: int, ceil: bool, label: str, kind: str) -> Axis:
     """One dimension of a window over n inputs."""
+    ceil = ceil and not isinstance(pad, str)
     steps = []
-    reach = k
-    if dilation != 1:
-        steps.append(Step("kernel extent", extent, {"k": k, "d": dilation}))
-        reach = steps[0].value
+    reach: Any = k
+    dilated = anywhere(d != 1)
+    if dilated:
+        steps.append(Step("kernel extent", extent, {"k": k, "d": d}))
+        reach = extent(k=k, d=d)
     before, after = _zeros(n, reach, s, pad)
-    values = {"n": n, "k": reach, "s": s, "p": before, "before": before, "after": after}
     # Rounded up, a window may reach past the padding by less than a stride.
     missing = reach - (n + before + after)
-    if missing >= (s if ceil and not isinstance(pad, str) else 1):
-        padded = f" ({n + before + after} with padding)" if before + after else ""
-        raise LayerError(
+    if anywhere(missing >= (s if ceil else 1)):
+        padded = f" ({n + before + after} with padding)" if anywhere(before + after != 0) else ""
+        raise OpError(
             f"{kind}'s kernel is larger than its input",
             option="kernel",
             label=f"the kernel spans {reach}, the {label} is {n}{padded}",
             hint="a smaller kernel, more padding, or a larger --input",
         )
-    if ceil and not isinstance(pad, str):
-        formula = ceil_size
+    if ceil:
+        rule = ceil_size
     elif isinstance(pad, str):
-        formula = same_size if pad == "same" else valid_size
+        rule = same_size if pad == "same" else valid_size
     else:
-        formula = explicit_size if before == after else uneven_size
-    steps.append(Step(label, formula, values))
-    return Slide(steps, steps[-1].value, Window(k, s, before, after, dilation))
+        rule = uneven_size if anywhere(before != after) else explicit_size
+    values = {"n": n, "k": reach, "s": s, "p": before, "before": before, "after": after}
+    if dilated:
+        rule, values = _DILATED[rule], {**values, "e": reach}
+    return Axis([*steps, Step(label, rule, values)], rule(**values), Sliding(k, s, before, after, d))
 
 
 def _zeros(n: int, reach: int, s: int, pad: Pad) -> tuple[int, int]:
@@ -197,5 +213,6 @@ def _zeros(n: int, reach: int, s: int, pad: Pad) -> tuple[int, int]:
         return pad
     if pad == "valid":
         return 0, 0
-    needed = max((-(-n // s) - 1) * s + reach - n, 0)
+    needed = (-(-n // s) - 1) * s + reach - n
+    needed = needed * (needed > 0)
     return needed // 2, needed - needed // 2

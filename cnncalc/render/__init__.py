@@ -1,137 +1,25 @@
-"""Tables, and the forms in which they are printed: terminal, JSON, CSV, Markdown, LaTeX.
-
-A command fills a `Table` with plain numbers, shapes and words; how these look is decided here, once.
-"""
+"""The forms in which tables and texts are printed: terminal, JSON, CSV, Markdown, LaTeX, HTML; one file each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TextIO, TypeAlias
+from typing import TextIO
 
-Cell: TypeAlias = str | int | float | tuple[int, ...] | None
-"""A word, a number, a shape, or nothing."""
+from cnncalc.render.table import Part
 
-FORMATS = ("table", "json", "csv", "markdown", "latex")
-SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".tex": "latex"}
-
-
-def printable(text: str) -> str:
-    """The text without control characters: a title or note of someone's spec must not drive the terminal.
-
-    >>> printable("a\\x1b[31mb")
-    'a?[31mb'
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else " " if c == "\t" else "?" for c in text)
+FORMATS = {
+    "table": "terminal",
+    "json": "json",
+    "csv": "csv",
+    "markdown": "markdown",
+    "latex": "latex",
+    "html": "html",
+}
+"""The formats, and the module that writes each."""
+SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown", ".tex": "latex", ".html": "html"}
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: its title for people, its key for programs, and how its numbers are written.
-
-    `format` is for the numbers of the column (Python's format language). A column that is `optional` is left
-    out, the last one first, where the terminal is too narrow for all.
-    """
-
-    title: str
-    key: str = ""
-    format: str = ","
-    optional: bool = False
-
-    @property
-    def name(self) -> str:
-        """What CSV and JSON call the column.
-
-        >>> Column("Receptive field").name
-        'receptive_field'
-        """
-        return self.key or self.title.lower().replace(" ", "_")
-
-    def text(self, cell: Cell) -> str:
-        """The cell as people read it.
-
-        >>> Column("Parameters").text(60964224), Column("Output").text((96, 55, 55))
-        ('60,964,224', '96x55x55')
-        """
-        if cell is None:
-            return ""
-        if isinstance(cell, str):
-            return printable(cell)
-        if isinstance(cell, tuple):
-            return "x".join(map(str, cell))
-        return format(cell, self.format)
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table: rows of cells under columns, perhaps a row of totals, and notes that say what is counted."""
-
-    title: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]]
-    total: Sequence[Cell] | None = None
-    notes: Sequence[str] = ()
-
-    def texts(self) -> list[list[str]]:
-        """The rows as people read them; the totals, if any, come last."""
-        rows = [*self.rows, self.total] if self.total is not None else self.rows
-        return [[column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in rows]
-
-    def numeric(self, index: int) -> bool:
-        """Whether a column holds numbers, which stand on the right."""
-        cells = [row[index] for row in self.rows if row[index] is not None]
-        return bool(cells) and not any(isinstance(cell, str | tuple) for cell in cells)
-
-    def records(self) -> list[dict[str, Cell]]:
-        """The rows as programs read them: numbers as they are, by the columns' names; without the totals.
-
-        >>> Table("", [Column("Layer"), Column("Parameters")], [["conv1", 34944]]).records()
-        [{'layer': 'conv1', 'parameters': 34944}]
-        """
-        names = [column.name for column in self.columns]
-        return [dict(zip(names, row, strict=True)) for row in self.rows]
-
-
-def beside(tables: Sequence[Table]) -> Table:
-    """Tables with the same rows as one; a column that several have stands once.
-
-    >>> ab = Table("", [Column("Name"), Column("A")], [["x", 1]]), Table("", [Column("Name"), Column("B")], [["x", 2]])
-    >>> beside(ab).records()
-    [{'name': 'x', 'a': 1, 'b': 2}]
-    """
-    columns: dict[str, Column] = {}
-    rows: list[dict[str, Cell]] = [{} for _ in tables[0].rows]
-    for table in tables:
-        for column in table.columns:
-            columns.setdefault(column.name, column)
-        for row, record in zip(rows, table.records(), strict=True):
-            row.update(record)
-    return Table(tables[0].title, list(columns.values()), [[row[name] for name in columns] for row in rows])
-
-
-Part: TypeAlias = Table | str
-"""What is printed: a table, or lines of text."""
-
-
-def write(parts: Sequence[Part], form: str, file: TextIO, document: Callable[[], object] | None = None) -> None:
-    """Print tables and text to a file in one of `FORMATS`.
-
-    JSON prints `document()` where one is given, and otherwise the records of the tables.
-    """
-    if form == "json":
-        from cnncalc.render.json import write_json
-
-        write_json(document() if document else _records(parts), file)
-        return
-    import_module(f"cnncalc.render.{form}").write(parts, file)
-
-
-def _records(parts: Sequence[Part]) -> dict[str, object]:
-    tables = [part for part in parts if isinstance(part, Table)]
-    return {
-        "schema": 1,
-        "tables": [{"title": table.title, "rows": table.records(), "notes": list(table.notes)} for table in tables],
-    }
+def write(parts: Sequence[Part], form: str, file: TextIO) -> None:
+    """Print tables and texts to a file in one of `FORMATS`, JSON apart."""
+    import_module(f"cnncalc.render.{FORMATS[form]}").write(parts, file)

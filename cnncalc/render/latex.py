@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from cnncalc.render import Part, Table, printable
+from cnncalc.render.table import Part, Table, printable
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",

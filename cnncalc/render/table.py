@@ -1,186 +1,131 @@
-"""Tables for the terminal; plain text where the output is a pipe, a file, or NO_COLOR is set.
-
-Our own layout, because a number must never be cut or wrapped, columns give way in an order of our choice,
-and a table library would be a fifth of the time that a command takes.
-"""
+"""Tables as data: plain numbers, shapes and words under columns. How they look is decided by each form."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import textwrap
-from collections.abc import Iterator, Sequence
-from typing import TextIO
-
-from cnncalc.render import Part, Table, printable
-
-_GAP = 2  # spaces between columns
-_NARROWEST = 8  # what a column of words shrinks to at most
-_PAGE = 80  # the width of notes where no terminal tells one
-_BOLD, _DIM = "1", "2"  # ANSI's numbers
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
 
 
-def write(parts: Sequence[Part], file: TextIO) -> None:
-    """Print tables and text, an empty line between two."""
-    grids = [Grid(part) if isinstance(part, Table) else part for part in parts]
-    tables = [grid for grid in grids if isinstance(grid, Grid)]
-    width = _terminal_width(file) or max([_PAGE, *(sum(grid.widths) + _GAP * len(grid.widths) for grid in tables)])
-    look = Look(file, width)
-    for number, grid in enumerate(grids):
-        if number:
-            file.write("\n")
-        lines = grid.lines(look) if isinstance(grid, Grid) else look.text(grid)
-        file.writelines(line.rstrip() + "\n" for line in lines)
-    dropped = dict.fromkeys(grid.table.columns[index].title for grid in tables for index in grid.dropped(width))
-    if dropped:
-        last = parts[-1]
-        if not (isinstance(last, Table) and last.notes):
-            file.write("\n")
-        for line in look.note(f"Not shown in {width} columns: {', '.join(dropped)}."):
-            file.write(line + "\n")
+class Unknown(Enum):
+    """A number that nobody knows; it is no zero, and no empty cell."""
+
+    UNKNOWN = "unknown"
 
 
-def _terminal_width(file: TextIO) -> int | None:
-    """The width of the terminal, or the one that COLUMNS asks for; None where nothing sets a limit."""
-    if file.isatty() or os.environ.get("COLUMNS", "").isdigit():
-        return max(shutil.get_terminal_size().columns, 20)
-    return None
+UNKNOWN = Unknown.UNKNOWN
+
+Cell: TypeAlias = str | int | float | tuple[int, ...] | Unknown | None
+"""A word, a number, a shape, a number that is unknown, or nothing."""
 
 
-class Look:
-    """What an output can show: how wide it is, whether it has styles, and how it draws a line."""
+def number(amount: float | None) -> Cell:
+    """The cell of a number that may be unknown.
 
-    def __init__(self, file: TextIO, width: int) -> None:
-        dumb = os.environ.get("TERM") == "dumb" or (os.name == "nt" and "WT_SESSION" not in os.environ)
-        self.styled = file.isatty() and not os.environ.get("NO_COLOR") and not dumb
-        self.width = width
-        try:
-            "\N{BOX DRAWINGS LIGHT HORIZONTAL}".encode(file.encoding or "ascii")
-            self.rule = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
-        except (UnicodeEncodeError, LookupError):
-            self.rule = "-"
-
-    def style(self, text: str, style: str) -> str:
-        """The text in a style, where there are styles."""
-        return f"\033[{style}m{text}\033[0m" if self.styled and style and text else text
-
-    def text(self, text: str) -> list[str]:
-        """Text with its own line breaks, and more where a line is wider than the terminal."""
-        lines = text.split("\n")
-        return [part for line in lines for part in ([line] if _text_width(line) <= self.width else self._wrap(line))]
-
-    def _wrap(self, line: str) -> list[str]:
-        return textwrap.wrap(line, self.width, break_on_hyphens=False)
-
-    def note(self, text: str) -> list[str]:
-        """A note, wrapped."""
-        return [self.style(line, _DIM) for line in self._wrap(printable(text))]
-
-
-class Grid:
-    """A table laid out: its texts, and the width that each column needs."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self.titles = [column.title for column in table.columns]
-        self.rows = table.texts()
-        self.right = [table.numeric(index) for index in range(len(self.titles))]
-        columns = zip(self.titles, *self.rows, strict=True)
-        self.widths = [max(map(_text_width, column)) for column in columns]
-
-    def dropped(self, width: int) -> list[int]:
-        """The optional columns that do not fit, the last of them first to go."""
-        left = sum(self.widths) + _GAP * (len(self.widths) - 1)
-        gone: list[int] = []
-        for index in reversed(range(len(self.widths))):
-            if left <= width:
-                break
-            if self.table.columns[index].optional:
-                left -= self.widths[index] + _GAP
-                gone.insert(0, index)
-        return gone
-
-    def shrunk(self, kept: Sequence[int], width: int) -> dict[int, int]:
-        """The widths of the columns kept: where they do not fit, texts are wrapped, the widest first; numbers
-        never. Words are broken only where that makes the table fit."""
-        natural = {index: self.widths[index] for index in kept}
-        too_wide = sum(natural.values()) + _GAP * (len(kept) - 1) - width
-        if too_wide <= 0:
-            return natural
-        texts = [index for index in kept if not self.right[index]]
-        whole = {index: min(natural[index], max(_NARROWEST, self._longest_word(index))) for index in texts}
-        broken = {index: min(natural[index], _NARROWEST) for index in texts}
-        for floors in (whole, broken):
-            if sum(natural[index] - floors[index] for index in texts) >= too_wide:
-                return _narrowed(natural, floors, too_wide)
-        return natural | whole
-
-    def _longest_word(self, index: int) -> int:
-        """The width of the longest word of a column."""
-        texts = [self.titles[index], *(row[index] for row in self.rows)]
-        return max((_text_width(word) for text in texts for word in text.split()), default=0)
-
-    def lines(self, look: Look) -> Iterator[str]:
-        """The table as lines of text."""
-        gone = self.dropped(look.width)
-        widths = self.shrunk([i for i in range(len(self.titles)) if i not in gone], look.width)
-        rule = look.rule * (sum(widths.values()) + _GAP * (len(widths) - 1))
-        if self.table.title:
-            for line in textwrap.wrap(printable(self.table.title), look.width):
-                yield look.style(line, _BOLD)
-            yield ""
-        yield from self.row(self.titles, widths, look, _BOLD)
-        yield rule
-        body = self.rows if self.table.total is None else self.rows[:-1]
-        for row in body:
-            yield from self.row(row, widths, look, "")
-        if self.table.total is not None:
-            yield rule
-            yield from self.row(self.rows[-1], widths, look, _BOLD)
-        if self.table.notes:
-            yield ""
-        for note in self.table.notes:
-            yield from look.note(note)
-
-    def row(self, row: Sequence[str], widths: dict[int, int], look: Look, style: str) -> Iterator[str]:
-        """A row: one line, or more where a cell is wrapped."""
-        cells = [_wrapped(row[index], width) for index, width in widths.items()]
-        for number in range(max(map(len, cells), default=0)):
-            parts = []
-            for (index, width), cell in zip(widths.items(), cells, strict=True):
-                text = cell[number] if number < len(cell) else ""
-                space = " " * (width - _text_width(text))
-                text = look.style(text, style or (_DIM if text in ("0", "0.0", "0.00") else ""))
-                parts.append(space + text if self.right[index] else text + space)
-            yield (" " * _GAP).join(parts)
-
-
-def _narrowed(widths: dict[int, int], floors: dict[int, int], by: int) -> dict[int, int]:
-    """Widths narrowed by some columns in all, always the widest that may still give way."""
-    widths = dict(widths)
-    for _ in range(by):
-        widest = max((index for index in floors if widths[index] > floors[index]), key=widths.__getitem__)
-        widths[widest] -= 1
-    return widths
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """The lines of a cell: its own, each wrapped to the column's width."""
-    if "\n" not in text and _text_width(text) <= width:
-        return [text]
-    return [part for line in text.split("\n") for part in textwrap.wrap(line, width, break_on_hyphens=False) or [""]]
-
-
-def _text_width(text: str) -> int:
-    """The terminal columns that a text takes, its lines one under the other; East Asian characters take two.
-
-    >>> _text_width("conv1"), _text_width("\u5377\u7a4d")
-    (5, 4)
+    >>> number(3), number(None)
+    (3, <Unknown.UNKNOWN: 'unknown'>)
     """
-    if "\n" in text:
-        return max(map(_text_width, text.split("\n")))
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
+    return UNKNOWN if amount is None else amount
 
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+def printable(text: str) -> str:
+    """The text without control characters: a title or note of someone's spec must not drive the terminal.
+
+    >>> printable("a\\x1b[31mb")
+    'a?[31mb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else " " if c == "\t" else "?" for c in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its title for people, its key for programs, and how its numbers are written.
+
+    `format` is for the numbers of the column (Python's format language). A column that is `optional` is left
+    out, the last one first, where the terminal is too narrow for all.
+    """
+
+    title: str
+    key: str = ""
+    format: str = ","
+    optional: bool = False
+
+    @property
+    def name(self) -> str:
+        """What CSV and JSON call the column.
+
+        >>> Column("Receptive field").name
+        'receptive_field'
+        """
+        return self.key or self.title.lower().replace(" ", "_")
+
+    def text(self, cell: Cell) -> str:
+        """The cell as people read it.
+
+        >>> Column("Parameters").text(60964224), Column("Output").text((96, 55, 55))
+        ('60,964,224', '96x55x55')
+        """
+        if cell is None:
+            return ""
+        if isinstance(cell, str):
+            return printable(cell)
+        if isinstance(cell, tuple):
+            return "x".join(map(str, cell))
+        return cell.value if isinstance(cell, Unknown) else format(cell, self.format)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: rows of cells under columns, perhaps a row of totals, and notes that say what is counted. The rows may
+    be read more than once."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Iterable[Sequence[Cell]]
+    total: Sequence[Cell] | None = None
+    notes: Sequence[str] = ()
+
+    def texts(self) -> list[list[str]]:
+        """The rows as people read them; the totals, if any, come last."""
+        rows = [*self.rows, self.total] if self.total is not None else self.rows
+        return [[column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in rows]
+
+    def numeric(self, index: int) -> bool:
+        """Whether a column holds numbers, which stand on the right."""
+        cells = [row[index] for row in self.rows if row[index] is not None]
+        return bool(cells) and not any(isinstance(cell, str | tuple) for cell in cells)
+
+    def records(self) -> list[dict[str, Cell]]:
+        """The rows as programs read them: numbers as they are, unknown ones None, by the columns' names; without the
+        totals.
+
+        >>> Table("", [Column("Layer"), Column("Parameters")], [["conv1", 34944]]).records()
+        [{'layer': 'conv1', 'parameters': 34944}]
+        """
+        names = [column.name for column in self.columns]
+        rows = ([None if isinstance(cell, Unknown) else cell for cell in row] for row in self.rows)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def beside(tables: Sequence[Table]) -> Table:
+    """Tables with the same rows as one; a column that several have stands once.
+
+    >>> ab = Table("", [Column("Name"), Column("A")], [["x", 1]]), Table("", [Column("Name"), Column("B")], [["x", 2]])
+    >>> beside(ab).records()
+    [{'name': 'x', 'a': 1, 'b': 2}]
+    """
+    columns: dict[str, Column] = {}
+    rows: list[dict[str, Cell]] = [{} for _ in tables[0].rows]
+    for table in tables:
+        for column in table.columns:
+            columns.setdefault(column.name, column)
+        for row, record in zip(rows, table.records(), strict=True):
+            row.update(record)
+    return Table(tables[0].title, list(columns.values()), [[row[name] for name in columns] for row in rows])
+
+
+Part: TypeAlias = Table | str
+"""What is printed: a table, or lines of text."""

@@ -1,0 +1,45 @@
+"""What `fvcore.nn.FlopCountAnalysis` counts (fvcore 0.1.5)."""
+
+from __future__ import annotations
+
+from cnncalc.costs.conventions.base import (
+    CONVOLUTIONS,
+    PRODUCTS,
+    Convention,
+    Counts,
+    Rules,
+    affine,
+    macs,
+    only_2d,
+    per_element,
+    rest,
+)
+from cnncalc.ops import linear, norm, pool, shape
+from cnncalc.ops.base import Site
+
+
+def _upsample(site: Site) -> Counts:
+    return {"upsampling": site.y * (1 if site.op.mode == "nearest" else 4)}
+
+
+FVCORE: Rules = {
+    **dict.fromkeys((*CONVOLUTIONS, linear.Linear, *PRODUCTS), macs),
+    norm.BatchNorm: affine("normalisation", 2, 1),
+    norm.GroupNorm: affine("normalisation", 5, 4),
+    norm.LayerNorm: affine("normalisation", 5, 4),
+    pool.AdaptiveAvgPool: only_2d(per_element("pooling", of="x")),
+    pool.GlobalAvgPool: only_2d(per_element("pooling", of="x")),
+    shape.Upsample: only_2d(_upsample),
+}
+
+CONVENTION = Convention(
+    "fvcore",
+    "fvcore.nn.FlopCountAnalysis: multiply-accumulates, and some layers besides",
+    FVCORE,
+    rest(FVCORE),
+    {
+        "normalisation": "batch normalisation 2 an element (1 without scale and shift), others 5 (4)",
+        "pooling": "global and adaptive average pooling: 1 for each input",
+        "upsampling": "1 for each output if nearest, 4 if bilinear",
+    },
+)

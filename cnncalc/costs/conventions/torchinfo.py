@@ -1,0 +1,62 @@
+"""What `torchinfo.summary` prints as total mult-adds (torchinfo 1.8.0)."""
+
+from __future__ import annotations
+
+from cnncalc.costs.conventions.base import Convention, Counts, Rules, macs, rest
+from cnncalc.formula import prod
+from cnncalc.ops import activation, conv, linear, norm, pool, shape
+from cnncalc.ops.base import Site
+
+
+def _conv(site: Site) -> Counts:
+    """Parameters, biases too, times the output's positions."""
+    return {**macs(site), "bias": site.count("add")}
+
+
+def _transposed(site: Site) -> Counts:
+    weights = site.count("params") - site.op.bias * site.output[0]
+    counted = weights * prod(site.output[1:])
+    return {**macs(site), "output size": counted - site.count("mac"), "bias": site.count("add")}
+
+
+def _linear(site: Site) -> Counts:
+    return {**macs(site), "bias once": site.count("add")}
+
+
+def _attention(site: Site) -> Counts:
+    """The scores, with their bias; the weighted sum is a function that torchinfo does not see."""
+    return {**macs(site), "missed": -site.count("mac") // 2, "bias": prod(site.inputs[0][1:])}
+
+
+def _parameters(site: Site) -> Counts:
+    return {"parameters": site.count("params")}
+
+
+TORCHINFO: Rules = {
+    conv.Conv: _conv,
+    conv.Depthwise: _conv,
+    conv.Separable: _conv,
+    conv.ConvTranspose: _transposed,
+    linear.Linear: _linear,
+    pool.AttentionPool: _attention,
+    pool.BilinearPool: lambda site: {**macs(site), "missed": -site.count("mac")},
+    norm.BatchNorm: _parameters,
+    norm.GroupNorm: _parameters,
+    norm.LayerNorm: _parameters,
+    activation.PReLU: _parameters,
+    shape.Scale: _parameters,
+}
+
+CONVENTION = Convention(
+    "torchinfo",
+    "torchinfo.summary: total mult-adds",
+    TORCHINFO,
+    rest(TORCHINFO),
+    {
+        "bias": "parameters times output positions, so 1 for each output of a convolution",
+        "bias once": "parameters, so 1 for each bias of a linear layer",
+        "parameters": "wrong: 1 a parameter, whatever the size of the image",
+        "output size": "wrong: it multiplies the kernel with the outputs, which a stride makes too many",
+        "missed": "wrong: it sees modules with parameters alone",
+    },
+)
