@@ -150,6 +150,20 @@ def test_values_from_python():
         assert seconds.taken < 1
 
 
+def test_a_layer_is_made_once_for_the_very_same_values():
+    """A repeated item with a long list does not check it each time; 1 and true are not the same."""
+    table = ", ".join(["[0]"] * 4000)
+    text = f"vars: {{c: [{table}]}}\ninput: [1, 4]\nlayers: [{{layers: [{{conv: 1, kernel: 1}}, X], repeat: 200}}]"
+    with Seconds() as seconds:
+        network = expand(load_text(text.replace("X", "{conv: 4000, kernel: 1, connections: c}")))
+    assert seconds.taken < 1
+    assert network.layers[1].kind is network.layers[399].kind
+    assert network.layers[1].kind.connections == ((0,),) * 4000
+    changing = "input: [3, 8]\nlayers: [{conv: 4, kernel: '1 if channels == 3 else VALUE', repeat: 2}]"
+    assert [layer.kind.kernel for layer in expand(load_text(changing.replace("VALUE", "2"))).layers] == [1, 2]
+    assert refusal(changing.replace("VALUE", "true")).code == "unfit-value"
+
+
 # Numbers.
 
 HUGE = ("1" + "0" * 18 + "1", "9" * 5000, "-" + "9" * 20, "0x" + "f" * 16, "0o" + "7" * 30, "1e19", "-1e300", "1e999")
