@@ -322,7 +322,7 @@ def build_op(op: Op, site: Site, inplace: bool = False) -> nn.Module:
                 f"'{op.kind}' says that it can overwrite its input, and its module has no attribute 'inplace'",
                 hint="give the module one, or leave in_place out of the op's class",
             )
-        module.inplace = True
+        module.inplace = True  # type: ignore[assignment]
     return module
 
 
