@@ -95,7 +95,7 @@ def describe(device: str) -> dict[str, Any]:
     """The device and the versions that a measurement depends on, for the record."""
     facts: dict[str, Any] = {
         "device": device,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),

@@ -21,7 +21,7 @@ from cnncalc.costs.analysis import Costs, Row, checked_batch
 from cnncalc.costs.roofline import Bound, Roofline
 from cnncalc.devices import Device
 from cnncalc.errors import RequestError, did_you_mean
-from cnncalc.graph import Graph
+from cnncalc.graph import Graph, Node
 from cnncalc.pytorch.build import BuiltNetwork, build, example_inputs
 from cnncalc.pytorch.device import checked_device, cuda_index, describe, out_of_memory, overflow
 from cnncalc.pytorch.fit import check_memory, needed_bytes, too_large, too_many
@@ -147,9 +147,9 @@ class LayerTimes:
         """The sum of the layers' median times."""
         return sum(layer.time.median for layer in self.times.values())
 
-    def of(self, rows: Iterable[Row]) -> list[LayerTime]:
-        """The times of some layers."""
-        return [self.times[row.name] for row in rows]
+    def seconds(self, nodes: Iterable[Node]) -> float:
+        """The sum of the median times of some layers."""
+        return sum(self.times[node.name].time.median for node in nodes)
 
 
 @dataclass(frozen=True, slots=True)
