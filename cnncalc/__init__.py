@@ -1,9 +1,11 @@
-"""cnncalc: what a convolutional network costs, from a short YAML spec, without running it.
+"""cnncalc: what a convolutional network costs, without running it.
 
->>> import cnncalc
->>> network = cnncalc.expand(cnncalc.load("alexnet"))
->>> cnncalc.analyse(network).totals.params
+>>> import cnncalc as cc
+>>> net = cc.network("alexnet")
+>>> net.analyze(batch=8).params
 60964224
+
+docs/python.md shows the whole of it.
 """
 
 from __future__ import annotations
@@ -12,43 +14,64 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnncalc.costs.analysis import Analysis, analyse
-    from cnncalc.errors import CnncalcError, RequestError, SpecError
-    from cnncalc.language.expand import Layer, Network, expand
+    from cnncalc import ops
+    from cnncalc.costs.amount import AtLeast
+    from cnncalc.errors import CnncalcError, OpError, RequestError, SpecError
+    from cnncalc.face import Analysis, Builder, Comparison, Network, compare, network
+    from cnncalc.graph import Graph, Node
     from cnncalc.zoo.index import load, load_text
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # Where each public name lives; it is imported when first used, so that no command pays for another.
 _PUBLIC = {
-    "Analysis": "cnncalc.costs.analysis",
-    "analyse": "cnncalc.costs.analysis",
+    "Analysis": "cnncalc.face",
+    "AtLeast": "cnncalc.costs.amount",
+    "Builder": "cnncalc.face",
     "CnncalcError": "cnncalc.errors",
+    "Comparison": "cnncalc.face",
+    "Graph": "cnncalc.graph",
+    "Network": "cnncalc.face",
+    "Node": "cnncalc.graph",
+    "OpError": "cnncalc.errors",
     "RequestError": "cnncalc.errors",
     "SpecError": "cnncalc.errors",
-    "Layer": "cnncalc.language.expand",
-    "Network": "cnncalc.language.expand",
-    "expand": "cnncalc.language.expand",
+    "compare": "cnncalc.face",
     "load": "cnncalc.zoo.index",
     "load_text": "cnncalc.zoo.index",
+    "network": "cnncalc.face",
 }
+_MODULES = ("ops", "pytorch")
 
 __all__ = [
     "Analysis",
+    "AtLeast",
+    "Builder",
     "CnncalcError",
-    "Layer",
+    "Comparison",
+    "Graph",
     "Network",
+    "Node",
+    "OpError",
     "RequestError",
     "SpecError",
     "__version__",
-    "analyse",
-    "expand",
+    "compare",
     "load",
     "load_text",
+    "network",
+    "ops",
+    "pytorch",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"cnncalc.{name}")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'cnncalc' has no attribute '{name}'")
     return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

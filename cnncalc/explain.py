@@ -1,19 +1,19 @@
 """Each number of a network as its formula, with the numbers substituted, and the result.
 
-The formulas are the ones that compute the costs, so that a number and its explanation cannot disagree.
+Nothing is computed here: the formulas are the ones that compute the numbers, given by the modules that do.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cnncalc.costs.analysis import Analysis, Group
-from cnncalc.errors import RequestError, did_you_mean
-from cnncalc.formula import Formula, plain_group, prod
-from cnncalc.language.expand import Network
-from cnncalc.ops import Step, explain_costs
+from cnncalc.costs.amount import total
+from cnncalc.costs.analysis import Costs, GroupRow, Row
+from cnncalc.costs.receptive_field import field_steps
+from cnncalc.formula import Formula, Step, plain_group, prod
+from cnncalc.ops.base import cost_steps
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -26,19 +26,20 @@ QUANTITIES = {
     "div": "Divisions",
     "compare": "Comparisons",
     "exp": "Transcendental",
-    "activations": "Activations",
-    "flops": "FLOPs",
 }
 """What the costs are called; `exp` holds exponentials, roots and powers."""
+
+ACTIVATIONS = "Activations"
+FLOPS = "FLOPs"
 
 MOST_TERMS = 6
 """A sum of more terms than these is not written out."""
 
 
 @Formula
-def activations(out):
+def activations(output):
     """The elements of the output."""
-    return prod(out)
+    return prod(output)
 
 
 def grouped(calculation: str) -> str:
@@ -52,13 +53,14 @@ def grouped(calculation: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One number: whose it is, what it counts, its formula in symbols and in numbers, and the result."""
+    """One number: whose it is, what it counts, its formula in symbols and in numbers, and the result; None where it
+    is unknown."""
 
     layer: str
     quantity: str
     formula: str
     calculation: str
-    value: int
+    value: int | None
     meaning: str
 
     @property
@@ -68,121 +70,105 @@ class Line:
         >>> Line("conv1", "Parameters", "", "11*11*3*96 + 96", 34944, "").text
         '11*11*3*96 + 96 = 34,944'
         """
+        if self.value is None:
+            return "unknown"
         result = plain_group(self.value)
         return f"{grouped(self.calculation)} = {result}" if self.calculation else result
 
 
-def explain_layer(network: Network, index: int) -> list[Line]:
-    """The arithmetic of one layer, for one image: output sizes, parameters, operations, FLOPs, activations.
+def explain_layer(row: Row) -> list[Line]:
+    """The arithmetic of one layer for its batch: output sizes, parameters, operations, FLOPs, activations, receptive
+    field, and the bytes that it moves and that are saved of it. Costs that are zero are left out.
 
-    Costs that are zero are left out.
+    The formulas are of one sample, so the row is of an analysis of a batch of 1.
 
-    >>> from cnncalc import expand, load
-    >>> [line.text for line in explain_layer(expand(load("alexnet")), 0)][:3]
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
+    >>> [line.text for line in explain_layer(Costs(expand(load("alexnet"))).layers[0])][:3]
     ['(227 - 11 + 2*0) / 4 + 1 = 55', '(227 - 11 + 2*0) / 4 + 1 = 55', '11*11*3*96 + 96 = 34,944']
     """
-    layer = network.layers[index]
-    inputs = network.input_shapes(layer)
-    lines = [_line(layer.name, step.label.capitalize(), step) for step in layer.kind.steps(*inputs)]
-    costs = explain_costs(layer.kind, inputs, layer.output, network.training)
-    counts = {key: costs[key].value for key in QUANTITIES if key in costs}
-    lines += [_line(layer.name, QUANTITIES[key], costs[key]) for key, value in counts.items() if value]
-    operations = {key: value for key, value in counts.items() if key not in ("params", "buffers") and value}
-    if operations:
-        lines.append(flops_line(layer.name, operations))
-    elements = Step("activations", activations, {"out": layer.output})
-    return [*lines, _line(layer.name, QUANTITIES["activations"], elements)]
+    node, costs = row.node, row.analysis
+    shapes = node.input_shapes
+    lines = [_line(node.name, step) for step in node.op.steps(*shapes)]
+    steps = cost_steps(node.op, shapes, node.output, costs.graph.training)
+    for quantity, name in QUANTITIES.items():
+        step = steps.get(quantity)
+        if step is not None and step.value:
+            lines.append(_line(node.name, step, name))
+        elif quantity in steps and step is None:
+            lines.append(Line(node.name, name, "", "", None, f"{node.op.kind} does not say."))
+    if row.operations:
+        lines.append(flops_line(node.name, row.operations))
+    lines.append(_line(node.name, Step(ACTIVATIONS, activations, {"output": node.output})))
+    lines += [_line(node.name, step) for step in field_steps(costs.graph, costs.receptive_fields, node)]
+    return lines + [_line(node.name, step) for step in costs.memory.steps(node)]
 
 
-def flops_line(name: str, operations: dict[str, int]) -> Line:
+def flops_line(name: str, operations: Mapping[str, int | None]) -> Line:
     """FLOPs from operations by class.
 
     >>> flops_line("conv1", {"mac": 105415200, "add": 290400}).text
     '2*105,415,200 + 290,400 = 211,120,800'
     """
-    terms = [f"2*{plain_group(value)}" if key == "mac" else plain_group(value) for key, value in operations.items()]
-    value = sum(operations.values()) + operations.get("mac", 0)
+    known = {key: value for key, value in operations.items() if value is not None}
+    terms = [f"2*{plain_group(value)}" if key == "mac" else plain_group(value) for key, value in known.items()]
+    value = sum(known.values()) + known.get("mac", 0) if len(known) == len(operations) else None
     formula = " + ".join("2*" + QUANTITIES[key] if key == "mac" else QUANTITIES[key] for key in operations)
-    calculation = " + ".join(terms) if len(terms) > 1 or "mac" in operations else ""
-    return Line(
-        name,
-        QUANTITIES["flops"],
-        formula,
-        calculation,
-        value,
-        "Two for a multiply-accumulate, one for any other operation.",
-    )
+    calculation = " + ".join(terms) if len(terms) > 1 or "mac" in known else ""
+    meaning = "Two for a multiply-accumulate, one for any other operation."
+    return Line(name, FLOPS, formula, calculation, value, meaning)
 
 
-def explain_total(analysis: Analysis, groups: Iterable[Group], quantity: str) -> list[Line]:
-    """A total as the sum of its parts: a line for each group of layers that counts. `analysis` is of one image, as
+def explain_total(costs: Costs, groups: Iterable[Row | GroupRow], quantity: str) -> list[Line]:
+    """A total as the sum of its parts: a line for each group of layers that counts. `costs` are of one image, as
     the formulas are.
 
     A group of one layer is its formula with the numbers; a larger one the sum of its layers, written out
     where it is short.
     """
-    network = analysis.network
     lines = []
     for group in groups:
-        values = [(index, _count(analysis, index, quantity)) for index in group.layers]
-        terms = [(index, value) for index, value in values if value]
-        if len(terms) == 1:
-            step = _cost(network, terms[0][0], quantity)
-            lines.append(_line(group.name, QUANTITIES[quantity], step))
-        elif terms:
-            lines.append(_sum(group.name, quantity, [value for _, value in terms]))
+        counting = [(row, value) for row in _rows(group) if (value := _count(row, quantity)) != 0]
+        if len(counting) == 1 and counting[0][1] is not None:
+            row = counting[0][0]
+            step = cost_steps(row.op, row.node.input_shapes, row.output, costs.graph.training)[quantity]
+            assert step is not None
+            lines.append(_line(group.name, step, QUANTITIES[quantity]))
+        elif counting:
+            lines.append(_sum(group.name, quantity, [value for _, value in counting]))
     return lines
 
 
-def _count(analysis: Analysis, index: int, quantity: str) -> int:
-    """A count of a layer."""
-    costs = analysis.layers[index]
-    if quantity in ("params", "buffers"):
-        return int(getattr(costs, quantity))
-    return costs.operations.get(quantity, 0)
+def _rows(group: Row | GroupRow) -> Iterable[Row]:
+    return (group,) if isinstance(group, Row) else group.rows
 
 
-def _sum(name: str, quantity: str, values: list[int]) -> Line:
+def _count(row: Row, quantity: str) -> int | None:
+    """A count of a layer; None if it is unknown."""
+    if quantity == "params":
+        return row.params
+    return row.buffers if quantity == "buffers" else row.operations.get(quantity, 0)
+
+
+def _sum(name: str, quantity: str, values: list[int | None]) -> Line:
     """The sum over a group's layers; equal terms as products."""
-    counted: dict[int, int] = {}
+    counted: dict[int | None, int] = {}
     for value in values:
         counted[value] = counted.get(value, 0) + 1
-    terms = [f"{times}*{plain_group(value)}" if times > 1 else plain_group(value) for value, times in counted.items()]
+    terms = []
+    for value, times in counted.items():
+        term = "unknown" if value is None else plain_group(value)
+        terms.append(f"{times}*{term}" if times > 1 else term)
     text = " + ".join(terms) if len(terms) <= MOST_TERMS else f"the sum over {len(values)} layers"
-    return Line(name, QUANTITIES[quantity], "sum over the layers", text, sum(values), "")
+    return Line(name, QUANTITIES[quantity], "sum over the layers", text, total(values), "")
 
 
-def _cost(network: Network, index: int, quantity: str) -> Step:
-    """The formula and values of a count of a layer."""
-    layer = network.layers[index]
-    return explain_costs(layer.kind, network.input_shapes(layer), layer.output, network.training)[quantity]
-
-
-def _line(layer: str, quantity: str, step: Step) -> Line:
+def _line(layer: str, step: Step, quantity: str = "") -> Line:
     """A step as a line; a calculation that is its result alone is not repeated."""
+    quantity = quantity or step.label[:1].upper() + step.label[1:]
+    if step.formula is None:
+        return Line(layer, quantity, "", "", step.given, step.meaning)
     value = step.value
     text = step.formula.substituted(**step.values)
     calculation = "" if text == str(value) else text
-    return Line(layer, quantity, step.formula.text, calculation, value, step.formula.meaning)
-
-
-def find(network: Network, name: str) -> list[int]:
-    """The layers of a name: one layer, or all of a group.
-
-    Raises:
-        RequestError: there is none; the nearest name is told.
-    """
-    prefix = name + "."
-    found = [index for index, layer in enumerate(network.layers) if layer.name == name or layer.name.startswith(prefix)]
-    if not found:
-        parts = [layer.name.split(".") for layer in network.layers[:10_000]]
-        known = dict.fromkeys(".".join(path[:length]) for path in parts for length in range(1, len(path) + 1))
-        hint = did_you_mean(name, known) or "`cnncalc shapes NETWORK --all` lists the layers"
-        raise RequestError(f"{network.name} has no layer '{name[:80]}'", hint=hint)
-    return found
-
-
-def explanations(network: Network, indices: Iterable[int]) -> Iterator[Line]:
-    """The arithmetic of several layers, one after the other."""
-    for index in indices:
-        yield from explain_layer(network, index)
+    return Line(layer, quantity, step.formula.symbolic(**step.values), calculation, value, step.meaning)

@@ -251,6 +251,16 @@ class Formula:
         """The formula in its own symbols."""
         return Term.of(self.function(*[Term(name) for name in self.names])).text
 
+    def symbolic(self, **values: Any) -> str:
+        """The formula in its own symbols, without the parts that these values switch off.
+
+        >>> Formula(lambda c, bias: 9 * c + c * bias).symbolic(c=64, bias=Switch(True))
+        '9*c + c'
+        """
+        chosen = {name: values[name] for name in self.names}
+        terms = [Term.of(value) if isinstance(value, Switch) else Term(name) for name, value in chosen.items()]
+        return Term.of(self.function(*terms)).text
+
     def substituted(self, **values: Any) -> str:
         """The formula with the numbers in place of the symbols."""
         return Term.of(self.function(*[_symbols(values[name]) for name in self.names])).text

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from cnncalc.ops import FAMILIES, OPERATIONS, Op
+from cnncalc.ops import FAMILIES, Op
 from cnncalc.ops import window as rules
+from cnncalc.ops.base import QUANTITIES
 
 _HEADER = """# The layer kinds
 
@@ -25,14 +26,13 @@ FLOPs = 2 x mac + add + mul + div + compare + exp.
 
 _TYPES = {
     "Positive": "whole number from 1",
+    "Whole | tuple[Whole | tuple[Whole, ...], ...]": "size or [before, after] per dimension; negative crops",
     "Natural": "whole number from 0",
     "Sizes": "size",
     "Sizes | None": "size",
     "Padding": "size, [before, after] a dimension, `same` or `valid`",
     "Natural | tuple[Natural, ...]": "size",
-    "int | tuple[int | tuple[int, int], ...]": "size or [before, after] a dimension; negative crops",
-    "tuple[int, int]": "[start, stop]",
-    "tuple[Natural, Natural]": "[before, after]",
+    "tuple[Whole, Whole]": "[start, stop]",
     "tuple[tuple[Natural, ...], ...] | None": "list of lists of input channels",
     "bool": "true or false",
     "float": "number",
@@ -78,7 +78,7 @@ def _output_sizes() -> str:
 
 def _kind(kind: type[Op]) -> str:
     """One kind: what it is, its options, its formulas."""
-    lines = [f"### `{kind.name}`\n", _description(kind), ""]
+    lines = [f"### `{kind.kind}`\n", _description(kind), ""]
     fields = msgspec.structs.fields(kind)
     if fields:
         hints = _annotations(kind)
@@ -89,10 +89,11 @@ def _kind(kind: type[Op]) -> str:
         lines.append("")
     if kind.costs:
         lines += ["| cost | formula | what is counted |", "|---|---|---|"]
-        for quantity in ("params", "buffers", *OPERATIONS):
+        for quantity in QUANTITIES:
             if quantity in kind.costs:
                 formula = kind.costs[quantity]
-                lines.append(f"| {quantity} | `{formula.text}` | {_one_line(formula.meaning)} |")
+                text, meaning = (f"`{formula.text}`", formula.meaning) if formula else ("unknown", "")
+                lines.append(f"| {quantity} | {text} | {_one_line(meaning)} |")
         lines.append("")
     elif not kind.costs:
         lines += ["No parameters and no operations.\n"]

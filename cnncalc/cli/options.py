@@ -4,8 +4,8 @@ A command takes them as whole groups: a parameter annotated with `Request` (or `
 networks), `Output` or `Grouping` stands for all options of that group, and `command` spreads it out for Typer:
 
     @command
-    def params(request: Request, output: Output) -> None:
-        output.write(table(request.analysis()))
+    def params(request: Request, grouping: Grouping, output: Output) -> None:
+        output.write(params.view(request.analysis(), grouping.detail(output, request)), grouping.strict)
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 import typer
 
 if TYPE_CHECKING:
-    from cnncalc.costs.analysis import Analysis
-    from cnncalc.language.expand import Network
+    from cnncalc.face import Analysis, Network
     from cnncalc.language.model import Spec
-    from cnncalc.render import Part
+    from cnncalc.views import Detail, View
 
 
 def complete_network(incomplete: str) -> list[str]:
@@ -79,7 +78,7 @@ Format = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="table, json, csv, markdown or latex; else as the name of the output file ends, or table.",
+        help="table, json, csv, markdown, latex or html; else as the name of the output file ends, or table.",
         autocompletion=complete_format,
     ),
 ]
@@ -89,6 +88,11 @@ Depth = Annotated[
     typer.Option("--depth", "-d", metavar="N", min=1, help="Group layers by the first N parts of their names."),
 ]
 All = Annotated[bool, typer.Option("--all", "-a", help="Show every layer.", show_default=False)]
+
+
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Exit with status 1 if a number is unknown.", show_default=False)
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +107,16 @@ class Conditions:
 
     def expand(self, spec: Spec) -> Network:
         """The network of a spec under these conditions."""
-        return expand_spec(spec, self.input_size, variables(self.setting, self.classes), training=self.training)
+        from cnncalc.face import network
 
-    def analyse(self, spec: Spec) -> Analysis:
-        """The network of a spec with its costs for the batch."""
-        from cnncalc.costs.analysis import analyse
+        size = None if self.input_size is None else parse_size(self.input_size)
+        return network(spec, size, training=self.training, vars=variables(self.setting, self.classes))
 
-        return analyse(self.expand(spec), self.batch)
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The variables that the request sets, in words."""
+        texts = tuple(text.strip() for text in self.setting or ())
+        return texts if self.classes is None else (*texts, f"classes={self.classes}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +133,9 @@ class Request(Conditions):
         """The network: the spec expanded for the request's input and variables."""
         return self.expand(self.spec())
 
-    def analysis(self) -> Analysis:
+    def analysis(self, **options: Any) -> Analysis:
         """The network with its costs for the request's batch."""
-        return self.analyse(self.spec())
+        return self.network().analyze(self.batch, **options)
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,7 @@ class Output:
 
         if self.format is None:
             suffix = self.file.suffix.lower() if self.file else ""
-            if suffix in (".pdf", ".html", ".xls", ".xlsx", ".doc", ".docx", ".png", ".svg"):
+            if suffix in (".pdf", ".xls", ".xlsx", ".doc", ".docx", ".png", ".svg"):
                 raise RequestError(f"no format writes '{suffix}' files", hint=f"name it {', '.join(SUFFIXES)} or .txt")
             return SUFFIXES.get(suffix, "table")
         if self.format not in FORMATS:
@@ -159,43 +166,59 @@ class Output:
         """Whether the answer is for programs, which want every layer."""
         return self.form in ("json", "csv")
 
-    def write(self, *parts: Part, document: Callable[[], object] | None = None) -> None:
-        """Print tables and text; CSV has the first table; JSON is what `document` returns, or else the tables' rows."""
-        from cnncalc.render import Table, write
+    def write(self, view: View, strict: bool = False) -> None:
+        """Print a view; JSON is its document, CSV its one table.
 
+        Raises:
+            typer.Exit: with status 1, if it is strict and something is unknown.
+        """
         form = self.form
-        if form == "csv":  # one header and its rows, so that any program loads it
-            parts = tuple(part for part in parts if isinstance(part, Table))[:1]
         with self.open() as file:
-            write(parts, form, file, document)
+            if form == "json":
+                from cnncalc.render.json import write_json
+
+                write_json(view.document(), file)
+            else:
+                from cnncalc.render import write
+
+                write([view.table] if form == "csv" and view.table else view.parts, form, file)
+        if strict and view.unknown:
+            import sys
+
+            print(f"error: unknown: {'; '.join(view.unknown)}", file=sys.stderr)
+            raise typer.Exit(1)
 
     @contextmanager
     def open(self) -> Iterator[TextIO]:
-        """The file to write to, or standard output.
+        """The file to write to, or standard output. A file is replaced once its new content is complete.
 
         Raises:
             RequestError: the file cannot be written.
         """
         import sys
 
-        from cnncalc.errors import RequestError
+        from cnncalc.cli.replace import replaced
 
-        if self.file is None:
+        if self.file is None or str(self.file) == "-":
             yield sys.stdout
             return
-        try:
-            with self.file.open("w", encoding="utf-8") as file:
-                yield file
-        except OSError as error:
-            raise RequestError(f"'{self.file}' cannot be written: {error.strerror}") from None
+        with replaced(self.file) as file:
+            yield file
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """How finely the layers are shown."""
+    """How finely the layers are shown, and whether unknown numbers will do."""
 
     depth: Depth = None
     all_layers: All = False
+    strict: Strict = False
+
+    def detail(self, output: Output, conditions: Conditions) -> Detail:
+        """How much the views show."""
+        from cnncalc.views import Detail
+
+        return Detail(self.depth, self.all_layers, output.is_data, conditions.changed)
 
 
 def load_spec(name: str) -> Spec:
@@ -223,17 +246,6 @@ def _standard_input() -> str:
         ) from None
 
 
-def expand_spec(spec: Spec, size: str | None, vars: dict[str, Any], training: bool = False) -> Network:
-    """The network of a spec for an input size as the command line gives it."""
-    from cnncalc.language.expand import expand, own_input
-
-    if size is None:
-        return expand(spec, None, vars, training)
-    sizes = parse_size(size)
-    shape = full_shape(sizes, own_input(spec, vars, training)) if spec.input is not None else sizes
-    return expand(spec, shape, vars, training)
-
-
 def parse_size(text: str) -> tuple[int, ...]:
     """The numbers of a size.
 
@@ -251,32 +263,6 @@ def parse_size(text: str) -> tuple[int, ...]:
             f"'{text[:40]}' is not an input size", hint="whole numbers from 1: 224, 320x240 or 3x224x224"
         )
     return tuple(map(int, parts))
-
-
-def full_shape(sizes: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
-    """A whole input shape from the sizes given and the network's own shape.
-
-    One size stands for every spatial dimension; without channels, they are the network's own.
-
-    >>> full_shape((320,), (3, 224, 224)), full_shape((320, 240), (3, 224, 224))
-    ((3, 320, 320), (3, 320, 240))
-    """
-    from cnncalc.errors import RequestError
-    from cnncalc.ops.base import show
-
-    spatial = len(own) - 1
-    if len(sizes) == len(own):
-        if own[0] == sizes[-1] < 5 <= sizes[0] and spatial:  # 224x224x3
-            right = show((sizes[-1], *sizes[:-1]))
-            raise RequestError(f"the channels of {show(sizes)} stand last", hint=f"channels come first: {right}")
-        return sizes
-    if len(sizes) == spatial:
-        return (own[0], *sizes)
-    if len(sizes) == 1:
-        return (own[0], *sizes * spatial)
-    raise RequestError(
-        f"the input {show(sizes)} has {len(sizes)} sizes", hint=f"this network's input is {show(own)}: {len(own)} sizes"
-    )
 
 
 def variables(setting: Sequence[str] | None, classes: int | None = None) -> dict[str, Any]:
@@ -332,8 +318,30 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     def run(**options: Any) -> None:
         for name, (group, keys) in groups.items():
             options[name] = group(**{key: options.pop(key) for key in keys})
+        _keep_inputs(options)
         function(**options)
 
     run.__signature__ = signature.replace(parameters=spread)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in spread}
     return run
+
+
+def _keep_inputs(options: dict[str, Any]) -> None:
+    """Refuse an output file that is a network's own.
+
+    Raises:
+        RequestError: it is.
+    """
+    from cnncalc.errors import RequestError
+
+    output, request = options.get("output"), options.get("request")
+    if not isinstance(output, Output) or output.file is None:
+        return
+    named = [request.network_name] if isinstance(request, Request) else options.get("networks") or []
+    for name in named:
+        try:
+            same = output.file.samefile(name)
+        except (OSError, ValueError):
+            continue
+        if same:
+            raise RequestError(f"'{output.file}' is the network itself", hint="name another file for the output")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cnncalc.cli.options import Output, Request, command
-
-if TYPE_CHECKING:
-    from cnncalc.language.expand import Network
-    from cnncalc.render import Table
+from cnncalc.cli.options import Grouping, Output, Request, command
 
 Expanded = Annotated[
     bool, typer.Option("--expanded", "-e", help="The layers, blocks and repeats written out.", show_default=False)
@@ -24,13 +20,12 @@ def show(request: Request, output: Output, expanded: Expanded = False, family: F
 
     Example: cnncalc show resnet50 --expanded
     """
-    from cnncalc.document import document
-
     if not expanded and output.form == "table":
         _print_spec(request, output, family)
         return
-    analysis = request.analysis()
-    output.write(_layers(request, analysis.network), document=lambda: document(analysis))
+    from cnncalc.views.shapes import expanded as layers
+
+    output.write(layers(request.analysis(), Grouping().detail(output, request)))
 
 
 def _print_spec(request: Request, output: Output, family: bool) -> None:
@@ -62,19 +57,3 @@ def _print_highlighted(text: str) -> None:
     from rich.syntax import Syntax
 
     Console().print(Syntax(text.rstrip(), "yaml", theme="ansi_dark", background_color="default", word_wrap=True))
-
-
-def _layers(request: Request, network: Network) -> Table:
-    """Every layer with what it reads, its options and its output shape."""
-    from cnncalc.cli import view
-    from cnncalc.render import Column, Table
-
-    return Table(
-        view.heading(request, network),
-        [Column("Layer"), Column("Kind"), Column("Inputs"), Column("Output")],
-        [
-            [layer.name, view.describe(layer.kind), ", ".join(network.input_names(layer)), layer.output]
-            for layer in network.layers
-        ],
-        notes=[f"{len(network.layers):,} layers. Shapes are channels first, without the batch."],
-    )

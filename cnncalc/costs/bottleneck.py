@@ -6,15 +6,14 @@ One page for three questions: what fills the memory, what takes the time, and is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cnncalc.costs.analysis import Analysis, analyse
-from cnncalc.costs.memory import Memory, memory
-from cnncalc.language.expand import Network
-from cnncalc.ops import FAMILIES, Op, conv, linear
-from cnncalc.ops.base import show
+from cnncalc.costs.amount import total
+from cnncalc.costs.analysis import Costs, Row
+from cnncalc.ops import FAMILIES, conv, linear
+from cnncalc.ops.base import Op, show
 
 TOP = 3
 """So many layers are named for each quantity."""
@@ -22,11 +21,11 @@ TOP = 3
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The layers that have most of a quantity: indices and amounts, the largest first, and the whole."""
+    """The layers that have most of a quantity, with their amounts, the largest first, and the whole."""
 
     quantity: str
     total: int
-    layers: tuple[tuple[int, int], ...]
+    layers: tuple[tuple[Row, int], ...]
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -36,7 +35,8 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """Layers of one class, such as all 1x1 convolutions, together; bytes are those moved, kept those of training."""
+    """Layers of one class, such as all 1x1 convolutions, together; `bytes` are those moved, `saved` those that
+    autograd saves."""
 
     name: str
     layers: int
@@ -44,11 +44,11 @@ class Class:
     macs: int
     flops: int
     bytes: int
-    kept: int
+    saved: int
 
     @property
     def intensity(self) -> float:
-        """FLOPs a byte moved."""
+        """FLOPs per byte moved."""
         return self.flops / self.bytes if self.bytes else 0.0
 
 
@@ -56,8 +56,7 @@ class Class:
 class Bottlenecks:
     """Where a network's costs are, for a batch."""
 
-    analysis: Analysis
-    memory: Memory
+    costs: Costs
     rankings: list[Ranking]
     classes: list[Class]
 
@@ -67,18 +66,19 @@ class Bottlenecks:
 
     def _memory(self) -> str:
         """What fills the memory."""
-        step = self.memory.training
+        step = self.costs.memory.training()
         stored = step.params + step.gradients
-        each = step.kept // self.memory.batch
+        batches = self.costs.batch
+        each = step.saved // batches
         if not each:
             return ""
-        larger = "activations" if step.kept > stored else "parameters"
+        larger = "activations" if step.saved > stored else "parameters"
         batch = stored // each + 1
-        share = 100 * max(step.kept, stored) / (step.kept + stored)
+        share = 100 * max(step.saved, stored) / (step.saved + stored)
         turn = "at any batch" if batch == 1 else f"from a batch of {batch:,} on"
         return (
-            f"Memory in training: {larger} ({share:.0f}% at batch {self.memory.batch:,}). What autograd keeps, "
-            f"{each:,} bytes an image, outweighs parameters and gradients, {stored:,} bytes, {turn}."
+            f"Memory in training: {larger} ({share:.0f}% at batch {batches:,}). What autograd saves, "
+            f"{each:,} bytes per image, outweighs parameters and gradients, {stored:,} bytes, {turn}."
         )
 
     def _work(self) -> str:
@@ -86,7 +86,7 @@ class Bottlenecks:
         ranking = next(ranking for ranking in self.rankings if ranking.quantity == "MACs")
         if not ranking.layers:
             return ""
-        name = self.analysis.network.layers[ranking.layers[0][0]].name
+        name = ranking.layers[0][0].name
         most = max(self.classes, key=lambda group: group.macs)
         share = 100 * most.macs / ranking.total
         together = "" if most.layers == 1 else f"; the {most.layers:,} layers of {most.name} together do {share:.0f}%"
@@ -99,65 +99,64 @@ class Bottlenecks:
             return ""
         texts = [f"{group.name} {group.intensity:.1f}" for group in sorted(busy, key=lambda group: -group.intensity)]
         rest = [group for group in self.classes if not group.macs and group.bytes]
-        moved = 100 * sum(group.bytes for group in rest) / max(self.memory.traffic, 1)
+        moved = 100 * sum(group.bytes for group in rest) / max(self.costs.memory.traffic, 1)
         return (
             f"Bandwidth: FLOPs for each byte moved: {', '.join(texts)}. Layers without multiply-accumulates move "
             f"{moved:.0f}% of all bytes."
         )
 
 
-def bottlenecks(network: Network, batch: int = 1, inplace: bool = False, top: int = TOP) -> Bottlenecks:
-    """Where a network's costs are.
+QUANTITIES: dict[str, Callable[[Row], int | None]] = {
+    "Parameters": lambda row: row.params,
+    "MACs": lambda row: row.macs,
+    "Activation bytes": lambda row: row.output_bytes,
+    "Bytes saved for backward": lambda row: row.saved_bytes,
+    "Bytes read and written": lambda row: None if row.read_bytes is None else row.read_bytes + row.written_bytes,
+}
+"""What the layers are ranked by."""
 
-    >>> from cnncalc import expand, load
-    >>> found = bottlenecks(expand(load("alexnet")))
-    >>> [found.analysis.network.layers[index].name for index, _ in found.rankings[0].layers]
+
+def bottlenecks(costs: Costs, top: int = TOP) -> Bottlenecks:
+    """Where a network's costs are. What a layer does not say is left out of its ranking.
+
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
+    >>> found = bottlenecks(Costs(expand(load("alexnet"))))
+    >>> [row.name for row, _ in found.rankings[0].layers]
     ['fc6', 'fc7', 'fc8']
     """
-    analysis = analyse(network, batch)
-    account = memory(network, batch, inplace=inplace)
-    costs, held = analysis.layers, account.layers
-    columns: dict[str, Sequence[int]] = {
-        "Parameters": [layer.params for layer in costs],
-        "MACs": [layer.macs for layer in costs],
-        "Activation bytes": [layer.output for layer in held],
-        "Bytes kept for training": [layer.kept_bytes for layer in held],
-        "Bytes read and written": [layer.read + layer.written for layer in held],
-    }
-    rankings = [_ranking(quantity, column, top) for quantity, column in columns.items()]
-    return Bottlenecks(analysis, account, rankings, _classes(analysis, account))
+    rankings = [_ranking(quantity, costs.layers, amount, top) for quantity, amount in QUANTITIES.items()]
+    return Bottlenecks(costs, rankings, _classes(costs))
 
 
-def _ranking(quantity: str, column: Sequence[int], top: int) -> Ranking:
+def _ranking(quantity: str, rows: list[Row], amount: Callable[[Row], int | None], top: int) -> Ranking:
     """The layers with most of a quantity, the first ones where they are equal."""
-    best = sorted((index for index, amount in enumerate(column) if amount), key=lambda index: -column[index])
-    return Ranking(quantity, sum(column), tuple((index, column[index]) for index in best[:top]))
+    having = [(row, value) for row in rows if (value := amount(row))]
+    best = sorted(having, key=lambda pair: -pair[1])[:top]
+    return Ranking(quantity, sum(value for _, value in having), tuple(best))
 
 
-def _classes(analysis: Analysis, account: Memory) -> list[Class]:
+def _classes(costs: Costs) -> list[Class]:
     """The layers by class, the one with most FLOPs first."""
-    members: dict[str, list[int]] = {}
-    for index, layer in enumerate(analysis.network.layers):
-        members.setdefault(class_name(layer.kind), []).append(index)
-    classes = []
-    for name, indices in members.items():
-        costs = [analysis.layers[index] for index in indices]
-        held = [account.layers[index] for index in indices]
-        classes.append(
-            Class(
-                name,
-                layers=len(indices),
-                params=sum(layer.params for layer in costs),
-                macs=sum(layer.macs for layer in costs),
-                flops=sum(layer.flops for layer in costs),
-                bytes=sum(layer.read + layer.written for layer in held),
-                kept=sum(layer.kept_bytes for layer in held),
-            )
+    members: dict[str, list[Row]] = {}
+    for row in costs.layers:
+        members.setdefault(class_name(row.op), []).append(row)
+    classes = [
+        Class(
+            name,
+            layers=len(rows),
+            params=total(row.params for row in rows),
+            macs=total(row.macs for row in rows),
+            flops=total(row.flops for row in rows),
+            bytes=total(amount for row in rows for amount in (row.read_bytes, row.written_bytes)),
+            saved=total(row.saved_bytes for row in rows),
         )
+        for name, rows in members.items()
+    ]
     return sorted(classes, key=lambda group: (-group.flops, -group.bytes))
 
 
-def class_name(kind: Op) -> str:
+def class_name(op: Op) -> str:
     """What a layer is, as far as its costs go: a convolution with its kernel, or its family.
 
     >>> class_name(conv.Conv(96, kernel=11))
@@ -165,10 +164,10 @@ def class_name(kind: Op) -> str:
     >>> class_name(linear.Linear(10))
     'linear'
     """
-    if isinstance(kind, (conv.Conv, conv.ConvTranspose, conv.Depthwise, conv.Separable)):
-        size: Any = kind.kernel
-        groups = " grouped" if isinstance(kind, conv.Conv) and kind.groups > 1 else ""
-        return f"{kind.name}{groups} {show(size) if isinstance(size, tuple) else f'{size}x{size}'}"
-    if isinstance(kind, linear.Linear):
-        return kind.name
-    return next((family.lower() for family, kinds in FAMILIES.items() if type(kind) in kinds), kind.name)
+    if isinstance(op, (conv.Conv, conv.ConvTranspose, conv.Depthwise, conv.Separable)):
+        size: Any = op.kernel
+        groups = " grouped" if isinstance(op, conv.Conv) and op.groups > 1 else ""
+        return f"{op.kind}{groups} {show(size) if isinstance(size, tuple) else f'{size}x{size}'}"
+    if isinstance(op, linear.Linear):
+        return op.kind
+    return next((family.lower() for family, kinds in FAMILIES.items() if type(op) in kinds), op.kind)

@@ -52,21 +52,21 @@ UNITS: Mapping[str, int] = {
 
 
 @Formula
-def bytes_read(stored, inputs, inner, batch, size):
+def bytes_read(stored, inputs, inner, batch, bytes):
     """Each parameter and buffer, each element of the inputs, and of the tensors inside the layer, once."""
-    return (stored + (sum_of(inputs) + inner) * batch) * size
+    return (stored + (sum_of(inputs) + inner) * batch) * bytes
 
 
 @Formula
-def bytes_read_mixed(stored, inputs, inner, batch, size, half):
+def bytes_read_mixed(stored, inputs, inner, batch, bytes, half):
     """Parameters and buffers in their own type, the inputs in half precision."""
-    return stored * size + (sum_of(inputs) + inner) * batch * half
+    return stored * bytes + (sum_of(inputs) + inner) * batch * half
 
 
 @Formula
-def bytes_written(output, inner, batch, size):
+def bytes_written(output, inner, batch, bytes):
     """Each element of the output, and of the tensors inside the layer, once."""
-    return (prod(output) + inner) * batch * size
+    return (prod(output) + inner) * batch * bytes
 
 
 class Held(NamedTuple):
@@ -321,7 +321,7 @@ class _Account:
         self.saved_once = 0  # bytes that autograd saves whatever the batch
         self.known: dict[tuple[Op, tuple[Shape, ...]], _Sizes] = {}
         self.sizes = [self._sizes(node) for node in graph.nodes]
-        self.bytes = [prod(node.output) * batch * self.activation_size for node in graph.nodes]
+        self.bytes: list[int] = [prod(node.output) * batch * self.activation_size for node in graph.nodes]
         self.traffic: dict[tuple[Op, tuple[Shape, ...]], tuple[int | None, int]] = {}
 
     def _sizes(self, node: Node) -> _Sizes:
@@ -397,12 +397,12 @@ class _Account:
         sizes = self.sizes[node.index]
         inner: Any = sizes.inner or Switch(0)
         batch: Any = self.batch if self.batch > 1 else Switch(1)
-        values = {"inner": inner, "batch": batch, "size": self.activation_size}
+        values = {"inner": inner, "batch": batch, "bytes": self.activation_size}
         written = Step("bytes written", bytes_written, {"output": node.output, **values})
         if sizes.params is None or sizes.buffers is None:
             return [written]
         inputs = tuple(prod(shape) for shape in node.input_shapes)
-        values = {"stored": sizes.params + sizes.buffers, "inputs": inputs, **values, "size": self.size}
+        values = {"stored": sizes.params + sizes.buffers, "inputs": inputs, **values, "bytes": self.size}
         if self.mixed:
             return [Step("bytes read", bytes_read_mixed, {**values, "half": self.activation_size}), written]
         return [Step("bytes read", bytes_read, values), written]

@@ -6,7 +6,6 @@ A multiply-accumulate is counted for every kernel position, those on padding inc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cnncalc.errors import OpError

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from typing import TextIO
 
-from cnncalc.render.table import Cell, Part, Table
+from cnncalc.render.table import Cell, Part, Table, Unknown
 
 
 def write(parts: Sequence[Part], file: TextIO) -> None:
@@ -20,4 +20,7 @@ def write(parts: Sequence[Part], file: TextIO) -> None:
 
 
 def _raw(cell: Cell) -> Cell:
+    """A cell as programs read it; an unknown number is empty, which no program takes for zero."""
+    if isinstance(cell, Unknown):
+        return None
     return "x".join(map(str, cell)) if isinstance(cell, tuple) else cell

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
-Cell: TypeAlias = str | int | float | tuple[int, ...] | None
-"""A word, a number, a shape, or nothing."""
+
+class Unknown(Enum):
+    """A number that nobody knows; it is no zero, and no empty cell."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+Cell: TypeAlias = str | int | float | tuple[int, ...] | Unknown | None
+"""A word, a number, a shape, a number that is unknown, or nothing."""
+
+
+def number(amount: float | None) -> Cell:
+    """The cell of a number that may be unknown.
+
+    >>> number(3), number(None)
+    (3, <Unknown.UNKNOWN: 'unknown'>)
+    """
+    return UNKNOWN if amount is None else amount
+
 
 def printable(text: str) -> str:
     """The text without control characters: a title or note of someone's spec must not drive the terminal.
@@ -71,16 +91,17 @@ class Column:
             return printable(cell)
         if isinstance(cell, tuple):
             return "x".join(map(str, cell))
-        return format(cell, self.format)
+        return cell.value if isinstance(cell, Unknown) else format(cell, self.format)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: rows of cells under columns, perhaps a row of totals, and notes that say what is counted."""
+    """A table: rows of cells under columns, perhaps a row of totals, and notes that say what is counted. The rows may
+    be read more than once."""
 
     title: str
     columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]]
+    rows: Iterable[Sequence[Cell]]
     total: Sequence[Cell] | None = None
     notes: Sequence[str] = ()
 
@@ -97,13 +118,15 @@ class Table:
         return bool(cells) and not any(isinstance(cell, str | tuple) for cell in cells)
 
     def records(self) -> list[dict[str, Cell]]:
-        """The rows as programs read them: numbers as they are, by the columns' names; without the totals.
+        """The rows as programs read them: numbers as they are, unknown ones None, by the columns' names; without the
+        totals.
 
         >>> Table("", [Column("Layer"), Column("Parameters")], [["conv1", 34944]]).records()
         [{'layer': 'conv1', 'parameters': 34944}]
         """
         names = [column.name for column in self.columns]
-        return [dict(zip(names, row, strict=True)) for row in self.rows]
+        rows = ([None if isinstance(cell, Unknown) else cell for cell in row] for row in self.rows)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def beside(tables: Sequence[Table]) -> Table:

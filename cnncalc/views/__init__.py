@@ -6,8 +6,9 @@ nothing, and does not know whether a terminal, a page or a notebook shows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -18,12 +19,19 @@ from cnncalc.render.table import Part, Table
 class View:
     """Tables and texts for people, in order; and `document`, which makes the record for programs (JSON).
 
-    CSV has one table: `csv` if there is one, or else the first.
+    CSV has one table: `csv` if there is one, or else the first. `unknown` says, in words, what the result does not
+    know; a strict check fails on it.
     """
 
     parts: tuple[Part, ...]
-    document: Callable[[], msgspec.Struct]
+    document: Callable[[], msgspec.Struct | dict[str, Any]]
     csv: Table | None = None
+    unknown: Sequence[str] = ()
+
+    @property
+    def table(self) -> Table | None:
+        """The table that CSV has."""
+        return self.csv or next((part for part in self.parts if isinstance(part, Table)), None)
 
 
 @dataclass(frozen=True, slots=True)

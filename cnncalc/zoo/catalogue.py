@@ -103,12 +103,12 @@ def _key() -> str:
 
 def _entry(name: str) -> Entry:
     """A network counted."""
-    from cnncalc.costs.analysis import analyse, total_costs
+    from cnncalc.costs.analysis import Costs
     from cnncalc.language.expand import expand
 
     spec = zoo.load(name)
     network = expand(spec)
-    total = total_costs(analyse(network).layers)
+    total = Costs(network)
     top1, top5, source = _accuracy(spec)
     return Entry(
         name=name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 OPERATORS = ("nms", "qnms")
+REQUIRED = os.environ.get("CNNCALC_ORACLES") == "required"  # as in the gate, where nothing may be skipped unseen
 SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 _declared: list[Any] = []  # declarations last as long as their library object
@@ -49,8 +51,14 @@ def _import(name: str) -> ModuleType | str:
 
 
 def import_or_skip(name: str = "torchvision") -> ModuleType:
-    """torchvision or timm; without it the test, or the file of tests, is skipped, and says why."""
+    """torchvision or timm; without it the test, or the file of tests, is skipped, and says why.
+
+    Raises:
+        ImportError: there is none, and the environment says `CNNCALC_ORACLES=required`.
+    """
     module = _import(name)
     if isinstance(module, str):
+        if REQUIRED:
+            raise ImportError(module)
         pytest.skip(module, allow_module_level=True)
     return module

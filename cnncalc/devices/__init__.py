@@ -1,0 +1,104 @@
+"""Devices: what each can do at most. A device is a YAML file: `title`, `source`, `flops` (a second, by type of
+number), `bandwidth` (bytes a second) and `memory` (bytes). Those in this folder come with cnncalc.
+
+>>> load("gtx580").memory
+1500000000.0
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from cnncalc.errors import RequestError, did_you_mean
+
+FOLDER = Path(__file__).parent
+MAX_BYTES = 100_000
+TF32 = "tf32"
+"""NVIDIA's tensor cores on float32 of which 19 bits count: stored as float32, computed faster."""
+
+Rate = Annotated[float, Meta(gt=0)]
+
+
+class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a device can do at most: FLOPs a second by type of number, bytes a second, bytes of memory."""
+
+    title: str
+    source: str
+    flops: dict[str, Rate]
+    bandwidth: Rate
+    memory: Rate | None = None
+
+    def peak(self, dtype: str) -> float:
+        """FLOPs a second in a type of number.
+
+        Raises:
+            RequestError: the device has no figure for it.
+        """
+        if dtype not in self.flops:
+            raise RequestError(f"{self.title} has no figure for {dtype}", hint=f"it has {', '.join(self.flops)}")
+        return self.flops[dtype]
+
+    def ridge(self, dtype: str) -> float:
+        """The arithmetic intensity, in FLOPs a byte, from which on arithmetic is the limit."""
+        return self.peak(dtype) / self.bandwidth
+
+
+def names() -> list[str]:
+    """The names of the devices that come with cnncalc.
+
+    >>> names()
+    ['a100', 'gtx580', 'h100', 'h200', 'raspberry_pi_5', 'rtx4090', 'server_2_cores']
+    """
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load(name: str) -> Device:
+    """A device by its name, or from a YAML file.
+
+    Raises:
+        RequestError: there is none, or the file describes none.
+
+    >>> load("gtx580").ridge("float32") > 8
+    True
+    """
+    if name in names():
+        return _read(FOLDER / f"{name}.yaml")
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or "/" in name:
+        return _read(path)
+    hint = did_you_mean(name, names()) or f"one of {', '.join(names())}, or the path of a YAML file"
+    raise RequestError(f"no device is called '{name[:40]}'", hint=hint)
+
+
+def _read(path: Path) -> Device:
+    """The device that a file describes."""
+    import yaml
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise RequestError(f"there is no file '{path}'", hint="a device is a name or the path of a YAML file") from None
+    except OSError as error:
+        raise RequestError(f"'{path}' cannot be read: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        raise RequestError(f"{path} is larger than {MAX_BYTES:,} bytes: no device is")
+    try:
+        # Not strict, because YAML 1.1 takes 1e12 for a word.
+        return msgspec.convert(yaml.safe_load(data), Device, strict=False)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestError(f"{path} is no YAML: {' '.join(str(error).split())[:200]}") from None
+    except msgspec.ValidationError as error:
+        hint = "it has title, source, flops (by type of number), bandwidth and memory"
+        raise RequestError(f"{path} describes no device: {error}", hint=hint) from None
+
+
+def text(device: Device) -> str:
+    """A device as the YAML that `load` reads."""
+    import yaml
+
+    return yaml.safe_dump(msgspec.to_builtins(device), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,176 @@
+"""What the tables about one network share: heading, rows that fit a screen, the notes under the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import msgspec
+
+from cnncalc.costs.analysis import Costs, GroupRow, Row
+from cnncalc.graph import Graph
+from cnncalc.ops.base import Op, count, show
+from cnncalc.render.table import Cell, printable
+from cnncalc.views import Detail
+
+MOST_LAYERS = 40
+"""Networks of more layers are shown in groups."""
+MOST_ROWS = 60
+FIRST_ROWS, LAST_ROWS = 30, 10
+"""Of more rows than fit, these are shown."""
+EVERY_SCOPE = 1_000_000
+"""A depth that no scope reaches."""
+MOST_NAMED = 5
+"""So many layers are named in a note."""
+
+AnyRow: TypeAlias = Row | GroupRow
+
+
+class Listing:
+    """The rows of a table about a network: each layer, or groups by scope where there are many."""
+
+    def __init__(self, costs: Costs, detail: Detail) -> None:
+        self.costs = costs
+        self.detail = detail
+        self.depth = self._depth()
+        self.found: Sequence[AnyRow] = costs.layers if self.depth == EVERY_SCOPE else costs.groups(self.depth)
+        asked = detail.all or detail.depth is not None or detail.data
+        self.cut = not asked and len(self.found) > MOST_ROWS
+
+    def _depth(self) -> int:
+        """By how many scopes layers are grouped."""
+        if self.detail.depth is not None and not self.detail.all:
+            return self.detail.depth
+        many = len(self.costs.layers) > MOST_LAYERS
+        return 1 if many and not self.detail.all and not self.detail.data else EVERY_SCOPE
+
+    @property
+    def heading(self) -> str:
+        """What the table is about."""
+        return heading(self.costs, self.detail)
+
+    def rows(self, row: Callable[[AnyRow], list[Cell]]) -> list[list[Cell]]:
+        """The rows; the middle of a very long table is left out unless it was asked for."""
+        if not self.cut:
+            return [row(found) for found in self.found]
+        first, last = self.found[:FIRST_ROWS], self.found[-LAST_ROWS:]
+        gap: list[Cell] = ["..."] + [None] * (len(row(first[0])) - 1)
+        return [*map(row, first), gap, *map(row, last)]
+
+    def notes(self, *texts: str) -> list[str]:
+        """The notes under the table: what is counted, what is unknown, grouped or left out, and the network's own."""
+        lines = [*texts, *unknown_notes(self.costs)]
+        channels, *sizes = self.costs.graph.input
+        if len(sizes) > 1 and sizes[-1] <= 4 < 32 <= channels:
+            lines.append(f"The input is taken as {channels} channels of {show(tuple(sizes))}: channels come first.")
+        layers = len(self.costs.layers)
+        if len(self.found) < layers and self.detail.depth is None:
+            grouped = count(len(self.found), "group")
+            lines.append(f"{layers:,} layers in {grouped} by name; --depth 2 shows parts of them, --all each.")
+        elif self.cut:
+            hidden = len(self.found) - FIRST_ROWS - LAST_ROWS
+            lines.append(f"{hidden:,} of {len(self.found):,} rows are not shown; --all shows each.")
+        if self.costs.graph.notes:
+            lines.append(f"Note: {self.costs.graph.notes.strip()}")
+        return lines
+
+
+def heading(costs: Costs, detail: Detail) -> str:
+    """What a table is about: the network, its inputs, and whatever the request changed."""
+    graph = costs.graph
+    return f"{printable(graph.title or graph.name)}: {', '.join([inputs_text(graph), *changes(costs, detail)])}"
+
+
+def inputs_text(graph: Graph) -> str:
+    """The inputs of a network: the shape of the one, or names and shapes of several.
+
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
+    >>> inputs_text(expand(load("lenet5")))
+    'input 1x32x32'
+    """
+    if len(graph.inputs) == 1:
+        return f"input {show(graph.input)}"
+    return "inputs " + " and ".join(f"{node.name} {show(node.output)}" for node in graph.inputs)
+
+
+def changes(costs: Costs, detail: Detail) -> list[str]:
+    """What the request changed, the input apart."""
+    parts = [f"batch {costs.batch:,}"] if costs.batch > 1 else []
+    if costs.graph.training:
+        parts.append("in training")
+    return [*parts, *detail.changed]
+
+
+def unknown_reasons(costs: Costs) -> list[str]:
+    """What the layers of a network do not say, in words; empty where all is known."""
+    return [
+        f"{row.unknown[name]}: {_named(rows)}"
+        for name, rows in costs.unknown.items()
+        if name != "weights"
+        for row in rows[:1]
+    ]
+
+
+def unknown_notes(costs: Costs) -> list[str]:
+    """A note on what is unknown."""
+    reasons = unknown_reasons(costs)
+    return [f"Unknown: {'; '.join(reasons)}. Totals are what there is at least."] if reasons else []
+
+
+def _named(rows: Sequence[Row]) -> str:
+    """Some layers by name."""
+    names = ", ".join(row.name for row in rows[:MOST_NAMED])
+    return names + (f" and {len(rows) - MOST_NAMED:,} more" if len(rows) > MOST_NAMED else "")
+
+
+def kind_text(row: AnyRow) -> str:
+    """The kind of a layer; of a group, how many layers it has."""
+    if isinstance(row, Row):
+        return row.op.kind
+    return row.rows[0].op.kind if len(row.rows) == 1 else f"{len(row.rows):,} layers"
+
+
+def percent(part: int | None, whole: int) -> float | None:
+    """A share in percent; none of nothing, or of what is unknown."""
+    return 100 * int(part) / int(whole) if whole and part is not None else None
+
+
+@lru_cache(maxsize=10_000)
+def describe(op: Op) -> str:
+    """An op's kind with the options that differ from their defaults.
+
+    >>> from cnncalc.ops import Conv
+    >>> describe(Conv(96, kernel=11, stride=4))
+    'conv 96, kernel 11, stride 4'
+    >>> describe(Conv(64, kernel=(1, 7), padding=(0, 3), bias=False))
+    'conv 64, kernel 1x7, padding 0x3, no bias'
+    """
+    head, parts = op.kind, []
+    for option in msgspec.structs.fields(type(op)):
+        value = getattr(op, option.name)
+        if option.name == op.main:
+            text = f"{value[0]}:{value[1]}" if op.kind == "slice" else _option(value)  # a range, no sizes
+            head = f"{op.kind} {text}"
+        elif value != option.default and value is not None:
+            parts.append(_with_name(option.name, value))
+    return ", ".join([head, *parts])
+
+
+def _with_name(name: str, value: Any) -> str:
+    """An option with its name."""
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    if name == "connections":
+        return f"{sum(map(len, value))} connections"
+    return f"{name.replace('_', ' ')} {_option(value)}"
+
+
+def _option(value: Any) -> str:
+    """An option's value as a spec's reader knows it; sizes as in shapes."""
+    if isinstance(value, tuple):
+        if all(isinstance(part, int) for part in value):
+            return show(value)
+        return "[" + ", ".join(f"{before}+{after}" for before, after in value) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,195 @@
+"""Networks side by side: totals, memory and receptive field, and two networks group by group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from cnncalc.costs.amount import AtLeast
+from cnncalc.costs.analysis import Costs, Counts
+from cnncalc.costs.compare import Comparison, Pair, intensity, largest_field, ratio
+from cnncalc.ops.base import show
+from cnncalc.render.json import SCHEMA
+from cnncalc.render.table import Cell, Column, Table, beside, number
+from cnncalc.views import Detail, View
+from cnncalc.views.common import EVERY_SCOPE, MOST_ROWS, changes, unknown_reasons
+
+
+class ComparedRecord(Struct):
+    """A network of a comparison, with its totals."""
+
+    name: str
+    title: str
+    input: tuple[int, ...]
+    batch: int
+    training: bool
+    layers: int
+    params: int
+    buffers: int
+    macs: int
+    flops: int
+    activations: int
+    param_bytes: int
+    peak_memory_bytes: int
+    saved_bytes: int
+    traffic_bytes: int
+    intensity: float
+    receptive_field: tuple[int, ...]
+    at_least: list[str]
+    profile: dict[str, Any] | UnsetType = UNSET
+
+
+class ComparisonDocument(Struct):
+    """The document of a comparison."""
+
+    schema: int
+    networks: list[ComparedRecord]
+
+
+def view(comparison: Comparison, detail: Detail, latency: Table | None = None) -> View:
+    """The totals with their ratios to the first network's, and two networks also group by group.
+
+    Args:
+        latency: a table of measured times, a row per network.
+    """
+    networks = comparison.networks
+    whole = [_totals(networks, detail), _beyond(networks)]
+    asked = detail.all or detail.depth is not None
+    groups: list[Table] = []
+    if len(networks) == 2:
+        matched = comparison.groups(EVERY_SCOPE if detail.all else detail.depth or 1)
+        if any(pair.counting and pair.first and pair.second for pair in matched):
+            groups = [_groups(comparison, matched, asked)]
+    times = [latency] if latency else []
+    flat = groups[0] if groups and asked else beside([*whole, *times])
+    return View(
+        (*whole, *groups, *times),
+        lambda: ComparisonDocument(SCHEMA, [record(costs) for costs in networks]),
+        csv=flat,
+        unknown=[reason for costs in networks for reason in unknown_reasons(costs)],
+    )
+
+
+def record(costs: Costs) -> ComparedRecord:
+    """The record of a network in a comparison."""
+    totals = {
+        "params": costs.params,
+        "buffers": costs.buffers,
+        "macs": costs.macs,
+        "flops": costs.flops,
+        "activations": costs.activations,
+        "param_bytes": costs.param_bytes,
+        "peak_memory_bytes": costs.memory.peak,
+        "saved_bytes": costs.memory.saved,
+        "traffic_bytes": costs.memory.traffic,
+    }
+    graph = costs.graph
+    return ComparedRecord(
+        name=graph.name,
+        title=graph.title,
+        input=graph.input,
+        batch=costs.batch,
+        training=graph.training,
+        layers=len(costs.layers),
+        intensity=intensity(costs),
+        receptive_field=largest_field(costs),
+        at_least=[name for name, value in totals.items() if isinstance(value, AtLeast)],
+        **{name: int(value) for name, value in totals.items()},  # type: ignore[arg-type]
+    )
+
+
+def _totals(networks: Any, detail: Detail) -> Table:
+    """The totals, a network a row, with their ratios to the first network's."""
+    first = networks[0]
+    rows: list[list[Cell]] = []
+    for costs in networks:
+        row: list[Cell] = [costs.graph.name]
+        for quantity in ("params", "macs", "flops", "activations"):
+            value = getattr(costs, quantity)
+            row += [value, ratio(value, getattr(first, quantity))]
+        rows.append([*row, costs.graph.input])
+    columns = [Column("Network", "network")]
+    for title, key, optional in (
+        ("Parameters", "params", False),
+        ("MACs", "macs", False),
+        ("FLOPs", "flops", True),
+        ("Activations", "activations", True),
+    ):
+        columns += [
+            Column(title, key, optional=optional),
+            Column("Ratio", f"{key}_ratio", format=",.3f", optional=optional),
+        ]
+    columns.append(Column("Input", "input", optional=True))
+    changed = "".join(f", {text}" for text in changes(first, detail))
+    sizes = {costs.graph.input for costs in networks}
+    same = f", input {show(first.graph.input)}" if len(sizes) == 1 else ", each at its own input"
+    notes = [
+        f"Ratio: to {first.graph.name}. MACs: multiply-accumulates, which many papers call FLOPs; "
+        "FLOPs = 2 x MACs + all other operations."
+    ]
+    return Table(f"Compared with {first.graph.name}{same}{changed}", columns, rows, notes=notes)
+
+
+def _beyond(networks: Any) -> Table:
+    """Memory, traffic and receptive field, a network a row."""
+    rows: list[list[Cell]] = [
+        [
+            costs.graph.name,
+            costs.memory.peak,
+            costs.memory.saved,
+            costs.memory.traffic,
+            intensity(costs),
+            largest_field(costs),
+        ]
+        for costs in networks
+    ]
+    columns = [
+        Column("Network"),
+        Column("Peak bytes"),
+        Column("Saved bytes"),
+        Column("Traffic bytes"),
+        Column("FLOPs/byte", "intensity", format=",.2f"),
+        Column("Field"),
+    ]
+    notes = [
+        "Peak: of inference, with parameters. Saved: by autograd in training. Traffic: what all layers read and write. "
+        "Field: the largest receptive field of a layer that does not see the whole image."
+    ]
+    return Table("Memory and receptive field", columns, rows, None, notes)
+
+
+def _groups(comparison: Comparison, matched: list[Pair], whole: bool) -> Table:
+    """Two networks, a group of layers a row."""
+    first, second = (costs.graph.name for costs in comparison.networks)
+    counting = [pair for pair in matched if pair.counting]
+    shown = counting if whole else counting[:MOST_ROWS]
+    notes = ["Rows without parameters and MACs are left out."] if len(counting) < len(matched) else []
+    if not whole:
+        notes.append("Layers are grouped by the first part of their names; --depth 2 and --all show more.")
+    if len(shown) < len(counting):
+        notes.append(f"{len(counting) - len(shown):,} of {len(counting):,} rows are not shown; --all shows each.")
+    columns = [
+        Column("Layer"),
+        Column("Params A", "params_a"),
+        Column("Params B", "params_b"),
+        Column("B / A", "params_ratio", format=",.3f"),
+        Column("MACs A", "macs_a"),
+        Column("MACs B", "macs_b"),
+        Column("B / A", "macs_ratio", format=",.3f", optional=True),
+    ]
+    title = f"Group by group: A is {first}, B is {second}"
+    return Table(title, columns, [_pair_row(pair) for pair in shown], _pair_row(comparison.whole), notes)
+
+
+def _pair_row(pair: Pair) -> list[Cell]:
+    """A group in two networks; nothing where a network has no such group."""
+    cells: list[Cell] = [pair.name]
+    for quantity in ("params", "macs"):
+        a, b = (getattr(counts, quantity) if counts else None for counts in (pair.first, pair.second))
+        cells += [_amount(pair.first, a), _amount(pair.second, b), ratio(b, a)]
+    return cells
+
+
+def _amount(counts: Counts | None, amount: int | None) -> Cell:
+    return None if counts is None else number(amount)

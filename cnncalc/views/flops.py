@@ -1,0 +1,41 @@
+"""The operations of each layer and in total."""
+
+from __future__ import annotations
+
+from cnncalc.costs.analysis import Costs
+from cnncalc.ops.base import OPERATIONS
+from cnncalc.render.table import Cell, Column, Table, number
+from cnncalc.views import Detail, View
+from cnncalc.views.common import AnyRow, Listing, kind_text, percent, unknown_reasons
+from cnncalc.views.records import network_document
+
+
+def view(costs: Costs, detail: Detail, operations: bool = False) -> View:
+    """MACs and FLOPs, and the other operations by class if they are asked for."""
+    listing = Listing(costs, detail)
+    others = [name for name in OPERATIONS if name != "mac" and (name in costs.operations or detail.data)]
+    shown = others if operations else []
+
+    def row(found: AnyRow) -> list[Cell]:
+        cells: list[Cell] = [found.name, kind_text(found), found.output]
+        cells += [number(found.macs), number(found.flops), percent(found.flops, costs.flops)]
+        return cells + [number(found.operations.get(name, 0)) for name in shown]
+
+    columns = [
+        Column("Layer"),
+        Column("Kind"),
+        Column("Output"),
+        Column("MACs"),
+        Column("FLOPs"),
+        Column("%", key="percent", format=".2f"),
+        *(Column(name.capitalize(), key=name, optional=True) for name in shown),
+    ]
+    sums: list[Cell] = ["Total", None, None, costs.macs, costs.flops, percent(costs.flops, costs.flops)]
+    sums += [costs.operations.get(name, 0) for name in shown]
+    counted = ", ".join(f"{costs.operations[name]:,} {name}" for name in others if name in costs.operations)
+    texts = [
+        "MACs: multiply-accumulates of convolutions and linear layers; many papers call these FLOPs.",
+        f"FLOPs = 2 x MACs + all other operations ({counted or 'none here'}).",
+    ]
+    table = Table(listing.heading, columns, listing.rows(row), sums, listing.notes(*texts))
+    return View((table,), lambda: network_document(costs), unknown=unknown_reasons(costs))
