@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cnncalc.document import document
+
 from cnncalc.costs.analysis import Analysis, LayerCosts, analyse
 from cnncalc.costs.memory import memory
 from cnncalc.costs.receptive_field import seen_by
-from cnncalc.document import document
 from cnncalc.errors import CnncalcError, RequestError, SpecError
 from cnncalc.explain import explain_layer
 from cnncalc.language.expand import Network, expand
