@@ -28,11 +28,11 @@ from cnncalc.language.reader import SPEC_KEYS, read_value
 from cnncalc.ops import KINDS
 from cnncalc.zoo import index as zoo
 
-from .__main__ import bound_memory
-from .check import MAX_LAYERS, Finding, _check_error, _check_message, time_limit
+from .limits import Finding, bound_memory, check_error, check_message, time_limit
 from .mutate import EXPRESSIONS, HUGE, NEGATIVE, NUMBERS, UNICODE, WORDS
 
 MOST = 250_000
+MAX_LAYERS = 20_000
 SECRET = "hunter2hunter2"
 CODES = frozenset(known())
 DEVICE = ("title", "source", "flops", "bandwidth", "memory")
@@ -149,7 +149,7 @@ class Maker:
         """A layer of a kind with some of its options."""
         r = self.r
         kind = KINDS[r.choice(list(KINDS))]
-        if kind.merges:
+        if kind.arity is None:
             return f"{kind.name}: [[], [{self.item(names, 9)}]]"
         options = [
             f"{field.name}: {self.option(names)}"
@@ -448,8 +448,8 @@ def _attempt(what: str, text: str, action: Callable[[], Any]) -> Any:
         with time_limit(f"the message of {what}", 0.5):
             error.render()
         if what in ("reading", "expanding") and isinstance(error, SpecError):
-            _check_error(error, text)
-        _check_message(error)
+            check_error(error, text)
+        check_message(error)
         if error.code not in CODES:
             raise Finding(f"{error.code} is no code") from error
         return error
