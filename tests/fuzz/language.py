@@ -148,15 +148,16 @@ class Maker:
     def options(self, names: list[str]) -> str:
         """A layer of a kind with some of its options."""
         r = self.r
-        kind = KINDS[r.choice(list(KINDS))]
+        word = r.choice(list(KINDS))
+        kind = KINDS[word]
         if kind.arity is None:
-            return f"{kind.name}: [[], [{self.item(names, 9)}]]"
+            return f"{word}: [[], [{self.item(names, 9)}]]"
         options = [
             f"{field.name}: {self.option(names)}"
             for field in msgspec.structs.fields(kind)
             if field.name != kind.main and (field.required or r.random() < 0.1)
         ]
-        return ", ".join([f"{kind.name}: {self.option(names) if kind.main else ''}", *options])
+        return ", ".join([f"{word}: {self.option(names) if kind.main else ''}", *options])
 
     def option(self, names: list[str]) -> str:
         r = self.r
@@ -488,6 +489,8 @@ def main() -> int:
                 if arguments.print:
                     print(text[:3000], flush=True)
         slowest = max(slowest, (time.process_time() - before, f"text {number} ({name})"))
+        if sum(outcomes.values()) % 10_000 == 0:
+            print(f"{sum(outcomes.values()):,} texts in {time.monotonic() - started:.0f} s", flush=True)
     told = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
     seconds = time.monotonic() - started
     print(f"{arguments.count:,} texts in {seconds:.0f} s: {told}; slowest {slowest[0]:.2f} s, {slowest[1]}")
