@@ -310,8 +310,8 @@ class Builder:
         return known
 
     def automatic_name(self, kind: str, scope: Scope, taken: Callable[[str], bool] | None = None) -> str:
-        """The full name of the kind with its number in the scope, past names that are given: relu1; relu6_1 for a kind that ends in a
-        digit, so that no name reads as another's."""
+        """The full name of the kind with its number in the scope, past names that are given: relu1; relu6_1 for a kind
+        that ends in a digit, so that no name reads as another's."""
         key = (scope, kind)
         stem = f"{kind}_" if kind[-1:].isdigit() else kind
         while True:
