@@ -18,6 +18,7 @@ from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.memory import Held
 from cnncalc.costs.receptive_field import ReceptiveField, plain
 from cnncalc.render.json import SCHEMA
+from cnncalc.views.measurements import ProfileRecord
 
 Record = TypeVar("Record")
 
@@ -247,7 +248,7 @@ class NetworkDocument(Struct):
     bottlenecks: list[RankingRecord] | UnsetType = UNSET
     classes: list[ClassRecord] | UnsetType = UNSET
     answers: list[str] | UnsetType = UNSET
-    profile: dict[str, Any] | UnsetType = UNSET
+    profile: ProfileRecord | UnsetType = UNSET
 
 
 def network_document(
