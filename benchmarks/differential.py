@@ -1,6 +1,6 @@
 """Compare the calculator with PyTorch on as many random layers and networks as one asks for.
 
-    python benchmarks/differential.py 100000 --networks 10000
+    python -m benchmarks.differential 100000 --networks 10000
 
 Every case draws a layer (or a small network), and compares its shape, parameters and MACs, or its refusal,
 with PyTorch's. Prints what came of the cases, and the shortest case of every kind of difference; leaves with
@@ -15,18 +15,14 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-# The imports below need the checkout and its tests on the path: nothing has to be installed.
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "pytorch")]
+import torch
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
-import torch  # noqa: E402
-from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-from random_layers import check, layers  # noqa: E402
-from random_networks import check_spec, specs  # noqa: E402
+from tests.oracles.random_layers import check, layers
+from tests.oracles.random_networks import check_spec, specs
 
 CHUNK = 5_000  # hypothesis keeps what it has drawn; a fresh run now and then keeps it small
 

@@ -1,11 +1,11 @@
 """Profile the documents' networks under every setting, and write each profile as JSON.
 
-    python benchmarks/gpu.py --device cuda --output benchmarks/results
+    python -m benchmarks.gpu --device cuda --output benchmarks/results
 
 Batch 1 and 64; float32, tf32 and bfloat16; channels last or not; with and without a CUDA graph. On the CPU only
 float32 runs, which is to try the script. One file a network and setting; a setting that cannot run is said and
 left out. `cnncalc verify --all --device cuda` is the other half of a visit to a GPU, and
-`python benchmarks/timing.py --device cuda` checks the clock.
+`python -m benchmarks.timing --device cuda` checks the clock.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cnncalc import CnncalcError, expand, load
 from cnncalc.pytorch import Settings, profile

@@ -1,6 +1,6 @@
 """How reading, expanding and analysing grow: chains of 10^2 to 10^6 layers, and the whole zoo.
 
-    python benchmarks/scale.py [LAYERS ...]
+    python -m benchmarks.scale [LAYERS ...]
 
 A chain is 50 layers, the bottleneck blocks of a residual network, repeated. Each size runs in a process of its own;
 time is the processor's, memory what the process grows by. Targets: at most 15 microseconds and 2 kB a layer up to
@@ -103,7 +103,7 @@ def one() -> dict[str, float]:
 def apart(what: str) -> dict[str, float]:
     """A measurement in a process of its own."""
     run = subprocess.run(
-        [sys.executable, __file__, "--only", what], cwd=ROOT, check=True, capture_output=True, text=True
+        [sys.executable, "-m", "benchmarks.scale", "--only", what], cwd=ROOT, check=True, capture_output=True, text=True
     )
     result: dict[str, float] = json.loads(run.stdout)
     return result
@@ -133,5 +133,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main()

@@ -1,6 +1,6 @@
 """How long `cnncalc params resnet50` takes, against the least that such a command can take in Python.
 
-    python benchmarks/startup.py [PAIRS]
+    python -m benchmarks.startup [PAIRS]
 
 The yardstick is a script that imports typer, rich's table and yaml, and prints a table of one row. Both run in
 turn, so that what else the machine does meets both alike; the ratio is that of the medians. The target is 1.4.

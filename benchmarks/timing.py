@@ -1,6 +1,6 @@
 """Check the profile's whole-pass times against `torch.utils.benchmark`, and on CUDA also against triton's.
 
-    python benchmarks/timing.py resnet18 vgg11 --device cpu
+    python -m benchmarks.timing resnet18 vgg11 --device cpu
 
 Both time the same module on the same input, a few calls each, in turn, for many rounds. Prints each one's best
 and median round; leaves with status 1 if the best rounds differ by more than 3 %. The best round is the one that
@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from statistics import median
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 from torch.utils.benchmark import Timer

@@ -1,6 +1,6 @@
 """Every network of the zoo against PyTorch and the counting tools, which takes some minutes:
 
-    python benchmarks/zoo_against_pytorch.py [NETWORK ...]
+    python -m benchmarks.zoo_against_pytorch [NETWORK ...]
 
 For each network: what torch, fvcore, ptflops, thop and torchinfo count, and the bytes that autograd keeps for the
 backward pass, with and without activations in place, with and without the auxiliary heads. Prints a line a
@@ -12,18 +12,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-# The imports below need the checkout and its tests on the path: nothing has to be installed.
-sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "tests")]
-
-from test_conventions import TOOLS, count_by_tool  # noqa: E402
-from test_memory import kept_by_pytorch  # noqa: E402
-
-from cnncalc import expand, load  # noqa: E402
-from cnncalc.costs.conventions import count_as  # noqa: E402
-from cnncalc.costs.memory import memory  # noqa: E402
-from cnncalc.zoo import index as zoo  # noqa: E402
+from cnncalc import expand, load
+from cnncalc.costs.conventions import count_as
+from cnncalc.costs.memory import memory
+from cnncalc.zoo import index as zoo
+from tests.oracles.memory import kept_by_pytorch
+from tests.oracles.tools import TOOLS, count_by_tool
 
 
 def differences(name: str) -> Iterator[str]:

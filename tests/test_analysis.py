@@ -1,33 +1,16 @@
 """Costs, against a count that shares no code: loops that touch every multiplication one at a time."""
 
-from itertools import product
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnncalc import analyse, expand, load, load_text
+from tests.oracles.loops import slow_convolution
 
 
 def costs_of(layer: str, shape: tuple[int, ...], **request):
     spec = load_text(f"input: [1]\nlayers: [{layer}]\n")
     return analyse(expand(spec, input=shape), **request).layers[0]
-
-
-def slow_convolution(c_in, c_out, sizes, k, s, p, d, groups):
-    """Outputs, weights and multiplications of a convolution, by visiting each of them."""
-    starts = [[i for i in range(-p, n + p) if i + d * (k - 1) < n + p and (i + p) % s == 0] for n in sizes]
-    outputs = multiplications = 0
-    weights = set()
-    for out_channel in range(c_out):
-        group = out_channel // (c_out // groups)
-        for _ in product(*starts):
-            outputs += 1
-            for in_channel in range(group * (c_in // groups), (group + 1) * (c_in // groups)):
-                for tap in product(range(k), repeat=len(sizes)):
-                    weights.add((out_channel, in_channel, tap))
-                    multiplications += 1
-    return outputs, len(weights), multiplications
 
 
 @settings(max_examples=150, deadline=None)

@@ -2,87 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import sys
-import warnings
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from cnncalc import CnncalcError, Network, RequestError, analyse, expand, load, load_text
 from cnncalc.costs.conventions import CLASSES, CONVENTIONS, REASONS, class_counts, count_as, layer_counts, reconcile
 from cnncalc.zoo import index as zoo
-
-TOOLS = ("torch", "fvcore", "ptflops", "thop", "torchinfo")
+from tests.oracles.tools import TOOLS, count_by_tool
 
 
 def network(layer: str, size: str) -> Network:
     return expand(load_text(f"input: {size}\nlayers:\n  - {layer}\n", name="test", origin="<test>"))
 
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without the tools' own printing; and without torchvision, which ptflops tries to import."""
-    there = "torchvision" in sys.modules
-    sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if not there:
-            sys.modules.pop("torchvision", None)
-
-
-def count_by_tool(tool: str, net: Network, batch: int = 1) -> int:
-    """What the tool itself counts of the built network."""
-    torch = pytest.importorskip("torch")
-    from cnncalc.pytorch.build import build
-
-    # Tracing and patched functions need real tensors; shapes are enough for the others.
-    device = "cpu" if tool in ("fvcore", "ptflops") else "meta"
-    model, x = build(net, device=device).eval(), torch.rand(batch, *net.input, device=device)
-    with torch.no_grad(), quiet():
-        return int(COUNT[tool](model, x, net))
-
-
-def _torch(model: Any, x: Any, net: Network) -> int:
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        model(x)
-    return counter.get_total_flops()
-
-
-def _fvcore(model: Any, x: Any, net: Network) -> int:
-    nn = pytest.importorskip("fvcore.nn")
-    analysis = nn.FlopCountAnalysis(model, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    return analysis.tracer_warnings("none").total()  # type: ignore[no-any-return]
-
-
-def _ptflops(model: Any, x: Any, net: Network) -> int:
-    ptflops = pytest.importorskip("ptflops")
-    macs = ptflops.get_model_complexity_info(model, net.input, as_strings=False, print_per_layer_stat=False)[0]
-    return macs or 0
-
-
-def _thop(model: Any, x: Any, net: Network) -> int:
-    thop = pytest.importorskip("thop")
-    return int(thop.profile(model, (x,), verbose=False)[0])
-
-
-def _torchinfo(model: Any, x: Any, net: Network) -> int:
-    torchinfo = pytest.importorskip("torchinfo")
-    return int(torchinfo.summary(model, input_size=tuple(x.shape), verbose=0, device=x.device).total_mult_adds)
-
-
-COUNT = {"torch": _torch, "fvcore": _fvcore, "ptflops": _ptflops, "thop": _thop, "torchinfo": _torchinfo}
 
 LAYERS = (
     *("{conv: 4, kernel: 3}", "{conv: 4, kernel: 3, groups: 2, bias: false}"),

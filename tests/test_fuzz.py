@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from fuzz.check import MAX_LAYERS, check_file, check_text
-from fuzz.commands import COMMANDS, run
 
 from cnncalc import RequestError, SpecError, analyse, expand, load_text
 from cnncalc.costs.receptive_field import receptive_fields
 from cnncalc.ops.pool import adaptive_taps
+from tests.fuzz.check import MAX_LAYERS, check_file, check_text
+from tests.fuzz.commands import COMMANDS, run
 
 ROOT = Path(__file__).parent.parent
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from cnncalc import Network, RequestError, analyse, expand, load, load_text
 from cnncalc.costs.memory import Held, largest_batch, memory, parse_bytes, peak_memory
 from cnncalc.zoo import index as zoo
+from tests.oracles.memory import kept_by_pytorch, peak_by_pytorch
 
 
 def network(layers: str, size: str = "[2, 8, 8]") -> Network:
@@ -110,30 +109,6 @@ def test_a_network_without_layers() -> None:
     assert memory(net).peak == peak_memory(net) == 12
 
 
-def kept_by_pytorch(net: Network, batch: int, inplace: bool, dtype: str = "float32", mixed: bool = False) -> int:
-    """The bytes that autograd saves in a forward pass in training, storages once, parameters and buffers apart."""
-    torch = pytest.importorskip("torch")
-    from cnncalc.pytorch.build import build
-
-    torch.manual_seed(0)
-    model = build(net, inplace=inplace).train().to(getattr(torch, dtype))
-    own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
-    found: dict[int, int] = {}
-    alive: list[Any] = []  # so that no storage's address is given twice
-
-    def pack(tensor: Any) -> Any:
-        alive.append(tensor)
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            found[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    x = torch.rand(batch, *net.input).to(getattr(torch, dtype))
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), torch.autocast("cpu", enabled=mixed):
-        model(x)
-    return sum(found.values())
-
-
 KINDS = {
     "convolutions": "  - {conv: 4, kernel: 3}\n  - {depthwise: 3}\n  - {separable: 3, kernel: 3}\n"
     "  - {conv_transpose: 2, kernel: 3, stride: 2}",
@@ -211,37 +186,6 @@ def test_overwriting_spares_what_the_backward_pass_needs(construct: str) -> None
         model.train(training)
         model(torch.rand(3, *net.input)).sum().backward()
     assert memory(net, 3, inplace=True).kept == kept_by_pytorch(net, 3, True)
-
-
-def peak_by_pytorch(net: Network, batch: int, inplace: bool) -> int:
-    """The most bytes of tensors that are alive at once in a forward pass at inference, the input all the time."""
-    torch = pytest.importorskip("torch")
-    from torch.multiprocessing.reductions import StorageWeakRef
-    from torch.utils._python_dispatch import TorchDispatchMode
-    from torch.utils._pytree import tree_leaves
-
-    from cnncalc.pytorch.build import build
-
-    model = build(net, inplace=inplace).eval()
-    own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
-    alive: dict[int, tuple[Any, int]] = {}
-    peak = 0
-
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            nonlocal alive, peak
-            result = function(*args, **(kwargs or {}))
-            alive = {key: value for key, value in alive.items() if not value[0].expired()}
-            for leaf in tree_leaves((args, result)):
-                if isinstance(leaf, torch.Tensor) and leaf.untyped_storage()._cdata not in own:
-                    storage = leaf.untyped_storage()
-                    alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
-            peak = max(peak, sum(size for _, size in alive.values()))
-            return result
-
-    with torch.no_grad(), Watch():
-        model(torch.rand(batch, *net.input))
-    return peak
 
 
 @pytest.mark.parametrize("inplace", [False, True])

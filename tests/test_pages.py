@@ -1,6 +1,6 @@
 """The sessions in the pages on memory, receptive fields and conventions show what the commands print today.
 
-`PYTHONPATH=. python tests/test_pages.py` writes the outputs anew.
+`python -m tests.test_pages` writes the outputs anew.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_readme import SESSION, output_of
+
+from tests.test_readme import SESSION, output_of
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = ("memory.md", "receptive-field.md", "conventions.md")
@@ -19,7 +20,7 @@ def test_sessions_are_current(page: str) -> None:
     sessions = SESSION.findall((DOCS / page).read_text())
     assert sessions
     for command, output in sessions:
-        assert output == output_of(command), "run: PYTHONPATH=. python tests/test_pages.py"
+        assert output == output_of(command), "run: python -m tests.test_pages"
 
 
 if __name__ == "__main__":

@@ -1,49 +1,35 @@
 """The zoo against torchvision and timm: the same layers in order, and with the same weights the same outputs.
 
-These tests need torch and an importable torchvision; without them they are skipped, and without timm those
-that need it. torchvision's compiled operators are not needed: where they are missing, the two that its import
-looks up are declared first.
+These tests need torch and torchvision, and some timm; without them they are skipped. torchvision's compiled operators
+are not needed: `pip install --no-deps torchvision timm` is enough.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from cnncalc import Network, analyse, expand, load
+from cnncalc import analyse, expand, load
 from cnncalc.zoo import index as zoo
+from tests.oracles.torchvision_cpu import import_or_skip
 
 torch = pytest.importorskip("torch")
+torchvision = import_or_skip()
 
-Ran = list[tuple[Any, tuple[int, ...]]]
-"""Modules with parameters in the order in which they run, each with its output shape, channels first."""
-
-
-def _import_torchvision() -> Any:
-    """torchvision, also without its compiled operators."""
-    try:
-        return importlib.import_module("torchvision")
-    except (ImportError, RuntimeError):
-        pass
-    library = torch.library.Library("torchvision", "DEF")
-    for operator in ("nms", "qnms"):
-        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    try:
-        torchvision = importlib.import_module("torchvision")
-    except (ImportError, RuntimeError):
-        pytest.skip("torchvision is not importable", allow_module_level=True)
-    torchvision._declared_operators = library  # they live as long as the library object
-    return torchvision
-
-
-torchvision = _import_torchvision()
 from torchvision.models import get_model, get_model_weights, list_models  # noqa: E402
 from torchvision.models.regnet import BlockParams  # noqa: E402
 
 from cnncalc.pytorch.build import build  # noqa: E402
+from tests.oracles.torchvision_networks import (  # noqa: E402
+    SSD,
+    assert_same_outputs,
+    by_branch,
+    executed,
+    parameterised,
+    sizes,
+)
 
 # What is no convolutional network: transformers, and MaxViT, which is half of one.
 ATTENTION = ("vit_", "swin_", "maxvit")
@@ -90,50 +76,6 @@ def precisely() -> Iterator[None]:
     with torch.inference_mode():
         yield
     torch.set_default_dtype(precision)
-
-
-def own_parameters(module: Any) -> list[Any]:
-    """The module's own parameters, not those of its submodules."""
-    return [parameter for parameter in module._parameters.values() if parameter is not None]
-
-
-def own_statistics(module: Any) -> list[Any]:
-    """The running statistics of a batch normalisation."""
-    return [buffer for name, buffer in module._buffers.items() if buffer is not None and name.startswith("running")]
-
-
-def executed(model: Any, inputs: tuple[int, ...]) -> Ran:
-    """What runs in a model on an input of this shape."""
-    found: Ran = []
-
-    def note(module: Any, arguments: Any, output: Any) -> None:
-        if isinstance(output, dict):  # SSD's backbone, which scales its first output
-            output = output["0"]
-        shape = tuple(output.shape[1:])
-        if type(module) in (torch.nn.Linear, torch.nn.LayerNorm) and len(shape) == 3:
-            shape = (shape[-1], *shape[:-1])  # ConvNeXt's blocks work with the channels last
-        found.append((module, shape))
-
-    hooks = [module.register_forward_hook(note) for module in model.modules() if own_parameters(module)]
-    model(torch.empty(1, *inputs, device="meta"))
-    for hook in hooks:
-        hook.remove()
-    return found
-
-
-def parameterised(network: Network, module: Any) -> Ran:
-    """The same of ours; layers stand in the order in which they run."""
-    found = []
-    for layer in network.layers:
-        parts = [part for part in module.get_submodule(layer.name).modules() if own_parameters(part)]
-        shapes = [layer.output] if len(parts) == 1 else [(part.out_channels, *layer.output[1:]) for part in parts]
-        found += zip(parts, shapes, strict=True)  # a separable convolution has two parts
-    return found
-
-
-def sizes(modules: Ran) -> list[tuple[tuple[int, ...], list[int]]]:
-    """Output shapes and the numbers of parameters, tensor by tensor."""
-    return [(shape, [tensor.numel() for tensor in own_parameters(module)]) for module, shape in modules]
 
 
 def test_the_zoo_has_every_network_of_torchvision() -> None:
@@ -222,7 +164,7 @@ def test_ssd_is_torchvisions() -> None:
     ],
 )
 def test_networks_that_timm_has(name: str, theirs: str, inputs: tuple[int, ...]) -> None:
-    timm = pytest.importorskip("timm")
+    timm = import_or_skip("timm")
     network = expand(load(name), input=inputs)
     with torch.device("meta"):
         model = timm.create_model(theirs).eval()
@@ -234,76 +176,3 @@ def test_networks_that_timm_has(name: str, theirs: str, inputs: tuple[int, ...])
             module.negative_slope = 0.1  # Redmon's; timm's is 0.01
     assert sizes(parameterised(network, build(network, device="meta"))) == sizes(ran)
     assert_same_outputs(network, model, [module for module, _ in ran], inputs)
-
-
-def by_branch(model: Any, ran: Ran) -> Ran:
-    """HRNet's layers branch by branch, as in the spec, and each new branch with the layer that leads to it."""
-    parts = [model.conv1, model.bn1, model.conv2, model.bn2, model.layer1]
-    transitions = [model.transition1, model.transition2, model.transition3]
-    for stage, transition in zip((model.stage2, model.stage3, model.stage4), transitions, strict=True):
-        for number, module in enumerate(stage):
-            for index, branch in enumerate(module.branches):
-                parts += [transition[index], branch] if number == 0 else [branch]
-            parts.append(module.fuse_layers)
-    parts.append(model.incre_modules[0])
-    for down, widen in zip(model.downsamp_modules, model.incre_modules[1:], strict=True):
-        parts += [down, widen]
-    parts += [model.final_layer, model.classifier]
-    shapes = dict(ran)
-    return [(module, shapes[module]) for part in parts for module in part.modules() if module in shapes]
-
-
-class SSD(torch.nn.Module):
-    """torchvision's SSD without the boxes' decoding, its outputs in the order of channels, not of positions."""
-
-    def __init__(self, whole: Any) -> None:
-        super().__init__()
-        self.backbone, self.heads = whole.backbone, whole.head
-
-    def forward(self, x: Any) -> Any:
-        features = list(self.backbone(x).values())
-        heads = {"boxes": self.heads.regression_head, "output": self.heads.classification_head}
-        return {
-            name: torch.cat([conv(x).flatten(1) for conv, x in zip(head.module_list, features, strict=True)], 1)
-            for name, head in heads.items()
-        }
-
-
-def assert_same_outputs(network: Network, model: Any, modules: list[Any], inputs: tuple[int, ...]) -> None:
-    """Give both networks the same random weights; with the same image they must give the same outputs."""
-    torch.manual_seed(0)
-    model.to_empty(device="cpu")
-    fill(model)
-    module = build(network).eval()
-    for (own, _), other in zip(parameterised(network, module), modules, strict=True):
-        for copy in (own_parameters, own_statistics):
-            for target, source in zip(copy(own), copy(other), strict=True):
-                target.copy_(source.reshape(target.shape))
-    image = torch.randn(2, *inputs)
-    expected, found = model(image), module(image)
-    if not isinstance(expected, dict):
-        expected, found = {"output": expected}, {"output": found}
-    found["out"] = found["output"]  # torchvision's name for it in segmentation
-    for head, tensor in expected.items():
-        assert tensor.std() > 1e-6, "the outputs tell nothing"
-        assert found[head].shape == tensor.shape
-        assert (found[head] - tensor).abs().max() < 1e-9 * tensor.abs().max()
-
-
-def fill(model: Any) -> None:
-    """Random numbers in every parameter and statistic, of a size that keeps the activations alive."""
-    for module in model.modules():
-        for name, tensor in module._parameters.items():
-            if tensor is None:
-                continue
-            if tensor.dim() > 1 and name == "weight":
-                tensor.normal_(std=(2 / (tensor.numel() / tensor.shape[0])) ** 0.5)
-            elif name == "bias":
-                tensor.normal_(std=0.1)
-            else:  # scales of normalisations and of layers
-                tensor.uniform_(0.5, 1.5)
-        for name, buffer in module._buffers.items():
-            if name == "running_mean":
-                buffer.normal_(std=0.1)
-            elif name == "running_var":
-                buffer.uniform_(0.5, 1.5)

@@ -10,10 +10,10 @@ pytest.importorskip("torch")
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_layers import BATCH, ORACLE, Case, check, layers
-from random_networks import check_spec, specs
 
 from cnncalc.ops import KINDS
+from tests.oracles.random_layers import BATCH, ORACLE, Case, check, layers
+from tests.oracles.random_networks import check_spec, specs
 
 few_limits = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 

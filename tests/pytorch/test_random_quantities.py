@@ -1,21 +1,17 @@
 """Memory and conventions of random networks: the bytes that autograd keeps, and what the counting tools count."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from hypothesis import HealthCheck, given, settings
-from random_networks import specs
-from test_conventions import TOOLS, count_by_tool
-from test_memory import kept_by_pytorch
 
 from cnncalc import expand, load_text
 from cnncalc.costs.conventions import count_as
 from cnncalc.costs.memory import memory
+from tests.oracles.memory import kept_by_pytorch
+from tests.oracles.random_networks import specs
+from tests.oracles.tools import TOOLS, count_by_tool
 
 few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 

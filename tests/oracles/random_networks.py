@@ -13,7 +13,6 @@ import torch
 import yaml
 from hypothesis import assume
 from hypothesis import strategies as st
-from random_layers import DRAWN, buffers, parameters
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnncalc.errors import LayerError
@@ -21,6 +20,7 @@ from cnncalc.language.expand import Network, expand
 from cnncalc.ops import KINDS
 from cnncalc.pytorch.build import build
 from cnncalc.zoo.index import load_text
+from tests.oracles.random_layers import DRAWN, buffers, parameters
 
 BATCH = 2
 LARGEST = 4096  # elements of a tensor; bilinear pooling squares the channels

@@ -1,0 +1,1 @@
+"""Tests of the PyTorch folder; they need the extra `torch`."""
