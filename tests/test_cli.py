@@ -551,15 +551,15 @@ def test_completion() -> None:
         ("params alexnet --set clases=3", "did you mean 'classes'?"),
         ("params alexnet --set classes=[1", "--> --set classes:1"),
         ("params alexnet --set classes=nan", "unknown variable 'nan'"),
-        ("params alexnet --set classes=1e999", "too large"),
-        ("params alexnet --set classes=" + 5000 * "9", "at most 18 digits"),
+        ("params alexnet --set classes=1e999", "beyond 10^18"),
+        ("params alexnet --set classes=" + 5000 * "9", "beyond 10^18"),
         ("params alexnet --set classes=~", "this is nothing"),
         ("params alexnet --set classes=3 --set classes=4", "--set gives 'classes' twice"),
         ("params alexnet --set classes=3 --classes 4", "both give 'classes'"),
-        ("params alexnet --set classes=x.y", "error:"),
-        ("params alexnet --set classes=-1", "error:"),
+        ("params alexnet --set classes=x.y", "error["),
+        ("params alexnet --set classes=-1", "error["),
         ("params alexnet --classes 0", "0 is not in the range"),
-        ("params vgg_block --classes 3", "error:"),
+        ("params vgg_block --classes 3", "error["),
         ("params alexnet --format yaml", "the formats are table"),
         ("params alexnet --format jsn", "did you mean 'json'?"),
         ("params alexnet --output no/such/folder/a.txt", "cannot be written"),
@@ -577,7 +577,7 @@ def test_completion() -> None:
 )
 def test_wrong_requests(words: str, message: str) -> None:
     result = run(*words.replace("''", "").split(" "), status=2)
-    assert result.stderr.startswith("error: ")
+    assert result.stderr.startswith("error[")
     assert message in result.stderr
     assert result.stdout == ""
 
@@ -592,7 +592,7 @@ def test_a_wrong_spec_is_shown_with_its_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe\x00binary", b"a: [1, 2", b"- 1\n", b"x" * 2_000_000])
 def test_junk_on_standard_input(data: bytes) -> None:
-    assert run("params", "-", status=2, input=data).stderr.startswith("error: ")
+    assert run("params", "-", status=2, input=data).stderr.startswith("error[")
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20).filter(lambda word: not word.startswith("-"))
@@ -623,7 +623,7 @@ NUMBERS = st.one_of(st.integers(), st.floats()).map(str)
 def test_any_word_is_answered_or_refused(words: list[str], word: str) -> None:
     result = CliRunner().invoke(app, [*words, word])
     assert not result.exception or isinstance(result.exception, SystemExit), result.exc_info
-    assert result.exit_code == 0 or (result.exit_code == 2 and result.stderr.startswith("error: "))
+    assert result.exit_code == 0 or (result.exit_code == 2 and result.stderr.startswith("error["))
 
 
 # In a process of its own
@@ -659,7 +659,7 @@ def test_a_full_disk_is_an_error_without_a_traceback() -> None:
             [sys.executable, "-m", "cnncalc", "params", "alexnet"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT
         )
     assert done.returncode == 2
-    assert done.stderr.decode().startswith("error: standard output:")
+    assert done.stderr.decode().startswith("error[request]: standard output:")
 
 
 def test_output_without_unicode() -> None:

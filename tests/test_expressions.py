@@ -91,7 +91,7 @@ def test_values(text, value):
 def test_refused_with_a_place(text):
     with pytest.raises(SpecError) as caught:
         evaluate_text(text, SCOPE)
-    assert caught.value.render().startswith("error: ")
+    assert caught.value.render().startswith(f"error[{caught.value.code}]: ")
     assert "-->" in caught.value.render()
 
 

@@ -173,7 +173,7 @@ def test_the_bounds_are_those_that_the_notes_name():
         "1,000,000 layers": MAX_LAYERS == 1_000_000,
         "at most 100 deep": MAX_NESTING == 100,
         "300 characters": expressions.MAX_LENGTH == 300,
-        "within 10^18": expressions.MAX_VALUE == 10**18,
+        "within 10^18": nodes.MAX_NUMBER == 10**18,
         "200 characters": MAX_NAME == 200,
     }
     text = " ".join(notes.split())

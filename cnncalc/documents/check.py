@@ -10,23 +10,34 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cnncalc.documents.figures import (
+    RULES,
+    Figure,
     Number,
     Verdict,
+    fits,
     judge,
+    one_rule,
+    parse_figure,
     parse_figures,
     parse_layout,
 )
-from cnncalc.documents.model import Alternative, Cell, Column, Row, Table, table, tables
+from cnncalc.documents.model import Alternative, Cell, Column, Row, Table, document_tables, paper_tables, table
 from cnncalc.documents.quantities import Calculator, Result
 from cnncalc.errors import CnncalcError
 
 
 class Explanation(NamedTuple):
-    """What was counted instead: an alternative that gives the printed figure."""
+    """What was counted instead: an alternative that gives the printed figure.
+
+    `tried` and `chance` are of one that was searched for: how many ways of counting were tried, and how likely one of
+    them was to give random figures of as many digits.
+    """
 
     what: str
     computed: Number | bool
     verdict: Verdict
+    tried: int = 0
+    chance: float = 0.0
 
 
 class Checked(NamedTuple):
@@ -44,6 +55,10 @@ class Checked(NamedTuple):
     row: str  # where it stands in the grid; empty for what stands under it
     column: str
     cell: str  # the id that the numbers of one shape share
+    compute: str = ""  # in the language of quantities.py
+    scale: int = 1  # the worth of 1 where the figure names none
+    possible: Explanation | None = None  # gives the figure too, but may well do so by chance
+    near: str = ""  # what it may be a slip of, where the rest of its row or column is explained
 
     @property
     def unexplained(self) -> bool:
@@ -56,6 +71,7 @@ class CheckedTable(NamedTuple):
 
     table: Table
     cells: tuple[Checked, ...]
+    notes: tuple[str, ...] = ()  # what was found of whole rows and columns
 
     @property
     def counts(self) -> Counter[Verdict]:
@@ -71,7 +87,7 @@ class DocumentError(CnncalcError):
 
 
 def check(name: str) -> CheckedTable:
-    """Compute every cell of a table.
+    """Compute every cell of a table, and search for what was counted in those that differ.
 
     >>> check("last-layers").counts[Verdict.EXACT]
     1
@@ -79,13 +95,17 @@ def check(name: str) -> CheckedTable:
     return check_table(table(name))
 
 
-def check_all() -> list[CheckedTable]:
-    """Compute every cell of every table."""
-    return [check_table(each) for each in tables().values()]
+def check_all(papers: bool = False) -> list[CheckedTable]:
+    """Compute every cell of every table of the documents, or of the papers.
+
+    The documents' tables say themselves what was counted where that is known; the search finds no more in them (a
+    test holds it to that), and is left out here for the time that it takes.
+    """
+    return [check_table(each, search=papers) for each in (paper_tables() if papers else document_tables())]
 
 
-def check_table(data: Table) -> CheckedTable:
-    """Compute every cell of a table that has been read."""
+def check_table(data: Table, search: bool = True) -> CheckedTable:
+    """Compute every cell of a table that has been read, and search for what was counted in those that differ."""
     calculator = Calculator(data.networks)
     cells: list[Checked] = []
     for cell, row, column in _cells(data):
@@ -93,7 +113,61 @@ def check_table(data: Table) -> CheckedTable:
     repeated = [name for name, count in Counter(cell.id for cell in cells).items() if count > 1]
     if repeated:
         raise DocumentError(f"table {data.name} has more than one cell {repeated[0]!r}")
-    return CheckedTable(data, tuple(cells))
+    cells, notes = judged_alike(data, cells)
+    if search and any(cell.unexplained for cell in cells):
+        from cnncalc.documents.causes import explained
+
+        cells, found = explained(calculator, data, cells)
+        notes += found
+    return CheckedTable(data, tuple(cells), tuple(notes))
+
+
+def judged_alike(data: Table, cells: list[Checked]) -> tuple[list[Checked], list[str]]:
+    """The cells with the figures of a row or column judged by one rule, where one fits all that agree; and a note on
+    each row or column that no one rule fits.
+
+    A figure such as 1.8x10^9 for 1,814,073,344 is rounded and cut off at once. Which, its neighbours tell.
+    """
+    notes = []
+    agreeing = (Verdict.EXACT, Verdict.EXACT_1024, *RULES)
+    for label, every in series_of(data, cells).items():
+        members = [i for i in every if cells[i].verdict in agreeing]
+        pairs = [(parse_figure(cells[i].printed, cells[i].scale), cells[i].computed) for i in members]
+        inexact = [(i, pair) for i, pair in zip(members, pairs, strict=True) if cells[i].verdict in RULES]
+        if not inexact:
+            continue
+        rule = one_rule(pairs)
+        if rule is None:
+            notes.append(_no_one_rule(label, [(cells[i].claim, *pair) for i, pair in inexact]))
+            continue
+        for i, (figure, _) in inexact:
+            cells[i] = cells[i]._replace(verdict=rule if figure.thousands else _IN_THOUSANDS.get(rule, rule))
+    return cells, notes
+
+
+def series_of(data: Table, cells: list[Checked]) -> dict[str, list[int]]:
+    """The cells of a grid that belong together, by the label of their column, or of a row that says itself what it
+    computes."""
+    across = {row.row for row in data.rows if row.compute}
+    series: dict[str, list[int]] = {}
+    for i, cell in enumerate(cells):
+        if cell.column and not isinstance(cell.computed, bool):
+            series.setdefault(cell.row if cell.row in across else cell.column, []).append(i)
+    return series
+
+
+_IN_THOUSANDS = {Verdict.ROUNDED_1024: Verdict.ROUNDED, Verdict.CUT_OFF_1024: Verdict.CUT_OFF}
+
+
+def _no_one_rule(label: str, figures: list[tuple[str, Figure, Number]]) -> str:
+    """What a row or column is told whose figures agree only by different rules."""
+    only: dict[str, list[str]] = {}
+    for claim, figure, number in figures:
+        rules = [rule for rule in RULES if fits(figure, number, rule)]
+        if len({_IN_THOUSANDS.get(rule, rule) for rule in rules}) == 1:
+            only.setdefault(_IN_THOUSANDS.get(rules[0], rules[0]).value, []).append(f"{figure.text} ({claim})")
+    parts = "; ".join(f"only if {rule}: {', '.join(names)}" for rule, names in only.items())
+    return f"{label}: the figures that agree do not follow one rule. {parts[:1].upper()}{parts[1:]}."
 
 
 def _cells(data: Table) -> Iterator[tuple[Cell, str, str]]:
@@ -121,6 +195,7 @@ def _completed(written: str | int | Cell, row: Row, column: Column) -> Cell:
         claim=cell.claim or f"{row.row}: {column.column}",
         compute=filled(cell.compute or row.compute or column.compute or ""),
         unit=cell.unit or row.unit or column.unit,
+        scale=cell.scale if cell.scale != 1 else column.scale if column.scale != 1 else row.scale,
         alternatives=tuple(Alternative(other.what, filled(other.compute)) for other in cell.alternatives),
     )
 
@@ -140,11 +215,11 @@ def _check_cell(calculator: Calculator, cell: Cell, row: str, column: str) -> li
         raise DocumentError(f"cell {cell.id!r} has nothing to compute")
     result = calculator.compute(cell.compute)
     statement = isinstance(result.value, bool) or cell.compute.startswith("layout(")
-    figures = () if statement else parse_figures(cell.printed)
+    figures = () if statement else parse_figures(cell.printed, cell.scale)
     checked = []
     for i, (part, unit) in enumerate(_PARTS.get(len(figures), (("", cell.unit),))):
         printed = figures[i].text if figures else cell.printed
-        computed, verdict = _verdict(printed, _part(result, i))
+        computed, verdict = _verdict(printed, _part(result, i), cell.scale)
         checked.append(
             Checked(
                 id=cell.id + part,
@@ -159,6 +234,8 @@ def _check_cell(calculator: Calculator, cell: Cell, row: str, column: str) -> li
                 row=row,
                 column=column,
                 cell=cell.id,
+                compute=cell.compute,
+                scale=cell.scale,
             )
         )
     return checked
@@ -170,19 +247,19 @@ def _part(result: Result, index: int) -> Any:
     return result.value[index] if several else result.value  # type: ignore[index]
 
 
-def _verdict(printed: str, value: Any) -> tuple[Number | bool, Verdict]:
+def _verdict(printed: str, value: Any, scale: int) -> tuple[Number | bool, Verdict]:
     """What is reported as computed, and the verdict. A layout is a statement: it is as printed or it is not."""
     if isinstance(value, tuple):
         value = value == parse_layout(printed)
     if isinstance(value, bool):
         return value, Verdict.HOLDS if value else Verdict.DOES_NOT_HOLD
-    return value, judge(parse_figures(printed)[0], value)
+    return value, judge(parse_figures(printed, scale)[0], value)
 
 
 def _explain(calculator: Calculator, cell: Cell, printed: str, index: int) -> Explanation | None:
     """The first alternative that gives what is printed."""
     for alternative in cell.alternatives:
-        computed, verdict = _verdict(printed, _part(calculator.compute(alternative.compute), index))
+        computed, verdict = _verdict(printed, _part(calculator.compute(alternative.compute), index), cell.scale)
         if verdict.agrees:
             return Explanation(alternative.what, computed, verdict)
     return None

@@ -30,6 +30,9 @@ def render(tables: Sequence[CheckedTable]) -> str:
         entries = [line for table in group for line in _table(table)]
         lines += ["", f"## Document {document}: {DOCUMENTS[document]}", *(entries or ["", "Nothing was found."])]
     lines += ["", *_loose(tables)]
+    notes = [f"- {_text(table.table.title)}. {_text(note)}" for table in tables for note in table.notes]
+    if notes:
+        lines += ["", "In some rows and columns no one rule gives all the figures that agree:", "", *notes]
     return "\n".join(lines) + "\n"
 
 
@@ -68,11 +71,12 @@ def _entry(parts: Sequence[Checked]) -> str:
 
 
 def _loose(tables: Sequence[CheckedTable]) -> list[str]:
-    """Figures that agree, but not by rounding in thousands: a reader who rounds gets another digit."""
+    """Figures that agree, but not by rounding in thousands: a reader who rounds may get another digit."""
     lines = [
         "## Right, but not rounded",
         "",
-        "These agree only if the rest of the number is cut off, or if 1K is 1,024.",
+        "These agree where the rest of the number is cut off, or 1K is 1,024. A row or column is judged "
+        "by one rule where one fits all of them.",
         "",
         "| Table | Figure | Printed | Computed | Agrees |",
         "| --- | --- | ---: | ---: | --- |",

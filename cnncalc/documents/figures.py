@@ -7,11 +7,12 @@ rounded, and for 160,000 to 169,999 when the rest was cut off.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from cnncalc.errors import CnncalcError
+from cnncalc.errors import CnncalcError, shorten
 
 Number = int | float
 
@@ -52,34 +53,51 @@ class FigureError(CnncalcError):
     """A text that is no printed figure."""
 
 
-_SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "万": 10**4, "亿": 10**8}
+_SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12, "万": 10**4, "亿": 10**8}
 _FIGURE = re.compile(
-    r"(?P<about>~?)(?P<digits>\d[\d,]*)(?:\.(?P<decimals>\d+))?"
-    r"(?:\s*x\s*10\^(?P<power>\d{1,2}))?\s*(?P<scale>[kKmMgG万亿]?)"
+    r"(?P<about>[~≈]?)\s*(?P<digits>\d{1,30}|\d{1,3}(?:[, \u00a0\u2009\u202f]\d{3}){1,9})(?:\.(?P<decimals>\d{1,18}))?"
+    r"(?:\s*[x\u00d7\u00b7*]\s*10\^?(?P<power>\d{1,2})|[eE]\+?(?P<exponent>\d{1,2}))?"
+    r"\s*(?P<scale>[kKmMgGbBtT万亿]?)(?P<binary>i?)\s*(?P<unit>[A-Za-z#.\-/ ]{0,20})"
+)
+_WORDS = re.compile(r"\b(thousand|million|billion|trillion)s?\b", re.I)
+# What may follow a figure's scale without changing its worth.
+_UNITS = re.compile(
+    r"(params?|parameters|weights|macs?|mult-?adds?|madds?|flops?|flop|ops|operations|bytes?|b|ib|px|pixels)?\.?", re.I
 )
 
 
-def parse_figure(text: str) -> Figure:
+def parse_figure(text: str, scale: int = 1) -> Figure:
     """Read a printed figure. ``~`` before it means "about": its trailing zeros are then no digits of it.
+
+    `scale` is the worth of 1 where the figure itself names none, as under a title "Params (M)".
 
     >>> parse_figure("0.16 M")
     Figure(text='0.16 M', value=Fraction(160000, 1), step=Fraction(10000, 1), thousands=False)
     >>> parse_figure("1.8x10^9").step == 10**8, parse_figure("~1000").step
     (True, Fraction(1000, 1))
+    >>> int(parse_figure("4.1", scale=10**9).value), int(parse_figure("4.1 GFLOPs").value)
+    (4100000000, 4100000000)
 
     Raises FigureError for anything else.
     """
-    match = _FIGURE.fullmatch(text.strip())
-    if match is None:
-        raise FigureError(f"not a printed figure: {text!r}")
-    digits = match["digits"].replace(",", "")
+    plain = _WORDS.sub(lambda word: "K" if word[0][:2].lower() == "th" else word[0][0].upper(), text.strip()[:81])
+    match = _FIGURE.fullmatch(plain) if len(text) <= 80 else None
+    if match is None or not _UNITS.fullmatch(match["unit"].strip()):
+        raise FigureError(f"not a printed figure: '{shorten(text)}'", hint="such as 2.7K, 3.8x10^9, 0.16 M or ~60M")
+    digits = re.sub(r"\D", "", match["digits"])
     decimals = match["decimals"] or ""
-    unit = Fraction(10 ** int(match["power"] or 0) * _SCALES[match["scale"].lower()])
+    letter = match["scale"].lower()
+    power = match["power"] or match["exponent"]
+    own = scale if not letter and not power else _SCALES[letter]
+    unit = Fraction(10 ** int(power or 0) * own)
+    if match["binary"]:
+        unit *= Fraction({"k": 1024, "m": 1024**2, "g": 1024**3}.get(letter, 1), own if letter in "kmg" else 1)
     step = unit / 10 ** len(decimals)
     if match["about"] and not decimals:
         step *= 10 ** (len(digits) - len(digits.rstrip("0")))
     value = Fraction(int(digits + decimals)) * unit / 10 ** len(decimals)
-    return Figure(text, value, step, thousands=match["scale"] in ("k", "K"))
+    thousands = letter == "k" and not match["binary"]
+    return Figure(text, value, step, thousands=thousands or (not letter and scale == 1000))
 
 
 def judge(figure: Figure, computed: Number) -> Verdict:
@@ -101,6 +119,41 @@ def judge(figure: Figure, computed: Number) -> Verdict:
             if agrees:
                 return verdict
     return Verdict.DIFFERS
+
+
+RULES = (Verdict.ROUNDED, Verdict.CUT_OFF, Verdict.ROUNDED_1024, Verdict.CUT_OFF_1024)
+"""The ways to write a number in fewer digits."""
+
+
+def bounds(figure: Figure, rule: Verdict) -> tuple[Fraction, Fraction]:
+    """The numbers that a rule writes as this figure: from the first, and less than the second.
+
+    >>> [int(bound) for bound in bounds(parse_figure("0.16 M"), Verdict.CUT_OFF)]
+    [160000, 170000]
+    """
+    if rule in (Verdict.ROUNDED_1024, Verdict.CUT_OFF_1024) and figure.thousands:
+        figure = figure.binary
+    if rule in (Verdict.ROUNDED, Verdict.ROUNDED_1024):
+        return figure.value - figure.step / 2, figure.value + figure.step / 2
+    return figure.value, figure.value + figure.step
+
+
+def fits(figure: Figure, number: Number, rule: Verdict) -> bool:
+    """Whether a rule writes a number as this figure."""
+    low, high = bounds(figure, rule)
+    return low <= number < high
+
+
+def one_rule(pairs: Sequence[tuple[Figure, Number]]) -> Verdict | None:
+    """The first rule that writes every number as its figure; None if there is no one rule.
+
+    >>> one_rule([(parse_figure("1.8x10^9"), 1_814_073_344), (parse_figure("3.8x10^9"), 3_857_973_248)]).value
+    'cut off'
+    """
+    for rule in RULES:
+        if all(fits(figure, number, rule) for figure, number in pairs):
+            return rule
+    return None
 
 
 def difference(figure: Figure, computed: Number) -> str:
@@ -132,15 +185,15 @@ def _agreements(figure: Figure, number: Fraction) -> tuple[bool, bool, bool]:
     )
 
 
-def parse_figures(text: str) -> tuple[Figure, ...]:
+def parse_figures(text: str, scale: int = 1) -> tuple[Figure, ...]:
     """Read one figure, or the several of a shape printed as in ``55x55x96``.
 
     >>> [int(f.value) for f in parse_figures("27x27x256")]
     [27, 27, 256]
     """
-    if "10^" in text:
-        return (parse_figure(text),)
-    return tuple(parse_figure(part) for part in text.split("x"))
+    if "10^" in text or not re.fullmatch(r"\s*\d[\d,]*\s*([x\u00d7]\s*\d[\d,]*\s*){1,3}", text):
+        return (parse_figure(text, scale),)
+    return tuple(parse_figure(part) for part in re.split("[x\u00d7]", text))
 
 
 def parse_layout(text: str) -> tuple[tuple[int, int], ...]:

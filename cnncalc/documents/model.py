@@ -8,7 +8,7 @@ from importlib.resources import files
 import msgspec
 import yaml
 
-from cnncalc.errors import RequestError, did_you_mean
+from cnncalc.errors import RequestError, did_you_mean, shorten
 
 DOCUMENTS = {
     "000": "a blog's notes on Dive into Deep Learning",
@@ -34,6 +34,7 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     id: str = ""
     claim: str = ""
     unit: str = ""
+    scale: int = 1  # the worth of 1 where the figure itself names none: 1000000 under a title "Params (M)"
     alternatives: tuple[Alternative, ...] = ()
     note: str = ""
 
@@ -45,6 +46,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     of: str = ""
     compute: str = ""
     unit: str = ""
+    scale: int = 1
     optional: bool = False  # left out where a terminal is too narrow for all columns
 
 
@@ -56,32 +58,54 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     of: str = ""  # takes the place of {row} in every `compute`
     compute: str = ""
     unit: str = ""
+    scale: int = 1
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of a document, a grid, or a list of what it claims, or both."""
 
     name: str
-    document: str
     title: str
-    place: str  # where it stands in the document
+    document: str = ""  # the number of a document, or the key of a paper; empty for a table of the user's
+    place: str = ""  # where it stands in the document
+    source: str = ""  # of a paper's table: what it was read from
     columns: tuple[Column, ...] = ()
     rows: tuple[Row, ...] = ()
     cells: tuple[Cell, ...] = ()
     networks: dict[str, str] = {}  # small specs of networks that only this table speaks of
     note: str = ""
 
+    @property
+    def paper(self) -> bool:
+        """Whether it is a table of a paper rather than of one of the documents."""
+        return self.document not in DOCUMENTS
+
+
+def document_tables() -> list[Table]:
+    """The tables of the documents, in their order."""
+    return _folder("tables")
+
+
+def paper_tables() -> list[Table]:
+    """The tables of the papers, by year."""
+    return _folder("papers")
+
 
 @cache
 def tables() -> dict[str, Table]:
-    """Every table by its name, in the order of the documents."""
-    found = {}
-    for file in sorted(files(__package__).joinpath("tables").iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".yaml"):
-            data = yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader)
-            table = msgspec.convert(data, Table)
-            found[table.name] = table
-    return found
+    """Every table by its name: those of the documents in their order, then those of the papers by year."""
+    return {table.name: table for folder in ("tables", "papers") for table in _folder(folder)}
+
+
+@cache
+def _folder(name: str) -> list[Table]:
+    """The tables of a folder, in the order of their files."""
+    folder = sorted(files(__package__).joinpath(name).iterdir(), key=lambda file: file.name)
+    return [
+        msgspec.convert(yaml.load(file.read_text("utf-8"), Loader=yaml.CSafeLoader), Table)
+        for file in folder
+        if file.name.endswith(".yaml")
+    ]
 
 
 def table(name: str) -> Table:
@@ -90,7 +114,11 @@ def table(name: str) -> Table:
     Raises RequestError, with the nearest name, if there is none.
     """
     try:
+        return next(each for each in _folder("tables") if each.name == name)
+    except StopIteration:
+        pass
+    try:
         return tables()[name]
     except KeyError:
-        hint = did_you_mean(name, tables()) or "`cnncalc tables` lists them"
-        raise RequestError(f"the documents have no table {name!r}", hint=hint) from None
+        hint = did_you_mean(name, tables()) or "`cnncalc tables` lists them; a file of your own ends in .yaml"
+        raise RequestError(f"there is no table '{shorten(name)}'", hint=hint) from None

@@ -12,9 +12,12 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
+from cnncalc.documents import model as documents
+from cnncalc.documents.causes import odds
 from cnncalc.documents.check import Checked, CheckedTable, Explanation
 from cnncalc.documents.figures import Number, Verdict, difference, parse_figure
-from cnncalc.render import Cell, Column, Table
+from cnncalc.render.json import SCHEMA
+from cnncalc.render.table import Cell, Column, Table
 
 LEGEND = (
     "A number alone: printed and computed are the same. ≈ agrees in the printed digits, rounded or cut off, "
@@ -44,9 +47,10 @@ def matches(cell: Checked, only: Only) -> bool:
 
 def overview(tables: Sequence[CheckedTable]) -> Table:
     """Every table with its verdicts counted."""
+    documents_only = not any(table.table.paper for table in tables)
     columns = [
         Column("Table", "name"),
-        Column("Doc.", "document"),
+        Column("Doc." if documents_only else "Paper", "document"),
         Column("Cells"),
         *(Column(only.value.capitalize().replace("-", " "), only.value) for only in _COUNTED),
         Column("No cause", "unexplained"),
@@ -62,7 +66,8 @@ def overview(tables: Sequence[CheckedTable]) -> Table:
         "what is printed.",
         "cnncalc tables NAME shows a table.",
     )
-    return Table("Figures and statements of the documents, recomputed", columns, rows, total, notes)
+    whose = "documents" if documents_only else "papers"
+    return Table(f"Figures and statements of the {whose}, recomputed", columns, rows, total, notes)
 
 
 _COUNTED = (Only.EXACT, Only.ROUNDED, Only.CUT_OFF, Only.HOLDS, Only.DIFFERS)
@@ -79,15 +84,22 @@ def view(checked: CheckedTable, stacked: bool = True) -> list[Table]:
     """
     grid = [cell for cell in checked.cells if cell.column]
     claims = [cell for cell in checked.cells if not cell.column]
-    title = f"{checked.table.title} (document {checked.table.document})"
+    title = heading(checked.table)
     note = [checked.table.note] if checked.table.note else []
     views = []
     if grid:
-        views.append(_grid(checked, grid, title, [LEGEND, *note, *explanations(grid)]))
+        views.append(_grid(checked, grid, title, [LEGEND, *note, *checked.notes, *explanations(grid)]))
     if claims:
         notes = [*([] if grid else note), *explanations(claims)]
         views.append((listing if stacked else flat_listing)(claims, "" if grid else title, notes))
     return views
+
+
+def heading(table: documents.Table) -> str:
+    """A table's title, and the document or paper that it is of."""
+    if not table.document:
+        return table.title
+    return f"{table.title} ({'' if table.paper else 'document '}{table.document})"
 
 
 def cells_of(checked: Iterable[Checked]) -> list[list[Checked]]:
@@ -133,7 +145,7 @@ def computed_text(parts: Sequence[Checked]) -> str:
 
 def selection(checked: CheckedTable, cells: Sequence[Checked], stacked: bool = True) -> Table:
     """Some cells of a table, one under the other."""
-    title = f"{checked.table.name}: {checked.table.title} (document {checked.table.document})"
+    title = f"{checked.table.name}: {heading(checked.table)}"
     return (listing if stacked else flat_listing)(cells, title, explanations(cells))
 
 
@@ -219,7 +231,7 @@ def verdict_text(parts: Sequence[Checked]) -> str:
     text = f"printed {printed_text(parts)}, computed {computed_text(parts)}"
     if len(parts) > 1:
         return text
-    return f"{text} {parts[0].unit} ({difference(parse_figure(parts[0].printed), parts[0].computed)})"
+    return f"{text} {parts[0].unit} ({difference(parse_figure(parts[0].printed, parts[0].scale), parts[0].computed)})"
 
 
 def cause(parts: Sequence[Checked]) -> str:
@@ -227,13 +239,24 @@ def cause(parts: Sequence[Checked]) -> str:
     wrong = next(part for part in parts if not part.verdict.agrees)
     other = wrong.alternative
     if other is None:
-        found = "No cause was found."
+        found = _no_cause(wrong)
     elif isinstance(other.computed, bool):
         found = f"What holds: {other.what}."
     else:
         value = "x".join(number(part.alternative.computed if part.alternative else part.computed) for part in parts)
-        found = f"What gives the printed figure: {other.what}: {value}, {other.verdict.value}."
+        searched = f" ({odds(other.tried, other.chance)})" if other.tried else ""
+        found = f"What gives the printed figure: {other.what}: {value}, {other.verdict.value}{searched}."
     return f"{found} {wrong.note}".strip()
+
+
+def _no_cause(cell: Checked) -> str:
+    """What is said of a cell for which nothing was found, or nothing that could not be chance."""
+    if cell.near:
+        return f"No cause was found; perhaps a slip, for the rest is counted so that it would be {cell.near}."
+    if cell.possible is None:
+        return "No cause was found."
+    maybe = cell.possible
+    return f"No cause was found. Possible, but perhaps by chance: {maybe.what} ({odds(maybe.tried, maybe.chance)})."
 
 
 def number(value: Number | bool) -> str:
@@ -255,12 +278,13 @@ def plain(value: Number | bool) -> Cell:
 def document(tables: Iterable[tuple[CheckedTable, Sequence[Checked]]]) -> dict[str, Any]:
     """The JSON document: tables, each with those of its cells that are wanted."""
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "tables": [
             {
                 "name": table.table.name,
                 "document": table.table.document,
                 "title": table.table.title,
+                "notes": [note for note in (table.table.note, *table.notes) if note],
                 "cells": [_cell_document(cell) for cell in cells],
             }
             for table, cells in tables
@@ -277,6 +301,8 @@ def _cell_document(cell: Checked) -> dict[str, Any]:
         "unit": cell.unit,
         "verdict": cell.verdict.value,
         "alternative": _alternative_document(cell.alternative) if cell.alternative else None,
+        "possible": _alternative_document(cell.possible) if cell.possible else None,
+        "slip_of": cell.near or None,
         "note": cell.note,
         "evidence": cell.evidence,
     }
@@ -287,4 +313,5 @@ def _alternative_document(alternative: Explanation) -> dict[str, Any]:
         "what": alternative.what,
         "computed": alternative.computed,
         "verdict": alternative.verdict.value,
+        **({"tried": alternative.tried, "chance": alternative.chance} if alternative.tried else {}),
     }

@@ -15,28 +15,29 @@ import math
 import operator
 import re
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from cnncalc.errors import Place, Source, SpecError, did_you_mean, shorten
+from cnncalc.language.nodes import MAX_NUMBER
 
 Scope = Mapping[str, Any]
 Evaluate = Callable[[Scope], Any]
 
-MAX_LENGTH = 300
+MAX_LENGTH = 300  # characters
 MAX_DEPTH = 30
-MAX_VALUE = 10**18
 
 
 class ExpressionError(Exception):
     """What is wrong with an expression, and which of its words (offset and width) is at fault."""
 
-    def __init__(self, message: str, offset: int = 0, width: int = 0, hint: str | None = None) -> None:
+    def __init__(self, message: str, offset: int = 0, width: int = 0, *, code: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
         self.width = width
+        self.code = code
         self.hint = hint
 
 
@@ -85,11 +86,24 @@ CONSTANTS = {"true": True, "false": False, "True": True, "False": False}
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A checked expression and where it stands in the spec."""
+    """A checked expression and where it stands in the spec.
+
+    `names` are those that the spec gives to layers: no values, which a message says of one that is taken for one.
+    """
 
     text: str
     place: Place
     function: Evaluate
+    names: Collection[str] = field(default=(), compare=False, repr=False)
+
+    @property
+    def work(self) -> int:
+        """How much work it is to evaluate, in numbers copied: never less than one.
+
+        >>> parse_expression("1 + 1", Place(Source("", ""), 0, 0)).work
+        1
+        """
+        return 1 + len(self.text) // 16
 
     def __call__(self, scope: Scope) -> Any:
         """The value in a scope of variables.
@@ -99,22 +113,47 @@ class Expression:
         """
         try:
             return self.function(scope)
+        except _UnknownVariable as error:
+            raise _located(self.explained(error), self.text, self.place) from None
         except ExpressionError as error:
             raise _located(error, self.text, self.place) from None
         except ZeroDivisionError:
-            raise SpecError("division by zero in an expression", self.place) from None
+            hint = "such as: stride if stride > 0 else 1"
+            raise SpecError(
+                "division by zero in an expression", self.place, hint=hint, code="division-by-zero"
+            ) from None
         except (TypeError, ValueError, OverflowError, IndexError) as error:
-            raise SpecError(f"this expression has no value: {error}", self.place) from None
+            raise SpecError(f"this expression has no value: {error}", self.place, code="no-value") from None
+
+    def explained(self, error: _UnknownVariable) -> ExpressionError:
+        """The error of a variable that there is not, plainer where it is the name of a layer."""
+        if error.name not in self.names:
+            return error
+        return ExpressionError(
+            f"'{shorten(error.name)}' is the name of a layer, and names are not values",
+            error.offset,
+            error.width,
+            code="name-as-value",
+            hint="only 'from' takes the name of a layer; a number wanted in two places is a variable, under 'vars'",
+        )
 
 
-def parse_expression(text: str, place: Place) -> Expression:
-    """The expression of a text.
+class _UnknownVariable(ExpressionError):
+    """A variable that there is not, by its name."""
+
+    def __init__(self, name: str, offset: int, width: int, hint: str) -> None:
+        super().__init__(f"unknown variable '{shorten(name)}'", offset, width, code="unknown-variable", hint=hint)
+        self.name = name
+
+
+def parse_expression(text: str, place: Place, names: Collection[str] = ()) -> Expression:
+    """The expression of a text; `names` are those of layers, which are no values.
 
     Raises:
         SpecError: not an expression of the language.
     """
     try:
-        return Expression(text, place, _compile_text(text))
+        return Expression(text, place, _compile_text(text), names)
     except ExpressionError as error:
         raise _located(error, text, place) from None
 
@@ -135,12 +174,15 @@ def _located(error: ExpressionError, text: str, place: Place) -> SpecError:
         if word and line.startswith(word, column):
             place = Place(place.source, place.line, column, len(word))
             break
-    return SpecError(error.message, place, hint=error.hint)
+    return SpecError(error.message, place, hint=error.hint, code=error.code)
 
 
 def _compile_text(text: str) -> Evaluate:
     if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters")
+        hint = "give its parts as variables under 'vars'"
+        raise ExpressionError(
+            f"an expression has at most {MAX_LENGTH} characters", code="expression-too-large", hint=hint
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # such as 1if: what Python warns of is refused
@@ -148,7 +190,9 @@ def _compile_text(text: str) -> Evaluate:
             tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else "too deep"
-        raise ExpressionError(f"'{shorten(text)}' is not an expression: {reason}", hint=_mend(text)) from None
+        raise ExpressionError(
+            f"'{shorten(text)}' is not an expression: {reason}", code="not-an-expression", hint=_mend(text)
+        ) from None
     return _compile(tree.body, 0)
 
 
@@ -156,6 +200,8 @@ def _mend(text: str) -> str | None:
     """What is likely meant by a text that is no expression."""
     if re.fullmatch(r"\s*\d+(\s*x\s*\d+)+\s*", text):
         return f"a list is written [{', '.join(re.findall(r'[0-9]+', text))}]"
+    if re.fullmatch(r"\s*[-+]?\.(inf|nan)\s*", text, re.IGNORECASE):
+        return "numbers are finite, at most 10^18"
     if re.search(r"[^=<>!]=[^=]", text):
         return "a comparison is written =="
     if any(word in text for word in ("&&", "||", "!")):
@@ -166,13 +212,17 @@ def _mend(text: str) -> str | None:
 def _compile(node: ast.expr, depth: int) -> Evaluate:
     """The function of a node, by its class."""
     if depth > MAX_DEPTH:
-        raise ExpressionError(f"the expression is nested deeper than {MAX_DEPTH} levels")
+        hint = "give its parts as variables under 'vars'"
+        raise ExpressionError(
+            f"the expression is nested deeper than {MAX_DEPTH} levels", code="expression-too-large", hint=hint
+        )
     compiler = _COMPILERS.get(type(node))
     if compiler is None:
         what = {ast.Attribute: "attributes", ast.Call: "calls"}.get(type(node), "this")
         raise ExpressionError(
             f"expressions have no {what}" if what != "this" else "expressions have nothing like this",
             *_span(node),
+            code="not-in-expressions",
             hint="they have numbers, variables, + - * / // %, comparisons, and/or/not, x if c else y, and "
             + ", ".join(FUNCTIONS),
         )
@@ -188,7 +238,8 @@ def _constant(node: ast.Constant, depth: int) -> Evaluate:
     if isinstance(value, (bool, int, float)):
         _bounded(value)
         return lambda scope: value
-    raise ExpressionError("expressions are over numbers", *_span(node))
+    hint = "a word such as same stands alone, without quotes inside"
+    raise ExpressionError("expressions are over numbers", *_span(node), code="not-a-number", hint=hint)
 
 
 def _name(node: ast.Name, depth: int) -> Evaluate:
@@ -203,9 +254,7 @@ def _name(node: ast.Name, depth: int) -> Evaluate:
             here = f"the variables here are {', '.join(known)}"
             if name.lower() in ("yes", "no", "on", "off"):
                 here = "write true or false"
-            raise ExpressionError(
-                f"unknown variable '{shorten(name)}'", *_span(node), hint=did_you_mean(name, known) or here
-            )
+            raise _UnknownVariable(name, *_span(node), did_you_mean(name, known) or here)
         return scope[name]
 
     return variable
@@ -214,7 +263,8 @@ def _name(node: ast.Name, depth: int) -> Evaluate:
 def _binary(node: ast.BinOp, depth: int) -> Evaluate:
     function = _BINARY.get(type(node.op))
     if function is None:
-        raise ExpressionError("expressions have + - * / // % only", *_span(node))
+        hint = "a power is a product: width * width" if isinstance(node.op, ast.Pow) else None
+        raise ExpressionError("expressions have + - * / // % only", *_span(node), code="not-in-expressions", hint=hint)
     left, right = _compile(node.left, depth + 1), _compile(node.right, depth + 1)
     return lambda scope: _bounded(function(_number(left(scope)), _number(right(scope))))
 
@@ -222,7 +272,9 @@ def _binary(node: ast.BinOp, depth: int) -> Evaluate:
 def _unary(node: ast.UnaryOp, depth: int) -> Evaluate:
     function = _UNARY.get(type(node.op))
     if function is None:
-        raise ExpressionError("expressions have no ~", *_span(node))
+        raise ExpressionError(
+            "expressions have no ~", *_span(node), code="not-in-expressions", hint="a condition is negated by not"
+        )
     operand = _compile(node.operand, depth + 1)
     if isinstance(node.op, ast.Not):
         return lambda scope: not operand(scope)
@@ -232,7 +284,7 @@ def _unary(node: ast.UnaryOp, depth: int) -> Evaluate:
 def _compare(node: ast.Compare, depth: int) -> Evaluate:
     for op in node.ops:
         if type(op) not in _COMPARE:
-            raise ExpressionError("the comparisons are == != < <= > >=", *_span(node))
+            raise ExpressionError("the comparisons are == != < <= > >=", *_span(node), code="not-in-expressions")
     functions = [_COMPARE[type(op)] for op in node.ops]
     operands = [_compile(operand, depth + 1) for operand in (node.left, *node.comparators)]
 
@@ -256,15 +308,17 @@ def _choice(node: ast.IfExp, depth: int) -> Evaluate:
 
 def _index(node: ast.Subscript, depth: int) -> Evaluate:
     if isinstance(node.slice, ast.Slice):
-        raise ExpressionError("lists are indexed by one number", *_span(node))
+        hint = "take its values one by one: [depths[0], depths[1]]"
+        raise ExpressionError("lists are indexed by one number", *_span(node), code="index", hint=hint)
     items, index = _compile(node.value, depth + 1), _compile(node.slice, depth + 1)
 
     def element(scope: Scope) -> Any:
         values, position = items(scope), index(scope)
         if not isinstance(values, tuple) or isinstance(position, bool) or not isinstance(position, int):
-            raise ExpressionError("only a list can be indexed, by a whole number", *_span(node))
+            raise ExpressionError("only a list can be indexed, by a whole number", *_span(node), code="index")
         if not -len(values) <= position < len(values):
-            raise ExpressionError(f"index {position} of a list of {len(values)}", *_span(node))
+            hint = f"from 0 to {len(values) - 1}" if values else "it has no values"
+            raise ExpressionError(f"index {position} of a list of {len(values)}", *_span(node), code="index", hint=hint)
         return values[position]
 
     return element
@@ -274,11 +328,13 @@ def _call(node: ast.Call, depth: int) -> Evaluate:
     name = node.func.id if isinstance(node.func, ast.Name) else "this"
     if name not in FUNCTIONS:
         hint = did_you_mean(name, FUNCTIONS) or "the functions are " + ", ".join(FUNCTIONS)
-        raise ExpressionError(f"there is no function '{shorten(name)}'", *_span(node.func), hint=hint)
+        raise ExpressionError(
+            f"there is no function '{shorten(name)}'", *_span(node.func), code="unknown-function", hint=hint
+        )
     function, fewest, most = FUNCTIONS[name]
     if node.keywords or not fewest <= len(node.args) <= most:
         wanted = str(fewest) if fewest == most else f"{fewest} or more"
-        raise ExpressionError(f"{name} takes {wanted} values", *_span(node))
+        raise ExpressionError(f"{name} takes {wanted} values", *_span(node), code="function-arguments")
     arguments = [_compile(argument, depth + 1) for argument in node.args]
     return lambda scope: _bounded(function(*(_number(argument(scope)) for argument in arguments)))
 
@@ -299,11 +355,12 @@ _COMPILERS: dict[type[ast.expr], Callable[[Any, int], Evaluate]] = {
 def _number(value: Any) -> Any:
     if isinstance(value, (bool, int, float)):
         return value
-    raise ExpressionError("an expression is over numbers: take one of the list, as in depths[0]")
+    raise ExpressionError("an expression is over numbers: take one of the list, as in depths[0]", code="not-a-number")
 
 
 def _bounded(value: Any) -> Any:
     """Numbers stay small enough that no chain of expressions can take long."""
-    if not -MAX_VALUE <= value <= MAX_VALUE:
-        raise ExpressionError("a number in an expression is beyond 10^18")
+    if not -MAX_NUMBER <= value <= MAX_NUMBER:
+        hint = "numbers lie between -10^18 and 10^18"
+        raise ExpressionError("a number in an expression is beyond 10^18", code="number-too-large", hint=hint)
     return value

@@ -6,7 +6,8 @@ What can be known to be wrong without an input is said here; the rest is `cnncal
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import cache
 from typing import Any
 
 from cnncalc.errors import Place, Source, SpecError, did_you_mean, shorten
@@ -24,10 +25,11 @@ from cnncalc.language.model import (
     Published,
     Spec,
     Value,
+    Values,
     Variable,
     has_expression,
 )
-from cnncalc.language.nodes import Mapping, Node, Scalar, Sequence, parse
+from cnncalc.language.nodes import Mapping, Node, Scalar, Sequence, check_keys, parse, parse_mapping
 from cnncalc.language.typed import make_op
 from cnncalc.ops import KINDS, Op
 
@@ -44,6 +46,8 @@ SPEC_KEYS = (
     "layers",
     "published",
 )
+SPEC_MARKS = ("input", "layers", "extends", "vars", "blocks")
+"""The keys by which a spec is known."""
 ITEM_KEYS = ("name", "repeat", "when", "from")
 PUBLISHED_VALUES = ("params", "macs", "flops", "buffers", "activations", "top1", "top5")
 PUBLISHED_KEYS = (*PUBLISHED_VALUES, "source", "training", "input", "vars")
@@ -64,6 +68,11 @@ _OTHER_NAMES = {
     "depthwiseconv": "depthwise",
     "dwconv": "depthwise",
     "separableconv": "separable",
+    "sepconv": "separable",
+    "dwsepconv": "separable",
+    "dsconv": "separable",
+    "depthwiseseparable": "separable",
+    "depthwiseseparableconv": "separable",
     "pool": "maxpool",
     "maxpooling": "maxpool",
     "averagepool": "avgpool",
@@ -92,6 +101,38 @@ _OTHER_NAMES = {
     "interpolate": "upsample",
     "zeropadding": "pad",
 }
+# What other tools call the options, and what they may be called here: the first that the kind has.
+_OTHER_OPTIONS = {
+    "kernelsize": ("kernel",),
+    "ksize": ("kernel",),
+    "poolsize": ("kernel",),
+    "windowsize": ("kernel",),
+    "filtersize": ("kernel",),
+    "size": ("kernel",),
+    "k": ("kernel",),
+    "strides": ("stride",),
+    "s": ("stride",),
+    "pad": ("padding",),
+    "pads": ("padding",),
+    "p": ("padding",),
+    "dilationrate": ("dilation",),
+    "dilations": ("dilation",),
+    "group": ("groups",),
+    "filters": ("out_channels",),
+    "channels": ("out_channels",),
+    "units": ("out_features",),
+    "usebias": ("bias",),
+    "scale": ("factor",),
+    "scalefactor": ("factor",),
+    "interpolation": ("mode",),
+    "outputsize": ("output", "size"),
+    "ceilmode": ("ceil",),
+    "rate": ("p", "dilation"),
+    "negativeslope": ("slope",),
+    "epsilon": ("eps",),
+}
+# What every kind finds out for itself.
+_KNOWN_FROM_INPUT = ("inchannels", "infeatures", "numfeatures", "inputchannels", "inputshape")
 
 _NO_VALUE = "a number, a list or an expression belongs here"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+\-]*")
@@ -108,17 +149,19 @@ def read_spec(source: Source, name: str, opener: Opener) -> Spec:
         SpecError: at the first thing that is wrong.
     """
     documents = _chain(source, opener)
-    spec = Spec(name=name, source_text=source, place=Place(source, 0, 0))
     top = documents[0]
+    source = top.place.source
+    spec = Spec(name=name, source_text=source, place=Place(source, 0, 0))
+    names: set[str] = set()
     spec.extends = _text(top, "extends") or None
     published = top.get("published")  # what a source states of one network does not hold for what extends it
     if published is not None:
-        spec.published = [_published(node) for node in _sequence(published, "published").items]
+        spec.published = [_published(node, names) for node in _sequence(published, "published").items]
     blocks: dict[str, Node] = {}
     # From the oldest ancestor to the spec itself, so that the nearer one overrides.
     for document in reversed(documents):
-        _metadata(spec, document)
-        spec.variables.update(_variables(document.get("vars"), "vars"))
+        _metadata(spec, document, names)
+        spec.variables.update(_variables(document.get("vars"), "vars", names))
         block_nodes = document.get("blocks")
         if block_nodes is not None:
             blocks.update(
@@ -127,9 +170,10 @@ def read_spec(source: Source, name: str, opener: Opener) -> Spec:
             )
             for key, _ in _mapping(block_nodes, "blocks").entries:
                 _check_block_name(key)
-    reader = _Items(blocks)
+    reader = _Items(blocks, names)
     for block_name, node in blocks.items():
-        reader.blocks[block_name] = _block_header(block_name, node)
+        reader.blocks[block_name] = _block_header(block_name, node, names)
+    reader.variables = {*spec.variables, *RESERVED}.union(*(block.variables for block in reader.blocks.values()))
     for block_name, node in blocks.items():
         reader.blocks[block_name].items = reader.items(_required(node, "layers", f"block '{block_name}'"))
     spec.blocks = reader.blocks
@@ -155,8 +199,24 @@ def read_value(text: str, name: str) -> Value:
     """
     node = parse(Source(name, text))
     if isinstance(node, Scalar) and node.value is None:
-        raise SpecError("a variable's value is a number, a list or an expression", node.place, label="this is nothing")
+        raise SpecError(
+            "a variable's value is a number, a list or an expression",
+            node.place,
+            label="this is nothing",
+            code="wrong-type",
+        )
     return _value(node)
+
+
+def no_layers(spec: Spec) -> SpecError:
+    """The error of a spec without layers where a network is wanted. Families have none."""
+    if spec.extends:
+        hint = f"{spec.extends} has none either: list them here"
+    elif spec.blocks and spec.source_text.name.startswith("specs/families/"):
+        hint = "a family has none: its members, which extend it, do"
+    else:
+        hint = "list them: layers: [{conv: 64, kernel: 3}, relu], or one a line with a dash before each"
+    return SpecError("the spec has no 'layers'", spec.place, hint=hint, code="missing-key")
 
 
 def _chain(source: Source, opener: Opener) -> list[Mapping]:
@@ -164,14 +224,8 @@ def _chain(source: Source, opener: Opener) -> list[Mapping]:
     documents: list[Mapping] = []
     seen: list[str] = []
     while True:
-        root = parse(source)
-        if not isinstance(root, Mapping):
-            raise SpecError(
-                "a spec is a mapping of keys such as 'input' and 'layers'",
-                root.place,
-                label=f"this is {_what(root)}",
-            )
-        _check_keys(root, SPEC_KEYS, "a spec")
+        root = parse_mapping(source, "a spec", SPEC_KEYS, SPEC_MARKS)
+        check_keys(root, SPEC_KEYS, "a spec")
         documents.append(root)
         seen.append(source.name)
         node = root.get("extends")
@@ -180,14 +234,13 @@ def _chain(source: Source, opener: Opener) -> list[Mapping]:
         target = _string(node, "extends")
         source = opener(target, node.place)
         if source.name in seen:
-            raise SpecError(
-                "the specs extend each other in a circle", node.place, label=" -> ".join([*seen, source.name])
-            )
+            circle = " -> ".join([*seen, source.name])
+            raise SpecError("the specs extend each other in a circle", node.place, label=circle, code="extends")
         if len(seen) > MAX_EXTENDS:
-            raise SpecError(f"specs extend each other more than {MAX_EXTENDS} deep", node.place)
+            raise SpecError(f"specs extend each other more than {MAX_EXTENDS} deep", node.place, code="extends")
 
 
-def _metadata(spec: Spec, document: Mapping) -> None:
+def _metadata(spec: Spec, document: Mapping, names: Collection[str]) -> None:
     """Take a document's descriptive keys over what the spec has so far."""
     for key in ("title", "source", "family", "notes"):
         if document.get(key) is not None:
@@ -197,23 +250,39 @@ def _metadata(spec: Spec, document: Mapping) -> None:
         spec.year = _integer(year, "year")
     size = document.get("input")
     if size is not None:
-        spec.input = Option(_input_value(size), size.place)
+        spec.input = Option(_input_value(size, names), size.place)
 
 
-def _input_value(node: Node) -> Value:
+def _input_value(node: Node, names: Collection[str]) -> Value:
     items = _sequence(node, "input", "such as [3, 224, 224]").items
     if not 1 <= len(items) <= MAX_DIMENSIONS:
+        hint = "such as [3, 224, 224]"
         raise SpecError(
-            f"input has 1 to {MAX_DIMENSIONS} sizes, channels first", node.place, hint="such as [3, 224, 224]"
+            f"input has 1 to {MAX_DIMENSIONS} sizes, channels first", node.place, hint=hint, code="unfit-input"
         )
-    return tuple(_value(item) for item in items)
+    for item in items:
+        number = item.value if isinstance(item, Scalar) else None
+        if isinstance(item, Sequence) or (isinstance(number, (int, float)) and not _is_size(number)):
+            raise SpecError(
+                f"the sizes of 'input' are whole numbers from 1 to 10^9, not {_what(item)}",
+                item.place,
+                hint="channels first, without the batch, such as [3, 224, 224]",
+                code="unfit-input",
+            )
+    return _value(node, names=names)
 
 
-def _published(node: Node) -> Published:
+def _is_size(number: float) -> bool:
+    """Whether a number, which may be a whole decimal, can be an input's size."""
+    return not isinstance(number, bool) and 1 <= number <= 10**9 and number == int(number)
+
+
+def _published(node: Node, names: Collection[str]) -> Published:
     entry = _mapping(node, "an entry of published")
-    _check_keys(entry, PUBLISHED_KEYS, "an entry of published")
+    check_keys(entry, PUBLISHED_KEYS, "an entry of published")
     if entry.get("source") is None:
-        raise SpecError("a published value names its source", entry.place, hint="add 'source: ...'")
+        hint = "add 'source: ...'"
+        raise SpecError("a published value names its source", entry.place, hint=hint, code="missing-key")
     values = {}
     for key in PUBLISHED_VALUES:
         value = entry.get(key)
@@ -223,12 +292,15 @@ def _published(node: Node) -> Published:
                 or isinstance(value.value, bool)
                 or not isinstance(value.value, (int, float))
             ):
-                raise SpecError(f"{key} must be a number", value.place)
+                raise SpecError(
+                    f"{key} must be a number", value.place, label=f"this is {_what(value)}", code="wrong-type"
+                )
             values[key] = value.value
     training, size = entry.get("training"), entry.get("input")
     if training is not None and not (isinstance(training, Scalar) and isinstance(training.value, bool)):
-        raise SpecError("'training' is true or false", training.place, label=f"this is {_what(training)}")
-    variables = _variables(entry.get("vars"), "vars")
+        label = f"this is {_what(training)}"
+        raise SpecError("'training' is true or false", training.place, label=label, code="wrong-type")
+    variables = _variables(entry.get("vars"), "vars", names)
     return Published(
         values=values,
         source=_text(entry, "source"),
@@ -238,40 +310,51 @@ def _published(node: Node) -> Published:
     )
 
 
-def _variables(node: Node | None, what: str) -> dict[str, Variable]:
+def _variables(node: Node | None, what: str, names: Collection[str]) -> dict[str, Variable]:
     """The variables of a spec or a block, in order."""
     if node is None:
         return {}
     variables: dict[str, Variable] = {}
     for key, value in _mapping(node, what).entries:
         if len(variables) >= MAX_VARIABLES:
-            raise SpecError(f"'{what}' holds more than {MAX_VARIABLES} variables", key.place)
+            hint = "a list holds many values in one variable: depths[0]"
+            message = f"'{what}' holds more than {MAX_VARIABLES} variables"
+            raise SpecError(message, key.place, hint=hint, code="too-many-variables")
         if not _VARIABLE.fullmatch(key.value) or key.value in RESERVED:
             raise SpecError(
                 f"'{shorten(key.value)}' cannot name a variable",
                 key.place,
                 hint="letters, digits and _; not " + ", ".join(RESERVED),
+                code="bad-name",
             )
         required = isinstance(value, Scalar) and value.value is None
-        variables[key.value] = Variable(key.value, key.place, None if required else _value(value), required)
+        variables[key.value] = Variable(
+            key.value, key.place, None if required else _value(value, names=names), required
+        )
     return variables
 
 
 def _check_block_name(key: Scalar) -> None:
     if key.value in KINDS or key.value in ("layers", "head", *ITEM_KEYS):
-        raise SpecError(f"'{key.value}' is a word of the language; call the block otherwise", key.place)
+        raise _reserved(key.value, "block", key.place)
     if not _VARIABLE.fullmatch(key.value):
-        raise SpecError(f"'{shorten(key.value)}' cannot name a block", key.place, hint="letters, digits and _")
+        hint = "letters, digits and _"
+        raise SpecError(f"'{shorten(key.value)}' cannot name a block", key.place, hint=hint, code="bad-name")
 
 
-def _block_header(name: str, node: Node) -> Block:
+def _reserved(word: str, what: str, place: Place) -> SpecError:
+    message = f"'{word}' is a word of the language; call the {what} otherwise"
+    return SpecError(message, place, hint=f"such as my_{word}", code="reserved-word")
+
+
+def _block_header(name: str, node: Node, names: Collection[str]) -> Block:
     """A block without its items, which may call blocks that stand further down."""
     body = _mapping(node, f"block '{name}'")
-    _check_keys(body, ("vars", "layers"), f"block '{name}'")
-    variables = _variables(body.get("vars"), "vars")
+    check_keys(body, ("vars", "layers"), f"block '{name}'")
+    variables = _variables(body.get("vars"), "vars", names)
     for variable in variables.values():
         if variable.name in ITEM_KEYS:
-            raise SpecError(f"'{variable.name}' is a word of the language; call the variable otherwise", variable.place)
+            raise _reserved(variable.name, "variable", variable.place)
     return Block(name, body.place, variables)
 
 
@@ -295,6 +378,8 @@ def _check_cycles(blocks: dict[str, Block]) -> None:
                     f"block '{callee.block}' contains itself",
                     callee.place,
                     label=" -> ".join([*calls[calls.index(callee.block) :], callee.block]),
+                    hint="a repetition is written 'repeat'; blocks have no recursion",
+                    code="block-in-itself",
                 )
             elif callee.block not in done:
                 stack.append((callee.block, iter(_called(blocks[callee.block].items))))
@@ -316,15 +401,16 @@ def _called(items: Iterable[Item]) -> list[BlockItem]:
 class _Items:
     """Reads items. `names` gathers every name given, so that automatic names can avoid them."""
 
-    def __init__(self, block_nodes: dict[str, Any]) -> None:
+    def __init__(self, block_nodes: dict[str, Any], names: set[str]) -> None:
         self.blocks: dict[str, Block] = {}
         self.heads = {*KINDS, *block_nodes, "layers", "head"}
-        self.names: set[str] = set()
+        self.names = names
+        self.variables: set[str] = set()  # every variable's name, wherever it holds
 
     def items(self, node: Node) -> list[Item]:
         """A list of items."""
         if isinstance(node, Scalar) and node.value is None:
-            raise SpecError("'layers' is empty", node.place, hint="use [] for no layers")
+            raise SpecError("'layers' is empty", node.place, hint="use [] for no layers", code="wrong-type")
         return [self.item(item) for item in _sequence(node, "layers", "begin each item with a dash: - relu").items]
 
     def item(self, node: Node) -> Item:
@@ -338,6 +424,7 @@ class _Items:
             "an item is a word such as relu, or a mapping such as {conv: 64, kernel: 3}",
             node.place,
             label=f"this is {_what(node)}",
+            code="wrong-type",
         )
 
     def head(self, node: Mapping) -> tuple[Scalar, Node]:
@@ -349,14 +436,18 @@ class _Items:
             return found[0]
         if found:
             first, second = found[0][0], found[1][0]
+            kind = KINDS.get(first.value)
+            option = next((name for name in _OTHER_OPTIONS.get(second.value, ()) if kind and hasattr(kind, name)), None)
             raise SpecError(
                 f"an item is one thing: '{first.value}' or '{second.value}'",
                 second.place,
-                hint="make it two items",
+                hint=f"did you mean '{option}'?" if option else "make it two items",
+                code="two-kinds",
             )
         unknown = [key for key, _ in node.entries if key.value not in ITEM_KEYS]
         if not unknown:
-            raise SpecError("this item has no kind", node.place, hint="such as {conv: 64, kernel: 3}")
+            hint = "such as {conv: 64, kernel: 3}"
+            raise SpecError("this item has no kind", node.place, hint=hint, code="no-kind")
         raise self.unknown(unknown[0])
 
     def unknown(self, head: Scalar) -> SpecError:
@@ -372,7 +463,8 @@ class _Items:
             hint = f"here it is called '{kind}'"
         else:
             hint = did_you_mean(word, self.heads) or "the kinds are " + ", ".join(sorted(KINDS))
-        return SpecError(f"unknown kind or block '{shorten(head.value)}'", head.place, hint=hint)
+        message = f"unknown kind or block '{shorten(head.value)}'"
+        return SpecError(message, head.place, hint=hint, code="unknown-kind")
 
     def headed(self, head: Scalar, argument: Node | None, node: Mapping) -> Item:
         """The item with this head."""
@@ -405,7 +497,7 @@ class _Items:
         for key in ("repeat", "when"):
             value = node.get(key)
             if value is not None:
-                setattr(item, key, Option(_value(value), value.place))
+                setattr(item, key, Option(_value(value, names=self.names), value.place))
         start = node.get("from")
         if start is not None:
             item.start = Option(_string(start, "from"), start.place)
@@ -415,17 +507,15 @@ class _Items:
         known = [*allowed, *ITEM_KEYS]
         for key, _ in node.entries:
             if key.value != head.value and key.value not in known:
-                takes = f"'{head.value}' takes " + ", ".join(known)
-                if key.value.endswith((")", "]")):  # a piece of max(16, 2)
-                    hint: str | None = "inside { } an expression with a comma needs quotes; a list is written [3, 3]"
-                else:
-                    hint = did_you_mean(key.value, known, cutoff=0.75) or takes
-                raise SpecError(f"'{head.value}' has no option '{shorten(key.value)}'", key.place, hint=hint)
+                hint = _mend_option(key.value, known) or f"'{head.value}' takes " + ", ".join(known)
+                message = f"'{head.value}' has no option '{shorten(key.value)}'"
+                raise SpecError(message, key.place, hint=hint, code="unknown-option")
 
     def head_item(self, head: Scalar, argument: Node | None, node: Mapping) -> HeadItem:
         self.check_options(node, head, ("layers",))
         if argument is None or node.get("name") is not None:
-            raise SpecError("a head has its name as value", head.place, hint="such as {head: aux1, layers: [...]}")
+            hint = "such as {head: aux1, layers: [...]}"
+            raise SpecError("a head has its name as value", head.place, hint=hint, code="head-name")
         name = _name(argument)
         self.names.add(name)
         return HeadItem(
@@ -442,6 +532,7 @@ class _Items:
                 f"'{head.value}' takes a list of branches",
                 argument.place if argument is not None else head.place,
                 hint=f"such as {head.value}: [[], [{{conv: 64, kernel: 1}}]], where [] is the identity",
+                code="not-a-branch",
             )
         return MergeItem(head.place, kind=kind, branches=[self.branch(branch) for branch in argument.items])
 
@@ -453,8 +544,8 @@ class _Items:
             item = next((key for key, _ in node.entries if key.value in self.heads and key.value != "layers"), None)
             if item is not None:
                 hint = "a branch is a list of items: write [{conv: 64, kernel: 1}], or a second dash before the item"
-                raise SpecError(f"'{item.value}' is an item, and no branch", item.place, hint=hint)
-            _check_keys(node, ("layers", *ITEM_KEYS), "a branch")
+                raise SpecError(f"'{item.value}' is an item, and no branch", item.place, hint=hint, code="not-a-branch")
+            check_keys(node, ("layers", *ITEM_KEYS), "a branch")
             layers = node.get("layers")
             branch = GroupItem(node.place, items=self.items(layers) if layers is not None else [])
             self.common(branch, node)
@@ -464,6 +555,7 @@ class _Items:
             node.place,
             label=f"this is {_what(node)}",
             hint="such as [relu], or {from: conv1}",
+            code="not-a-branch",
         )
 
     def layer(self, kind: type[Op], head: Scalar, argument: Node | None, node: Mapping) -> LayerItem:
@@ -484,6 +576,7 @@ class _Items:
                     f"block '{head.value}' needs its argument '{variable.name}'",
                     head.place,
                     hint=f"such as {example}",
+                    code="missing-option",
                 )
         return BlockItem(head.place, block=head.value, arguments=arguments)
 
@@ -503,35 +596,70 @@ class _Items:
         given = argument is not None and not (isinstance(argument, Scalar) and argument.value is None)
         if isinstance(argument, Mapping):
             hint = "the options stand beside the argument: {conv: 64, kernel: 3}"
-            raise SpecError(_NO_VALUE, argument.place, label="this is a mapping", hint=hint)
+            raise SpecError(_NO_VALUE, argument.place, label="this is a mapping", hint=hint, code="wrong-type")
         if argument is not None and given:
             if main is None:
                 raise SpecError(
                     f"'{head.value}' takes no argument",
                     argument.place,
                     hint=f"write '{head.value}', or name an option: {', '.join(known)}" if known else None,
+                    code="unexpected-argument",
                 )
-            options[main] = Option(_value(argument, words.get(main, ())), argument.place)
+            options[main] = self.option(head, main, argument, words)
         for key, value in node.entries:
             if key.value == head.value or key.value in ITEM_KEYS:
                 continue
             if key.value in options:
-                raise SpecError(f"'{key.value}' is given twice: it is the argument of '{head.value}'", key.place)
-            options[key.value] = Option(_value(value, words.get(key.value, ())), value.place)
+                message = f"'{key.value}' is given twice: it is the argument of '{head.value}'"
+                raise SpecError(message, key.place, hint="leave one of them out", code="given-twice")
+            options[key.value] = self.option(head, key.value, value, words)
         return options
 
+    def option(self, head: Scalar, name: str, node: Node, words: Any) -> Option:
+        """The value of an option; `words` are those that each option takes."""
+        takes = words.get(name, ())
+        word = node.value if isinstance(node, Scalar) and head.value in KINDS and not takes else None
+        if word is not None and word in _words_elsewhere(name) and word not in self.variables:
+            hint = "give a number, or one per dimension"
+            message = f"'{name}' of '{head.value}' does not take the word '{word}'"
+            raise SpecError(message, node.place, hint=hint, code="unfit-value")
+        return Option(_value(node, takes, self.names), node.place)
 
-def _value(node: Node, words: Iterable[str] = ()) -> Value:
-    """A value: numbers as they are, lists as tuples, strings as expressions unless they are one of the words."""
+
+@cache
+def _words_elsewhere(option: str) -> frozenset[str]:
+    """The words that an option of this name takes of any kind: `padding` takes `same` of conv, but a number of
+    conv_transpose."""
+    return frozenset(word for kind in KINDS.values() for word in kind.words.get(option, ()))
+
+
+def _mend_option(word: str, known: Collection[str]) -> str | None:
+    """What is likely meant by an option that there is not."""
+    if word.endswith((")", "]")):  # a piece of max(16, 2)
+        return "inside { } an expression with a comma needs quotes; a list is written [3, 3]"
+    plain = word.lower().replace("_", "").replace("-", "")
+    if plain in _KNOWN_FROM_INPUT:
+        return "leave it out: it is known from the input"
+    for name in _OTHER_OPTIONS.get(plain, ()):
+        if name in known:
+            return f"did you mean '{name}'?"
+    return did_you_mean(word, known, cutoff=0.75)
+
+
+def _value(node: Node, words: Collection[str] = (), names: Collection[str] = ()) -> Value:
+    """A value: numbers as they are, lists as `Values`, strings as expressions unless they are one of the words.
+    `names` are those of layers, which are no values."""
     if isinstance(node, Sequence):
-        return tuple(_value(item, words) for item in node.items)
+        return Values([_value(item, words, names) for item in node.items], node.place)
     if isinstance(node, Mapping):
-        raise SpecError(_NO_VALUE, node.place, label="this is a mapping")
+        mend = "numbers in a list are written [3, 3]"
+        raise SpecError(_NO_VALUE, node.place, label="this is a mapping", hint=mend, code="wrong-type")
     if isinstance(node.value, str) and node.value not in words:
         if words and _VARIABLE.fullmatch(node.value) and (hint := did_you_mean(node.value, words)):
-            raise SpecError(f"'{shorten(node.value)}' is not one of {', '.join(words)}", node.place, hint=hint)
+            message = f"'{shorten(node.value)}' is not one of {', '.join(words)}"
+            raise SpecError(message, node.place, hint=hint, code="unfit-value")
         if node.expression is None:
-            node.expression = parse_expression(node.value, node.place)
+            node.expression = parse_expression(node.value, node.place, names)
         return node.expression
     return node.value
 
@@ -539,14 +667,15 @@ def _value(node: Node, words: Iterable[str] = ()) -> Value:
 def _name(node: Node) -> str:
     text = str(node.value) if isinstance(node, Scalar) and node.value is not None else ""
     if not _NAME.fullmatch(text) or len(text) > 100:
-        raise SpecError("a name is letters, digits, _, + and -", node.place, hint="dots are the separators of scopes")
+        hint = "at most 100 of them; dots are the separators of scopes"
+        raise SpecError("a name is letters, digits, _, + and -", node.place, hint=hint, code="bad-name")
     return text
 
 
 def _string(node: Node, what: str) -> str:
     if isinstance(node, Scalar) and isinstance(node.value, (str, int)) and not isinstance(node.value, bool):
         return str(node.value)
-    raise SpecError(f"'{what}' is a word", node.place, label=f"this is {_what(node)}")
+    raise SpecError(f"'{what}' is a word", node.place, label=f"this is {_what(node)}", code="wrong-type")
 
 
 def _text(document: Mapping, key: str) -> str:
@@ -555,40 +684,35 @@ def _text(document: Mapping, key: str) -> str:
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return ""
     if not isinstance(node, Scalar):
-        raise SpecError(f"'{key}' is a text", node.place, label=f"this is {_what(node)}")
+        raise SpecError(f"'{key}' is a text", node.place, label=f"this is {_what(node)}", code="wrong-type")
     return str(node.value).strip()
 
 
 def _integer(node: Node, what: str) -> int:
     if isinstance(node, Scalar) and isinstance(node.value, int) and not isinstance(node.value, bool):
         return node.value
-    raise SpecError(f"'{what}' is a whole number", node.place, label=f"this is {_what(node)}")
+    raise SpecError(f"'{what}' is a whole number", node.place, label=f"this is {_what(node)}", code="wrong-type")
 
 
 def _mapping(node: Node, what: str) -> Mapping:
     if not isinstance(node, Mapping):
-        raise SpecError(f"{what} is a mapping", node.place, label=f"this is {_what(node)}")
+        raise SpecError(f"{what} is a mapping", node.place, label=f"this is {_what(node)}", code="wrong-type")
     return node
 
 
 def _sequence(node: Node, what: str, hint: str | None = None) -> Sequence:
     if not isinstance(node, Sequence):
-        raise SpecError(f"'{what}' is a list", node.place, label=f"this is {_what(node)}", hint=hint)
+        label = f"this is {_what(node)}"
+        raise SpecError(f"'{what}' is a list", node.place, label=label, hint=hint, code="wrong-type")
     return node
 
 
 def _required(node: Node, key: str, what: str) -> Node:
     value = _mapping(node, what).get(key)
     if value is None:
-        raise SpecError(f"{what} needs '{key}'", node.place)
+        hint = f"such as {key}: [relu]" if key == "layers" else None
+        raise SpecError(f"{what} needs '{key}'", node.place, hint=hint, code="missing-key")
     return value
-
-
-def _check_keys(node: Mapping, known: Iterable[str], what: str) -> None:
-    for key, _ in node.entries:
-        if key.value not in known:
-            hint = did_you_mean(key.value, known) or "the keys are " + ", ".join(known)
-            raise SpecError(f"{what} has no key '{shorten(key.value)}'", key.place, hint=hint)
 
 
 def _what(node: Node) -> str:

@@ -29,4 +29,4 @@ def placed(error: OpError, item: Item) -> SpecError:
     if isinstance(item, LayerItem) and error.option in item.options:
         place = item.options[error.option].place
     notes = [error.context] if error.context else []
-    return SpecError(error.message, place, label=error.label, hint=error.hint, notes=notes)
+    return SpecError(error.message, place, label=error.label, hint=error.hint, notes=notes, code=error.code)

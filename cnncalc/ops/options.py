@@ -83,6 +83,7 @@ def unfit(kind: Any, name: str, value: Any, message: str) -> OpError:
         option=name,
         label=f"{expected}, got {shown(value)}",
         hint=f"or one of: {', '.join(takes)}" if takes else None,
+        code="unfit-value",
     )
 
 
@@ -107,5 +108,5 @@ def make(kind: Any, values: Mapping[str, Any]) -> Any:
     for name, _, default in _fields(kind):
         if default is msgspec.NODEFAULT and name not in values:
             example = f"{{{kind.kind}: ...}}" if name == kind.main else f"{{{kind.kind}: ..., {name}: ...}}"
-            raise OpError(f"'{kind.kind}' needs '{name}'", hint=f"such as {example}")
+            raise OpError(f"'{kind.kind}' needs '{name}'", hint=f"such as {example}", code="missing-option")
     return kind(**values)

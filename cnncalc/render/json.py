@@ -10,6 +10,9 @@ from typing import Any, TextIO
 
 import msgspec
 
+SCHEMA = 2
+"""The schema number of every JSON document."""
+
 
 def write_json(document: Any, file: TextIO) -> None:
     """Print a document: a record, or a dict of plain values.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -23,7 +24,7 @@ class View:
     """
 
     parts: tuple[Part, ...]
-    document: Callable[[], msgspec.Struct]
+    document: Callable[[], msgspec.Struct | dict[str, Any]]
     csv: Table | None = None
     unknown: Sequence[str] = ()
 

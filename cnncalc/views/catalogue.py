@@ -8,9 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from cnncalc.errors import RequestError, did_you_mean
+from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Column, Table
 from cnncalc.views import View
-from cnncalc.views.records import SCHEMA
 from cnncalc.zoo.catalogue import Entry, natural
 
 DEFAULT = ("name", "family", "year", "input", "params", "macs", "top1")

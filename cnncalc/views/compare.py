@@ -10,10 +10,10 @@ from cnncalc.costs.amount import AtLeast
 from cnncalc.costs.analysis import Costs, Counts
 from cnncalc.costs.compare import Comparison, Pair, intensity, largest_field, ratio
 from cnncalc.ops.base import show
+from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Cell, Column, Table, beside, number
 from cnncalc.views import Detail, View
 from cnncalc.views.common import EVERY_SCOPE, MOST_ROWS, changes, unknown_reasons
-from cnncalc.views.records import SCHEMA
 
 
 class ComparedRecord(Struct):

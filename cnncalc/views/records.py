@@ -17,9 +17,7 @@ from cnncalc.costs.amount import AtLeast
 from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.memory import Held
 from cnncalc.costs.receptive_field import ReceptiveField, plain
-
-SCHEMA = 2
-"""The schema number of every JSON document."""
+from cnncalc.render.json import SCHEMA
 
 Record = TypeVar("Record")
 

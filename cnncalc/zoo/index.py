@@ -8,12 +8,15 @@ from functools import cache
 from pathlib import Path
 
 from cnncalc.errors import Place, RequestError, Source, SpecError, did_you_mean, shorten
+from cnncalc.language.files import read_text
 from cnncalc.language.model import Spec
 from cnncalc.language.nodes import MAX_BYTES
 from cnncalc.language.reader import read_spec
 
 # One or two parts of a length that every file system takes.
 _REFERENCE = re.compile(r"[A-Za-z0-9_\-.]{1,100}(/[A-Za-z0-9_\-.]{1,100})?")
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*://", re.IGNORECASE)
 
 
 @cache
@@ -58,7 +61,7 @@ def path(name: str) -> Path:
         return _index()[name]
     except KeyError:
         hint = did_you_mean(name, _index()) or "`cnncalc list` shows the networks; a path ends in .yaml"
-        raise RequestError(f"no network is called '{shorten(name, 80)}'", hint=hint) from None
+        raise RequestError(f"no network is called '{shorten(name, 80)}'", hint=hint, code="unknown-network") from None
 
 
 def load(network: str | Path) -> Spec:
@@ -76,7 +79,14 @@ def load(network: str | Path) -> Spec:
 
 
 def _file(text: str) -> Path:
-    """The file that a word means: a path as it stands; else the zoo's network, or else a file of that name."""
+    """The file that a word means: a path as it stands; else the zoo's network, or else a file of that name.
+
+    Raises:
+        RequestError: it is an address, or there is no such network.
+    """
+    if _ADDRESS.match(text):
+        hint = "save it to a file and name that, or send it to standard input, where a command takes -"
+        raise RequestError(f"'{shorten(text, 80)}' is an address: cnncalc opens none", hint=hint, code="address")
     if text.startswith("families/") and _REFERENCE.fullmatch(text) and not os.path.lexists(text):
         family = folder() / f"{text}.yaml"  # as `extends` names it, so that it can be shown
         return family if family.is_file() else Path(text)
@@ -103,27 +113,14 @@ def read_file(file: Path) -> str:
     """The text of a spec file.
 
     Raises:
-        RequestError: it cannot be read, is not text, or is too large to be a spec.
+        RequestError: it cannot be read, is no file or not text, or is too large to be a spec.
     """
-    shown = shorten(str(file), 80)
     try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise RequestError(f"'{shown}' is larger than {MAX_BYTES:,} bytes: no spec is")
-        return data.decode("utf-8-sig")
-    except FileNotFoundError:
-        hint = did_you_mean(file.stem, _index())
-        raise RequestError(f"there is no file '{shown}'", hint=hint) from None
-    except IsADirectoryError:
-        raise RequestError(f"'{shown}' is a folder, not a spec", hint="name a .yaml file in it") from None
-    except UnicodeDecodeError as error:
-        raise RequestError(
-            f"'{shown}' is not a text file", hint=f"byte {error.start} is not UTF-8; a spec is YAML"
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RequestError(f"'{shown}' cannot be read: {reason}") from None
+        return read_text(file, "spec", MAX_BYTES)
+    except RequestError as error:
+        if error.code == "no-such-file":
+            error.hint = did_you_mean(file.stem, _index()) or error.hint
+        raise
 
 
 def _extended(reference: str, place: Place) -> Source:
@@ -133,7 +130,8 @@ def _extended(reference: str, place: Place) -> Source:
         families = [f"families/{family.stem}" for family in (folder() / "families").glob("*.yaml")]
         hint = did_you_mean(reference, [*families, *_index()])
         hint = hint or f"a spec extends a spec of the zoo; the families are {', '.join(sorted(families))}"
-        raise SpecError(f"there is no spec '{shorten(reference, 80)}' to extend", place, hint=hint)
+        message = f"there is no spec '{shorten(reference, 80)}' to extend"
+        raise SpecError(message, place, hint=hint, code="unknown-spec")
     return Source(_origin(file), read_file(file))
 
 

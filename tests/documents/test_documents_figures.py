@@ -38,7 +38,7 @@ def test_a_figure_is_as_wide_as_its_last_digit(text: str, value: int, step: int)
     assert (figure.value, figure.step) == (value, step)
 
 
-@pytest.mark.parametrize("text", ["", "K", "1.M", "abc", "1 2", "10^9", "-5", "1e9", "conv3-64"])
+@pytest.mark.parametrize("text", ["", "K", "1.M", "abc", "1 2", "10^9", "-5", "1e", "12,34", "3 cats", "conv3-64"])
 def test_what_is_no_figure_is_refused(text: str) -> None:
     with pytest.raises(FigureError):
         parse_figure(text)

@@ -25,6 +25,7 @@ EXPLAINED = {
     "d2l-notes": {"batchnorm.shape", "batchnorm.batch-of-one"},
     "theory": {"vgg.fc-size", "vgg.halve-and-double"},
     "nin-analysis": {
+        "memory.saved",
         "memory.channels",
         "compute.channels",
         "compute.bottleneck",
@@ -41,13 +42,15 @@ EXPLAINED = {
     },
     "alexnet-layers": {"input.feature-maps", "6-fc.size", "8-fc.size", "relu", "linear"},
     "alexnet-params": {"total", "sum-of-rows"},
-    "resnet": {"18-layer.operations"},
+    "resnet": {"flops.wording"},
+    "inception-block": {"flops.wording"},
+    "alexnet-training": {"learning-rate"},
     "output-size": {"explicit.resnet-conv1"},
     "last-layers": {"last", "sizes"},
-    "googlenet": {"convolution.params", "convolution.ops", "inception-3b.params", "inception-5a.ops"},
+    "googlenet": {"convolution.params", "convolution.ops", "inception-3b.params", "inception-5a.ops", "ops.wording"},
     "googlenet-facts": {"no-linear"},
     "inception-family": {"v3.5x5", "v4.residual"},
-    "cs231n": {"inception.reduced"},
+    "cs231n": {"inception.reduced", "inception.wording", "alexnet.kernels", "alexnet.memory"},
 }
 UNEXPLAINED = {
     "alexnet-params": {"c3.parameters", "c5.parameters"},
@@ -77,14 +80,14 @@ def test_an_explanation_gives_what_is_printed(checked: dict[str, CheckedTable]) 
     [
         ("resnet", "flops.34-layer", 3_663_761_408, Verdict.CUT_OFF),
         ("resnet", "flops.50-layer", 3_857_973_248, Verdict.CUT_OFF),
-        ("inception-block", "inception.parameters", 163_328, Verdict.ROUNDED),
-        ("inception-block", "inception.flops", 163_328 * 784, Verdict.ROUNDED),
-        ("inception-block", "3x3-convolution.parameters", 9 * 192 * 256, Verdict.ROUNDED),
+        ("inception-block", "inception.parameters", 163_328, Verdict.CUT_OFF),
+        ("inception-block", "inception.flops", 163_328 * 784, Verdict.CUT_OFF),
+        ("inception-block", "3x3-convolution.parameters", 9 * 192 * 256, Verdict.CUT_OFF),
         ("inception-block", "3x3-convolution.flops", 9 * 192 * 256 * 784, Verdict.CUT_OFF),
         ("inception-block", "5x5-convolution.parameters", 25 * 192 * 256, Verdict.CUT_OFF),
-        ("inception-block", "5x5-convolution.flops", 25 * 192 * 256 * 784, Verdict.ROUNDED),
+        ("inception-block", "5x5-convolution.flops", 25 * 192 * 256 * 784, Verdict.CUT_OFF),
         ("last-layers", "lenet-16x5x5x120.weights", 16 * 5 * 5 * 120, Verdict.EXACT),
-        ("last-layers", "alexnet-256x5x5x4096.weights", 256 * 5 * 5 * 4096, Verdict.ROUNDED),
+        ("last-layers", "alexnet-256x5x5x4096.weights", 256 * 5 * 5 * 4096, Verdict.CUT_OFF),
         ("last-layers", "vgg-512x7x7x4096.weights", 512 * 7 * 7 * 4096, Verdict.CUT_OFF),
         ("alexnet-params", "about", 60_965_224, Verdict.ROUNDED),
         ("googlenet-facts", "alexnet", 60_965_224, Verdict.CUT_OFF),
@@ -199,6 +202,23 @@ def test_resnets_flops_by_hand(checked: dict[str, CheckedTable]) -> None:
     option_a = cell(checked, "resnet", "34-layer.option-a")
     assert option_a.computed == basic_macs([3, 4, 6, 3], projections=False)
     assert option_a.verdict is Verdict.ROUNDED
+
+
+def test_a_row_is_judged_by_one_rule_or_said_to_have_none(checked: dict[str, CheckedTable]) -> None:
+    """By hand: 3x3 of the Inception block is 346.8 million printed as 346, so its whole column is cut off; ResNet's
+    3.66 and 3.86 are printed as 3.6 and 3.8, but its 7.57 and 11.28 as 7.6 and 11.3."""
+    (note,) = checked["resnet"].notes
+    assert "cut off: 3.6x10^9" in note
+    assert "rounded: 7.6x10^9" in note
+    block = checked["inception-block"]
+    assert not block.notes
+    assert {one.verdict for one in block.cells if one.column} == {Verdict.CUT_OFF}
+
+
+def test_googlenets_5a_with_48_channels(checked: dict[str, CheckedTable]) -> None:
+    found = cell(checked, "googlenet", "inception-5a.ops").alternative
+    assert found is not None
+    assert found.computed == 49 * (832 * (256 + 160 + 48 + 128) + 9 * 160 * 320 + 25 * 48 * 128)
 
 
 def test_nins_convolutions_by_hand(checked: dict[str, CheckedTable]) -> None:

@@ -142,7 +142,10 @@ def _check_error(error: SpecError, text: str) -> None:
         raise Finding(f"the error is at columns {columns}: {error.message[:80]}")
     _check_message(error)
     shown = re.search(r"(?m)^ *\d+ \| (.*)$", error.render())
-    if shown is None or shown[1] not in "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in line):
+    if not place.source.quoted:
+        if shown is not None:
+            raise Finding("the error shows a line of a text that is no spec")
+    elif shown is None or shown[1] not in "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in line):
         raise Finding("the error shows another line than the one at fault")
 
 

@@ -49,7 +49,7 @@ def check_command(file: Path, random: Random) -> str:
     shown = " ".join(words).replace(str(file), "FILE")
     if status not in (GOOD, WRONG):
         raise Finding(f"`{shown}` leaves with {status}")
-    if (status == WRONG) != errors.startswith("error: ") or "too large (" in errors or "Traceback" in errors:
+    if (status == WRONG) != errors.startswith("error[") or "too large (" in errors or "Traceback" in errors:
         raise Finding(f"`{shown}` leaves with {status} and says {errors[:200]}")
     return command
 

@@ -268,7 +268,7 @@ def test_the_command_writes_json(tmp_path):
 def test_the_command_without_a_gpu():
     run = cnncalc("profile", "lenet5", "--device", "cuda")
     assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.startswith("error: no usable GPU: PyTorch")
+    assert run.stderr.startswith("error[request]: no usable GPU: PyTorch")
     assert "--device cpu" in run.stderr
     assert "Traceback" not in run.stderr
 
