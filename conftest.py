@@ -40,11 +40,11 @@ if count := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """The workers of `-n auto`: one per processor that this process may use, with 3 GB of memory for each."""
+    """The workers of `-n auto`: one per processor that this process may use, with 4 GB of memory for each."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with contextlib.suppress(ValueError, OSError, AttributeError):
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return max(1, min(processors, memory // (3 * 10**9)))
+        return max(1, min(processors, memory // (4 * 10**9)))
     return processors
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from cnncalc.errors import OpError, Place, RequestError, did_you_mean
+from cnncalc.errors import OpError, Place, RequestError, did_you_mean, shorten
 from cnncalc.ops.base import Input, Op, Shape, count, show
 
 MAX_SIZE = 10**9
@@ -178,7 +178,7 @@ class Graph:
     def unknown(self, name: str, known: Any) -> RequestError:
         """The error of a name that nothing bears."""
         hint = did_you_mean(name, known) or "`cnncalc shapes NETWORK --all` lists the layers"
-        return RequestError(f"{self.name} has no layer '{name[:80]}'", hint=hint)
+        return RequestError(f"{self.name} has no layer '{name[:80]}'", hint=hint, code="unknown-name")
 
     def groups(self, depth: int = 1) -> list[Group]:
         """The layers by the scopes of a depth, in order of first appearance."""
@@ -216,7 +216,9 @@ def checked_shape(sizes: Sequence[Any]) -> Shape:
     """
     whole = tuple(size.__index__() if hasattr(size, "__index__") and size is not True else size for size in sizes)
     if not 1 <= len(whole) <= MAX_DIMENSIONS or not all(type(n) is int and 1 <= n <= MAX_SIZE for n in whole):
-        raise RequestError(f"an input has 1 to {MAX_DIMENSIONS} sizes from 1 to 10^9, not {show(whole)}")
+        found = shorten(show(whole))
+        message = f"an input has 1 to {MAX_DIMENSIONS} sizes from 1 to 10^9, not {found}"
+        raise RequestError(message, code="unfit-input")
     return whole
 
 
@@ -311,7 +313,8 @@ class Builder:
         """Add a node whose shape is known."""
         full = join(scope, name)
         if full in self.names:
-            raise RequestError(f"the name '{full}' is given twice", hint="each name stands once in its scope")
+            hint = "each name stands once in its scope"
+            raise RequestError(f"the name '{full}' is given twice", hint=hint, code="name-taken")
         node = Node(full, op, inputs, output, len(self.nodes), scope, origin)
         self.nodes.append(node)
         self.names[full] = node
@@ -332,14 +335,15 @@ class Builder:
 def _output_shape(op: Op, shapes: tuple[Shape, ...], name: str) -> Shape:
     """The output shape of an op, an error if it does not fit."""
     if op.arity is not None and len(shapes) != op.arity:
-        raise OpError(f"{op.kind} has {count(op.arity, 'input')}, not {len(shapes)}")
+        raise OpError(f"{op.kind} has {count(op.arity, 'input')}, not {len(shapes)}", code="arity")
     if not shapes:
-        raise OpError(f"{op.kind} needs an input")
+        raise OpError(f"{op.kind} needs an input", code="arity")
     try:
         output = op.output_shape(*shapes)
     except OpError as error:
         error.context = f"in {name}, on an input of {', '.join(map(show, shapes))}"
         raise
     if max(output) > MAX_SIZE:
-        raise OpError("a layer's output is larger than 10^9 in one dimension", label=show(output))
+        message = "a layer's output is larger than 10^9 in one dimension"
+        raise OpError(message, label=show(output), code="output-too-large")
     return output

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
@@ -63,13 +64,8 @@ class Commands(TyperGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
-        except OSError as error:
-            # Output fails: let Python's own last flush go nowhere. A reader who leaves, as in
-            # `cnncalc list | head`, is no error to speak of.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if isinstance(error, BrokenPipeError):
-                raise typer.Exit(PIPE_CLOSED) from None
-            raise RequestError(f"{error.filename or 'standard output'}: {error.strerror}") from None
+        except OSError as error:  # which Typer would take for the end of all
+            raise typer.Exit(_output_failed(error)) from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and self.get_command(ctx, args[0]) is None:
@@ -90,6 +86,7 @@ def _guarded(run: Callable[[], Any]) -> int:
     """Run, print the message of an error that is the user's, and return the exit status."""
     try:
         status = run()
+        sys.stdout.flush()
     except CnncalcError as error:
         _complain(error)
         return error.exit_status
@@ -101,7 +98,20 @@ def _guarded(run: Callable[[], Any]) -> int:
     except (MemoryError, RecursionError) as error:
         _complain(RequestError(f"the request is too large ({type(error).__name__})"))
         return RequestError.exit_status
+    except OSError as error:
+        return _output_failed(error)
     return status if isinstance(status, int) else 0
+
+
+def _output_failed(error: OSError) -> int:
+    """The exit status where standard output takes nothing more. Python's own last flush then goes nowhere. A reader
+    who leaves, as in `cnncalc list | head`, is no error to speak of."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return PIPE_CLOSED
+    _complain(RequestError(f"{error.filename or 'standard output'}: {error.strerror}"))
+    return RequestError.exit_status
 
 
 def _complain(error: CnncalcError) -> None:
@@ -111,7 +121,8 @@ def _complain(error: CnncalcError) -> None:
         from shutil import get_terminal_size
 
         text = wrapped(text, get_terminal_size().columns)
-    print(text, file=sys.stderr)
+    with suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def wrapped(text: str, width: int) -> str:
@@ -127,7 +138,7 @@ def wrapped(text: str, width: int) -> str:
 
     lines = []
     for line in text.split("\n"):
-        start = re.match(r"error: | *= ", line)
+        start = re.match(r"error(\[[\w-]+\])?: | *= ", line)
         indent = " " * (start.end() if start else 0)
         parts = (
             textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -8,8 +8,11 @@ import typer
 
 from cnncalc.cli.options import Output, command
 
-Text = Annotated[
-    str, typer.Argument(metavar="[TEXT]", help="Only networks with these words in their name, title or family.")
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[WORD]...", help="Only networks with these words in their name, title or family.", show_default=False
+    ),
 ]
 Sort = Annotated[str, typer.Option("--sort", metavar="COLUMN", help="Sort by a column: name, params, macs, year ...")]
 Reverse = Annotated[bool, typer.Option("--reverse", "-r", help="Largest first.", show_default=False)]
@@ -32,7 +35,7 @@ Fragments = Annotated[
 @command
 def list(
     output: Output,
-    text: Text = "",
+    words: Words = None,
     sort: Sort = "name",
     reverse: Reverse = False,
     columns: Columns = None,
@@ -47,8 +50,9 @@ def list(
 
     names = columns.replace(" ", "").split(",") if columns else catalogue.DEFAULT
     everything = entries()
-    found = [entry for entry in everything if entry.matches(text) and (fragments or text or not entry.fragment)]
-    hidden = sum(entry.fragment for entry in everything) if not (fragments or text) else 0
+    text = " ".join(words or [])
+    found = [entry for entry in everything if entry.matches(text) and (fragments or not entry.fragment)]
+    hidden = 0 if fragments else sum(entry.fragment and entry.matches(text) for entry in everything)
     shown = catalogue.view(catalogue.ordered(found, sort, reverse), names, hidden)
     if found or output.is_data:
         output.write(shown)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.costs.amount import total
 from cnncalc.costs.memory import DTYPES, LayerMemory, Memory, known
-from cnncalc.errors import RequestError
+from cnncalc.errors import RequestError, shorten
 from cnncalc.formula import prod
 from cnncalc.graph import Graph, Group, Node
 from cnncalc.ops.base import OPERATIONS, Op, Shape, cost_steps
@@ -408,7 +408,8 @@ def checked_batch(batch: object) -> int:
     """
     whole = batch.__index__() if hasattr(batch, "__index__") and not isinstance(batch, bool) else 0
     if not 1 <= whole <= MAX_BATCH:
-        raise RequestError(f"a batch is a whole number from 1 to 10^12, not {str(batch)[:40]}")
+        found = shorten(str(batch))
+        raise RequestError(f"a batch is a whole number from 1 to 10^12, not {found}", code="unfit-batch")
     return int(whole)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from cnncalc.costs.amount import total
 from cnncalc.costs.analysis import Costs, Row
 from cnncalc.ops import FAMILIES, conv, linear
-from cnncalc.ops.base import Op, show
+from cnncalc.ops.base import Op, per_dimension, show
 
 TOP = 3
 """So many layers are named for each quantity."""
@@ -140,7 +140,7 @@ def _classes(costs: Costs) -> list[Class]:
     """The layers by class, the one with most FLOPs first."""
     members: dict[str, list[Row]] = {}
     for row in costs.layers:
-        members.setdefault(class_name(row.op), []).append(row)
+        members.setdefault(class_name(row.op, len(row.output) - 1), []).append(row)
     classes = [
         Class(
             name,
@@ -156,18 +156,20 @@ def _classes(costs: Costs) -> list[Class]:
     return sorted(classes, key=lambda group: (-group.flops, -group.bytes))
 
 
-def class_name(op: Op) -> str:
+def class_name(op: Op, dimensions: int = 2) -> str:
     """What a layer is, as far as its costs go: a convolution with its kernel, or its family.
 
     >>> class_name(conv.Conv(96, kernel=11))
     'conv 11x11'
+    >>> class_name(conv.Conv(64, kernel=3), dimensions=3)
+    'conv 3x3x3'
     >>> class_name(linear.Linear(10))
     'linear'
     """
     if isinstance(op, (conv.Conv, conv.ConvTranspose, conv.Depthwise, conv.Separable)):
         size: Any = op.kernel
         groups = " grouped" if isinstance(op, conv.Conv) and op.groups > 1 else ""
-        return f"{op.kind}{groups} {show(size) if isinstance(size, tuple) else f'{size}x{size}'}"
+        return f"{op.kind}{groups} {show(per_dimension(size, dimensions, 'kernel'))}"
     if isinstance(op, linear.Linear):
         return op.kind
     return next((family.lower() for family, kinds in FAMILIES.items() if type(op) in kinds), op.kind)

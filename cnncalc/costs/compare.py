@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cnncalc.costs.analysis import Costs, Counts, total_counts
+from cnncalc.formula import prod
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ class Comparison:
         return Pair("Total", *(total_counts(row.counts for row in costs.layers) for costs in self.networks[:2]))
 
 
-def largest_field(costs: Costs) -> tuple[int, ...]:
-    """The largest receptive field, along each dimension, of a layer that does not see the whole image; of the
-    dimensions of the first input.
+def largest_field(costs: Costs) -> tuple[int, ...] | None:
+    """The largest receptive field of a layer that does not see the whole image, along each dimension of the first
+    input; None where the last layer with more than one unit sees all of it, as after squeeze and excitation.
 
     >>> from cnncalc.language.expand import expand
     >>> from cnncalc.zoo import load
@@ -64,6 +65,9 @@ def largest_field(costs: Costs) -> tuple[int, ...]:
     (483, 483)
     """
     fields = [row.receptive_field for row in costs.layers]
+    spread = [row for row in costs.layers if prod(row.output[1:]) > 1]
+    if spread and spread[-1].receptive_field.whole:
+        return None
     local = [field.size for field in fields if field.size and not field.whole]
     return tuple(max(sizes) for sizes in zip(*local, strict=True))
 

@@ -295,7 +295,7 @@ def known(table: Mapping[str, int], name: str, what: str) -> int:
     """A table's entry; an error that names the others."""
     if name not in table:
         hint = did_you_mean(name, list(table)) or f"one of {', '.join(table)}"
-        raise RequestError(f"unknown {what} '{name[:40]}'", hint=hint)
+        raise RequestError(f"unknown {what} '{name[:40]}'", hint=hint, code="unknown-word")
     return table[name]
 
 

@@ -2,7 +2,7 @@
 number), `bandwidth` (bytes a second) and `memory` (bytes). Those in this folder come with cnncalc.
 
 >>> load("gtx580").memory
-1500000000.0
+3000000000.0
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from cnncalc.errors import RequestError, did_you_mean
+from cnncalc.errors import RequestError, Source, did_you_mean, shorten
+from cnncalc.language.files import read_text
+from cnncalc.language.plain import read_as
 
 FOLDER = Path(__file__).parent
 MAX_BYTES = 100_000
@@ -71,30 +73,13 @@ def load(name: str) -> Device:
     if path.suffix in (".yaml", ".yml") or "/" in name:
         return _read(path)
     hint = did_you_mean(name, names()) or f"one of {', '.join(names())}, or the path of a YAML file"
-    raise RequestError(f"no device is called '{name[:40]}'", hint=hint)
+    raise RequestError(f"no device is called '{name[:40]}'", hint=hint, code="unknown-word")
 
 
 def _read(path: Path) -> Device:
     """The device that a file describes."""
-    import yaml
-
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise RequestError(f"there is no file '{path}'", hint="a device is a name or the path of a YAML file") from None
-    except OSError as error:
-        raise RequestError(f"'{path}' cannot be read: {error.strerror}") from None
-    if len(data) > MAX_BYTES:
-        raise RequestError(f"{path} is larger than {MAX_BYTES:,} bytes: no device is")
-    try:
-        # Not strict, because YAML 1.1 takes 1e12 for a word.
-        return msgspec.convert(yaml.safe_load(data), Device, strict=False)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(f"{path} is no YAML: {' '.join(str(error).split())[:200]}") from None
-    except msgspec.ValidationError as error:
-        hint = "it has title, source, flops (by type of number), bandwidth and memory"
-        raise RequestError(f"{path} describes no device: {error}", hint=hint) from None
+    text = read_text(path, "device", MAX_BYTES)
+    return read_as(Source(shorten(str(path), 80), text), Device, "a device", marks=("bandwidth", "flops"))
 
 
 def text(device: Device) -> str:

@@ -180,11 +180,13 @@ class Item:
 
 @dataclass(slots=True)
 class LayerItem(Item):
-    """One layer. `ready` is the layer itself where no option waits for the network."""
+    """One layer. `ready` is the layer itself where no option waits for the network; else `last` is the layer made
+    last, and of which values."""
 
     kind: type[Op] = Op
     options: dict[str, Option] = field(default_factory=dict)
     ready: Op | None = None
+    last: tuple[Mapping[str, Any], Op] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(slots=True)

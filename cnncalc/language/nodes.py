@@ -107,9 +107,13 @@ def parse_mapping(source: Source, what: str, keys: Collection[str], marks: tuple
     try:
         root = parse(source)
     except SpecError as error:
-        if seemly or error.code not in _TELLING:
+        if seemly:
             raise
-        raise _no_such(what, error.place, keys) from None
+        if error.code in _TELLING:
+            raise _no_such(what, error.place, keys) from None
+        if error.code == "not-yaml":
+            error.hint = f"the keys of {what} are {', '.join(keys)}"
+        raise
     if isinstance(root, Mapping) and _is_meant(root.keys(), keys, marks):
         if not seemly:  # keys that stand in one line: now that they are known, messages may show it
             root = parse(replace(source, quoted=True))

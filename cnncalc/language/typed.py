@@ -16,10 +16,16 @@ def make_op(item: LayerItem, values: dict[str, Any]) -> Op:
     Raises:
         SpecError: a missing or unfit option, at its place.
     """
+    if item.last is not None:
+        # A repeated item with a long list makes it once: for the very same values, since 1 and true are equal.
+        known, made = item.last
+        if all(value is known[key] for key, value in values.items()):
+            return made
     try:
         op: Op = make(item.kind, values)
     except OpError as error:
         raise placed(error, item) from None
+    item.last = (values, op)
     return op
 
 

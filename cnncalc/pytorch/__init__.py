@@ -3,8 +3,9 @@
 The only folder that imports torch, and the only one that needs the extra `torch`
 (`pip install cnncalc[torch]`).
 
->>> from cnncalc import expand, load
+>>> from cnncalc.language.expand import expand
 >>> from cnncalc.pytorch import build
+>>> from cnncalc.zoo import load
 >>> model = build(expand(load("alexnet")), device="meta")
 >>> list(model.state_dict())[:2]
 ['conv1.weight', 'conv1.bias']
@@ -22,8 +23,8 @@ if missing:
 
 # Imported at once, not when first used: a submodule takes its name in the package when it is first imported,
 # and would take it from the function.
-from cnncalc.pytorch.build import BuiltNetwork, build  # noqa: E402
+from cnncalc.pytorch.build import BuiltNetwork, build, register_builder  # noqa: E402
 from cnncalc.pytorch.profile import Profile, Settings, profile  # noqa: E402
 from cnncalc.pytorch.verify import Report, verify  # noqa: E402
 
-__all__ = ["BuiltNetwork", "Profile", "Report", "Settings", "build", "profile", "verify"]
+__all__ = ["BuiltNetwork", "Profile", "Report", "Settings", "build", "profile", "register_builder", "verify"]

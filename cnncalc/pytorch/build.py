@@ -1,44 +1,29 @@
 """Build a network as a PyTorch module.
 
-One builder a kind, in a table. The module's submodules carry the layers' own dotted names, and its forward
-pass walks the layers in order, letting go of each tensor after its last use.
+One builder per kind of op, in a table; `register_builder` adds one for an op of one's own. The module's submodules
+carry the layers' own dotted names, and its forward pass walks the layers in order, letting go of each tensor after its
+last use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from cnncalc.costs.memory import overwriting_layers
+from cnncalc.costs.memory import overwriting_nodes
 from cnncalc.errors import RequestError
-from cnncalc.language.expand import Layer, Network
-from cnncalc.ops import Op, Shape, Window, activation, conv, linear, merge, norm, pool, shape
-from cnncalc.ops.base import per_dimension, show
+from cnncalc.graph import Graph, Node
+from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
+from cnncalc.ops.base import Op, Site, per_dimension, show
+from cnncalc.ops.sight import Sliding
+from cnncalc.ops.window import even
 from cnncalc.pytorch import modules
 
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where a layer stands: the shapes it reads and gives, and whether it may overwrite its input."""
-
-    inputs: tuple[Shape, ...]
-    output: Shape
-    inplace: bool
-
-    @property
-    def x(self) -> Shape:
-        """The shape of the (first) input."""
-        return self.inputs[0]
-
-    @property
-    def dimensions(self) -> int:
-        """How many spatial dimensions the input has."""
-        return len(self.x) - 1
-
+Builder = Callable[[Any, Site], nn.Module]
+"""Makes the module of an op at a site: the op again, the shapes that it reads, and the one that it gives."""
 
 _CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _PADDED_CONV = (modules.PaddedConv1d, modules.PaddedConv2d, modules.PaddedConv3d)
@@ -53,27 +38,27 @@ _ADAPTIVE_MAX_POOL = (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMax
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
+def _channels(site: Site) -> int:
+    """The channels of the (first) input."""
+    return site.inputs[0][0]
+
+
 def _of(family: tuple[type[nn.Module], ...], site: Site) -> type[nn.Module]:
     """The member of a family of `torch.nn` classes for the site's dimensions; PyTorch has 1 to 3."""
     if site.dimensions > len(family):
         raise RequestError(
             f"PyTorch has no {family[-1].__name__} for {site.dimensions} spatial dimensions",
-            hint=f"the input here is {show(site.x)}; the calculator alone goes further",
+            hint=f"the input here is {show(site.inputs[0])}; the calculator alone goes further",
         )
     return family[site.dimensions - 1]
 
 
-def _pads(windows: tuple[Window, ...]) -> modules.Pads:
+def _pads(windows: tuple[Sliding, ...]) -> modules.Pads:
     """[before, after] of each dimension."""
     return tuple((window.before, window.after) for window in windows)
 
 
-def _even(windows: tuple[Window, ...]) -> bool:
-    """Whether every dimension has the same padding on both sides, as `torch.nn` layers have."""
-    return all(window.before == window.after for window in windows)
-
-
-def _conv_options(windows: tuple[Window, ...], bias: bool) -> dict[str, Any]:
+def _conv_options(windows: tuple[Sliding, ...], bias: bool) -> dict[str, Any]:
     """The options of a convolution; `pads` where its padding is uneven."""
     options: dict[str, Any] = {
         "kernel_size": tuple(window.kernel for window in windows),
@@ -81,97 +66,98 @@ def _conv_options(windows: tuple[Window, ...], bias: bool) -> dict[str, Any]:
         "dilation": tuple(window.dilation for window in windows),
         "bias": bias,
     }
-    if _even(windows):
+    if even(windows):
         return {**options, "padding": tuple(window.before for window in windows)}
     return {**options, "pads": _pads(windows)}
 
 
-def _conv(kind: conv.Conv, site: Site) -> nn.Module:
-    windows = kind.windows(site.x)
-    convolution = _of(_CONV if _even(windows) else _PADDED_CONV, site)
-    options = _conv_options(windows, kind.bias)
-    if kind.connections is not None:
-        return modules.SparseConv(convolution, kind.connections, **options)
-    return convolution(site.x[0], kind.out_channels, groups=kind.groups, **options)
+def _conv(op: conv.Conv, site: Site) -> nn.Module:
+    windows = op.slides(site.inputs[0])
+    convolution = _of(_CONV if even(windows) else _PADDED_CONV, site)
+    options = _conv_options(windows, op.bias)
+    if op.connections is not None:
+        return modules.SparseConv(convolution, op.connections, **options)
+    return convolution(_channels(site), op.out_channels, groups=op.groups, **options)
 
 
-def _conv_transpose(kind: conv.ConvTranspose, site: Site) -> nn.Module:
+def _conv_transpose(op: conv.ConvTranspose, site: Site) -> nn.Module:
     d = site.dimensions
     return _of(_CONV_TRANSPOSE, site)(
-        site.x[0],
-        kind.out_channels,
-        per_dimension(kind.kernel, d, "kernel"),
-        stride=per_dimension(kind.stride, d, "stride"),
-        padding=per_dimension(kind.padding, d, "padding"),
-        output_padding=per_dimension(kind.output_padding, d, "output_padding"),
-        dilation=per_dimension(kind.dilation, d, "dilation"),
-        groups=kind.groups,
-        bias=kind.bias,
+        _channels(site),
+        op.out_channels,
+        per_dimension(op.kernel, d, "kernel"),
+        stride=per_dimension(op.stride, d, "stride"),
+        padding=per_dimension(op.padding, d, "padding"),
+        output_padding=per_dimension(op.output_padding, d, "output_padding"),
+        dilation=per_dimension(op.dilation, d, "dilation"),
+        groups=op.groups,
+        bias=op.bias,
     )
 
 
-def _depthwise(kind: conv.Depthwise, site: Site) -> nn.Module:
-    return _conv(kind.conv(site.x[0]), site)
+def _depthwise(op: conv.Depthwise, site: Site) -> nn.Module:
+    return _conv(op.conv(_channels(site)), site)
 
 
-def _separable(kind: conv.Separable, site: Site) -> nn.Module:
+def _separable(op: conv.Separable, site: Site) -> nn.Module:
     depthwise = conv.Depthwise(
-        kind.kernel,
-        stride=kind.stride,
-        padding=kind.padding,
-        dilation=kind.dilation,
-        multiplier=kind.multiplier,
+        op.kernel,
+        stride=op.stride,
+        padding=op.padding,
+        dilation=op.dilation,
+        multiplier=op.multiplier,
         bias=False,
     )
-    pointwise = _of(_CONV, site)(site.x[0] * kind.multiplier, kind.out_channels, 1, bias=kind.bias)
+    pointwise = _of(_CONV, site)(_channels(site) * op.multiplier, op.out_channels, 1, bias=op.bias)
     return modules.Separable(_depthwise(depthwise, site), pointwise)
 
 
-def _linear(kind: linear.Linear, site: Site) -> nn.Module:
-    return nn.Linear(site.x[0], kind.out_features, bias=kind.bias)
+def _linear(op: linear.Linear, site: Site) -> nn.Module:
+    return nn.Linear(_channels(site), op.out_features, bias=op.bias)
 
 
-def _reached(windows: tuple[Window, ...], site: Site) -> modules.Pads:
+def _reached(windows: tuple[Sliding, ...], site: Site) -> modules.Pads:
     """Padding that makes the windows cover their reach exactly: after it, no rounding is left to do."""
     after = [
-        (m - 1) * w.stride + w.dilation * (w.kernel - 1) + 1 - n - w.before
-        for w, n, m in zip(windows, site.x[1:], site.output[1:], strict=True)
+        (m - 1) * w.stride + w.extent - n - w.before
+        for w, n, m in zip(windows, site.inputs[0][1:], site.output[1:], strict=True)
     ]
     return tuple((window.before, end) for window, end in zip(windows, after, strict=True))
 
 
-def _maxpool(kind: pool.MaxPool, site: Site) -> nn.Module:
-    windows = kind.windows(site.x)
+def _maxpool(op: pool.MaxPool, site: Site) -> nn.Module:
+    windows = op.slides(site.inputs[0])
     options: dict[str, Any] = {
         "kernel_size": tuple(window.kernel for window in windows),
         "stride": tuple(window.stride for window in windows),
         "dilation": tuple(window.dilation for window in windows),
     }
-    if _even(windows) and all(window.before <= window.kernel // 2 for window in windows):
+    if even(windows) and all(window.before <= window.kernel // 2 for window in windows):
         padding = tuple(window.before for window in windows)
-        rounded_up = kind.ceil and not isinstance(kind.padding, str)
+        rounded_up = op.ceil and not isinstance(op.padding, str)
         return _of(_MAX_POOL, site)(padding=padding, ceil_mode=rounded_up, **options)
     return _of(_PADDED_MAX_POOL, site)(pads=_reached(windows, site), **options)
 
 
-def _avgpool(kind: pool.AvgPool, site: Site) -> nn.Module:
-    windows = kind.windows(site.x)
+def _avgpool(op: pool.AvgPool, site: Site) -> nn.Module:
+    windows = op.slides(site.inputs[0])
     kernel = tuple(window.kernel for window in windows)
     stride = tuple(window.stride for window in windows)
-    explicit = not isinstance(kind.padding, str) and _even(windows)
+    explicit = not isinstance(op.padding, str) and even(windows)
     # AvgPool3d compares the kernel with the image before it is padded.
-    fits = site.dimensions < 3 or all(n >= k for n, k in zip(site.x[1:], kernel, strict=True))
+    fits = site.dimensions < 3 or all(n >= k for n, k in zip(site.inputs[0][1:], kernel, strict=True))
     if explicit and fits:
         padding = tuple(window.before for window in windows)
-        options: dict[str, Any] = {"ceil_mode": kind.ceil, "count_include_pad": kind.count_include_pad}
+        options: dict[str, Any] = {"ceil_mode": op.ceil, "count_include_pad": op.count_include_pad}
         return _of(_AVG_POOL, site)(kernel, stride, padding, **options)
     _of(_AVG_POOL, site)  # refuses what `functional.avg_pool` does not have
-    averaged = explicit and kind.count_include_pad
-    counts = [_averaged(w, n, m, averaged) for w, n, m in zip(windows, site.x[1:], site.output[1:], strict=True)]
+    averaged = explicit and op.count_include_pad
+    sizes = zip(windows, site.inputs[0][1:], site.output[1:], strict=True)
+    counts = [_averaged(window, n, m, averaged) for window, n, m in sizes]
     return modules.UnevenAvgPool(kernel, stride, _reached(windows, site), counts)
 
 
-def _averaged(window: Window, size: int, output: int, padding: bool) -> list[int]:
+def _averaged(window: Sliding, size: int, output: int, padding: bool) -> list[int]:
     """Over how many elements each of the `output` windows averages: of the `size` inputs, and of their padding
     if that counts."""
     first, end = (-window.before, size + window.after) if padding else (0, size)
@@ -179,67 +165,65 @@ def _averaged(window: Window, size: int, output: int, padding: bool) -> list[int
     return [max(min(start + window.kernel, end) - max(start, first), 1) for start in starts]
 
 
-def _lppool(kind: pool.LPPool, site: Site) -> nn.Module:
-    windows = kind.windows(site.x)
+def _lppool(op: pool.LPPool, site: Site) -> nn.Module:
+    windows = op.slides(site.inputs[0])
     kernel, stride = tuple(w.kernel for w in windows), tuple(w.stride for w in windows)
     options: dict[str, Any] = {}
     if any(after > 0 for _, after in _reached(windows, site)):
         options["pads"] = _reached(windows, site)
     layer = _of(_PADDED_LP_POOL if options else _LP_POOL, site)
     if site.dimensions == 1:  # LPPool1d takes numbers only
-        return layer(kind.p, kernel[0], stride[0], **options)
-    return layer(kind.p, kernel, stride, **options)
+        return layer(op.p, kernel[0], stride[0], **options)
+    return layer(op.p, kernel, stride, **options)
 
 
-def _stochastic_pool(kind: pool.StochasticPool, site: Site) -> nn.Module:
+def _stochastic_pool(op: pool.StochasticPool, site: Site) -> nn.Module:
     _of(_AVG_POOL, site)
-    windows = kind.windows(site.x)
+    windows = op.slides(site.inputs[0])
     kernel, stride = [w.kernel for w in windows], [w.stride for w in windows]
     return modules.StochasticPool(kernel, stride, _reached(windows, site))
 
 
 def _adaptive(family: tuple[Any, ...]) -> Builder:
-    def builder(kind: Any, site: Site) -> nn.Module:
+    def builder(op: Any, site: Site) -> nn.Module:
         return _of(family, site)(site.output[1] if site.dimensions == 1 else site.output[1:])
 
     return builder
 
 
-def _batchnorm(kind: norm.BatchNorm, site: Site) -> nn.Module:
+def _batchnorm(op: norm.BatchNorm, site: Site) -> nn.Module:
     if site.dimensions > 3:
-        raise RequestError(f"PyTorch has no batch normalisation for an input of {show(site.x)}")
-    return _BATCH_NORM[site.dimensions](site.x[0], eps=kind.eps, affine=kind.affine)
+        raise RequestError(f"PyTorch has no batch normalisation for an input of {show(site.inputs[0])}")
+    return _BATCH_NORM[site.dimensions](_channels(site), eps=op.eps, affine=op.affine)
 
 
-def _layernorm(kind: norm.LayerNorm, site: Site) -> nn.Module:
-    if kind.over == "all" or not site.dimensions:
-        return nn.LayerNorm(site.x, eps=kind.eps, elementwise_affine=kind.affine)
-    return modules.ChannelLayerNorm(site.x[0], eps=kind.eps, elementwise_affine=kind.affine)
+def _layernorm(op: norm.LayerNorm, site: Site) -> nn.Module:
+    if op.over == "all" or not site.dimensions:
+        return nn.LayerNorm(site.inputs[0], eps=op.eps, elementwise_affine=op.affine)
+    return modules.ChannelLayerNorm(_channels(site), eps=op.eps, elementwise_affine=op.affine)
 
 
-def _lrn(kind: norm.LRN, site: Site) -> nn.Module:
+def _lrn(op: norm.LRN, site: Site) -> nn.Module:
     # PyTorch divides alpha by the size; the paper does not.
-    return nn.LocalResponseNorm(kind.size, alpha=kind.alpha * kind.size, beta=kind.beta, k=kind.k)
+    return nn.LocalResponseNorm(op.size, alpha=op.alpha * op.size, beta=op.beta, k=op.k)
 
 
-def _prelu(kind: activation.PReLU, site: Site) -> nn.Module:
-    return nn.PReLU(site.x[0] if kind.per_channel else 1)
+def _prelu(op: activation.PReLU, site: Site) -> nn.Module:
+    return nn.PReLU(_channels(site) if op.per_channel else 1)
 
 
-def _pad(kind: shape.Pad, site: Site) -> nn.Module:
-    return modules.Pad((kind.channels, *kind.pads(site.x)))
+def _pad(op: shape.Pad, site: Site) -> nn.Module:
+    return modules.Pad((op.channels, *op.pads(site.inputs[0])))
 
 
-def _upsample(kind: shape.Upsample, site: Site) -> nn.Module:
+def _upsample(op: shape.Upsample, site: Site) -> nn.Module:
     if site.dimensions > 3:
-        raise RequestError(f"PyTorch has no upsampling for an input of {show(site.x)}")
+        raise RequestError(f"PyTorch has no upsampling for an input of {show(site.inputs[0])}")
     linear_mode = ("linear", "bilinear", "trilinear")[site.dimensions - 1]
-    return nn.Upsample(size=site.output[1:], mode="nearest" if kind.mode == "nearest" else linear_mode)
+    return nn.Upsample(size=site.output[1:], mode="nearest" if op.mode == "nearest" else linear_mode)
 
 
-Builder = Callable[[Any, Site], nn.Module]
-
-BUILDERS: Mapping[type[Op], Builder] = {
+BUILDERS: dict[type[Op], Builder] = {
     conv.Conv: _conv,
     conv.ConvTranspose: _conv_transpose,
     conv.Depthwise: _depthwise,
@@ -253,106 +237,189 @@ BUILDERS: Mapping[type[Op], Builder] = {
     pool.AdaptiveMaxPool: _adaptive(_ADAPTIVE_MAX_POOL),
     pool.GlobalAvgPool: _adaptive(_ADAPTIVE_AVG_POOL),
     pool.GlobalMaxPool: _adaptive(_ADAPTIVE_MAX_POOL),
-    pool.AttentionPool: lambda kind, site: modules.AttentionPool(site.x[0]),
-    pool.BilinearPool: lambda kind, site: modules.BilinearPool(),
+    pool.AttentionPool: lambda op, site: modules.AttentionPool(_channels(site)),
+    pool.BilinearPool: lambda op, site: modules.BilinearPool(),
     norm.BatchNorm: _batchnorm,
     norm.LayerNorm: _layernorm,
-    norm.GroupNorm: lambda kind, site: nn.GroupNorm(kind.groups, site.x[0], affine=kind.affine),
+    norm.GroupNorm: lambda op, site: nn.GroupNorm(op.groups, _channels(site), affine=op.affine),
     norm.LRN: _lrn,
-    norm.L2Norm: lambda kind, site: modules.L2Norm(kind.eps),
-    activation.ReLU: lambda kind, site: nn.ReLU(site.inplace),
-    activation.ReLU6: lambda kind, site: nn.ReLU6(site.inplace),
-    activation.LeakyReLU: lambda kind, site: nn.LeakyReLU(kind.slope, site.inplace),
+    norm.L2Norm: lambda op, site: modules.L2Norm(op.eps),
+    activation.ReLU: lambda op, site: nn.ReLU(),
+    activation.ReLU6: lambda op, site: nn.ReLU6(),
+    activation.LeakyReLU: lambda op, site: nn.LeakyReLU(op.slope),
     activation.PReLU: _prelu,
-    activation.Sigmoid: lambda kind, site: nn.Sigmoid(),
-    activation.Tanh: lambda kind, site: nn.Tanh(),
-    activation.SiLU: lambda kind, site: nn.SiLU(site.inplace),
-    activation.GELU: lambda kind, site: nn.GELU(),
-    activation.HardSwish: lambda kind, site: nn.Hardswish(site.inplace),
-    activation.HardSigmoid: lambda kind, site: nn.Hardsigmoid(site.inplace),
-    activation.Softmax: lambda kind, site: nn.Softmax(1),
-    activation.LogSoftmax: lambda kind, site: nn.LogSoftmax(1),
-    activation.Dropout: lambda kind, site: nn.Dropout(kind.p),
-    merge.Add: lambda kind, site: modules.Add(),
-    merge.Concat: lambda kind, site: modules.Concat(),
-    merge.Multiply: lambda kind, site: modules.Multiply(),
-    shape.Flatten: lambda kind, site: nn.Flatten(),
+    activation.Sigmoid: lambda op, site: nn.Sigmoid(),
+    activation.Tanh: lambda op, site: nn.Tanh(),
+    activation.SiLU: lambda op, site: nn.SiLU(),
+    activation.GELU: lambda op, site: nn.GELU(),
+    activation.HardSwish: lambda op, site: nn.Hardswish(),
+    activation.HardSigmoid: lambda op, site: nn.Hardsigmoid(),
+    activation.Softmax: lambda op, site: nn.Softmax(1),
+    activation.LogSoftmax: lambda op, site: nn.LogSoftmax(1),
+    activation.Dropout: lambda op, site: nn.Dropout(op.p),
+    merge.Add: lambda op, site: modules.Add(),
+    merge.Concat: lambda op, site: modules.Concat(),
+    merge.Multiply: lambda op, site: modules.Multiply(),
+    shape.Flatten: lambda op, site: nn.Flatten(),
     shape.Pad: _pad,
-    shape.Slice: lambda kind, site: modules.Slice(*kind.channels),
-    shape.ChannelShuffle: lambda kind, site: modules.ChannelShuffle(kind.groups),
+    shape.Slice: lambda op, site: modules.Slice(*op.channels),
+    shape.ChannelShuffle: lambda op, site: modules.ChannelShuffle(op.groups),
     shape.Upsample: _upsample,
-    shape.Identity: lambda kind, site: nn.Identity(),
-    shape.Scale: lambda kind, site: modules.Scale(site.x[0], kind.bias),
+    shape.Identity: lambda op, site: nn.Identity(),
+    shape.Scale: lambda op, site: modules.Scale(_channels(site), op.bias),
 }
+
+
+def register_builder(kind: type[Op], builder: Builder) -> None:
+    """Say how an op is built that is not cnncalc's own; `build`, `verify` and `profile` then know it.
+
+    Args:
+        kind: the op's class.
+        builder: gives the `nn.Module` of an op of the class, from the op and its `cnncalc.ops.base.Site`: the shapes
+            that it reads, [C, *spatial] without the batch, and the one that it gives. The module maps [N, C, *spatial]
+            of each input to the output. Where the class says `in_place`, the module has an attribute `inplace`, as
+            PyTorch's activations have.
+
+    >>> from cnncalc.graph import Builder
+    >>> from cnncalc.ops.base import Elementwise
+    >>> class Squareplus(Elementwise, frozen=True):
+    ...     kind = "squareplus"
+    >>> class SquareplusModule(nn.Module):
+    ...     def forward(self, x):
+    ...         return (x + (x * x + 4).sqrt()) / 2
+    >>> register_builder(Squareplus, lambda op, site: SquareplusModule())
+    >>> builder = Builder()
+    >>> model = build(builder.graph(builder.add(Squareplus(), builder.input(3, 8, 8))))
+    >>> model(torch.zeros(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 8, 8])
+    """
+    BUILDERS[kind] = builder
+
+
+def build_op(op: Op, site: Site, inplace: bool = False) -> nn.Module:
+    """One op as a PyTorch module; `inplace` if it shall overwrite its input.
+
+    Raises:
+        RequestError: PyTorch has no such layer, or nothing says how the op is built.
+
+    >>> from cnncalc.ops.conv import Conv
+    >>> conv = Conv(96, kernel=11, stride=4)
+    >>> build_op(conv, Site(conv, ((3, 227, 227),), (96, 55, 55)))
+    Conv2d(3, 96, kernel_size=(11, 11), stride=(4, 4))
+    """
+    builder = BUILDERS.get(type(op))
+    if builder is None:
+        raise RequestError(
+            f"nothing says how '{op.kind}' is built in PyTorch",
+            hint=f"cnncalc.pytorch.register_builder({type(op).__name__}, function) does",
+        )
+    module = builder(op, site)
+    if not isinstance(module, nn.Module):
+        raise RequestError(f"the builder of '{op.kind}' gives no torch.nn.Module", hint=f"it gave {module!r:.60}")
+    if inplace:
+        if not hasattr(module, "inplace"):
+            raise RequestError(
+                f"'{op.kind}' says that it can overwrite its input, and its module has no attribute 'inplace'",
+                hint="give the module one, or leave in_place out of the op's class",
+            )
+        module.inplace = True  # type: ignore[assignment]
+    return module
 
 
 class Scope(nn.Module):
     """A part of the network's names: `conv2_x` of `conv2_x.1.conv1`. Holds layers; is not called itself."""
 
 
+class _Call(NamedTuple):
+    """A step of the forward pass: the module, the tensors that it reads and the one that it makes, and those that
+    nothing needs after it. Tensors are numbered as the graph's nodes."""
+
+    module: nn.Module
+    inputs: tuple[int, ...]
+    output: int
+    freed: tuple[int, ...]
+
+
 class BuiltNetwork(nn.Module):
     """A network as a PyTorch module; `build` makes it.
 
-    Its submodules bear the layers' dotted names. It maps an input [N, C, *spatial] of the network's input
-    shape to the output, or, for a network with heads, to a dict of outputs by name.
+    Its submodules bear the layers' dotted names. It maps an input [N, C, *spatial] for each input of the network, in
+    their order, to the output, or, for a network with several outputs, to a dict of them by name.
+
+    Attributes:
+        layers: the module of each layer, by the layer's name, in the order in which they run. By names and not by
+            nodes, so that a copy or a saved file of the module does not hold the graph.
+        input_shapes: the shape of each input without the batch, by its name.
     """
 
-    def __init__(self, network: Network, inplace: bool = False) -> None:
+    def __init__(self, graph: Graph, inplace: bool = False) -> None:
         super().__init__()
-        self.input_shape = network.input
-        self.output_tensors = {name: tensor + 1 for name, tensor in network.outputs.items()}
-        overwriting = overwriting_layers(network) if inplace else frozenset()
-        freed = _last_uses(network)
-        # Tensor 0 is the network's input, tensor i + 1 the output of layer i.
-        self.plan: list[tuple[nn.Module, tuple[int, ...], tuple[int, ...]]] = []
-        for index, layer in enumerate(network.layers):
-            site = Site(network.input_shapes(layer), layer.output, index in overwriting)
-            module = build_layer(layer.kind, site)
-            _place(self, layer, module)
-            self.plan.append((module, tuple(tensor + 1 for tensor in layer.inputs), freed[index]))
+        self.input_shapes = {node.name: node.output for node in graph.inputs}
+        self.layers: dict[str, nn.Module] = {}
+        self._inputs = [node.index for node in graph.inputs]
+        self._outputs = {name: node.index for name, node in graph.outputs.items()}
+        self._calls: list[_Call] = []
+        overwriting = overwriting_nodes(graph) if inplace else frozenset()
+        freed = _freed_after(graph)
+        for node in graph.layers:
+            module = build_op(node.op, Site(node.op, node.input_shapes, node.output), node in overwriting)
+            _place(self, node, module)
+            self.layers[node.name] = module
+            inputs = tuple([source.index for source in node.inputs])
+            self._calls.append(_Call(module, inputs, node.index, freed[node.index]))
 
-    def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
-        """Run the network on [N, *input].
+    def forward(self, *inputs: Tensor) -> Tensor | dict[str, Tensor]:
+        """Run the network on [N, *shape] of each input.
 
         Raises:
-            ValueError: the input is not of the network's input shape.
+            ValueError: the inputs are not of the network's input shapes.
         """
-        if tuple(x.shape[1:]) != self.input_shape:
-            raise ValueError(
-                f"the network was built for an input of {show(self.input_shape)}, "
-                f"not {show(tuple(x.shape[1:]))}; expand it for that input"
-            )
-        tensors: list[Any] = [x]
-        del x
-        for module, inputs, freed in self.plan:
-            tensors.append(module(*[tensors[tensor] for tensor in inputs]))
-            for tensor in freed:
-                tensors[tensor] = None
-        if len(self.output_tensors) == 1:
-            output: Tensor = tensors[self.output_tensors["output"]]
-            return output
-        return {name: tensors[tensor] for name, tensor in self.output_tensors.items()}
+        self._check(inputs)
+        tensors: dict[int, Any] = dict(zip(self._inputs, inputs, strict=True))
+        inputs = ()
+        for module, reads, output, freed in self._calls:
+            tensors[output] = module(*[tensors[index] for index in reads])
+            for index in freed:
+                del tensors[index]
+        outputs = {name: tensors[index] for name, index in self._outputs.items()}
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+    def _check(self, inputs: tuple[Tensor, ...]) -> None:
+        """Refuse what the network was not built for."""
+        if len(inputs) != len(self.input_shapes):
+            names = ", ".join(self.input_shapes)
+            raise ValueError(f"the network has {len(self.input_shapes)} inputs ({names}), not {len(inputs)}")
+        for (name, expected), x in zip(self.input_shapes.items(), inputs, strict=True):
+            given = tuple(x.shape[1:])
+            if given != expected:
+                which = f" '{name}'" if len(inputs) > 1 else ""
+                raise ValueError(
+                    f"the network was built for an input{which} of {show(expected)}, not {show(given)}; "
+                    "build it for that input"
+                )
 
 
-def build(network: Network, *, inplace: bool = False, device: str | torch.device | None = None) -> BuiltNetwork:
+def build(graph: Graph, *, inplace: bool = False, device: str | torch.device | None = None) -> BuiltNetwork:
     """The network as a PyTorch module, its weights initialised as PyTorch does.
 
     Args:
-        network: what `cnncalc.expand` gives. Expanded with `training=True` it has its auxiliary heads.
+        graph: the network. Expanded with `training=True` it has its auxiliary heads.
         inplace: let activations overwrite their input where nothing else needs it, as torchvision does.
         device: where the parameters live; `"meta"` gives shapes without memory.
 
     Returns:
-        A module from [N, *network.input] to the output; with several outputs, to a dict of them by name.
-        As every new module it is in training mode: call `.eval()` for inference.
+        A module from [N, *shape] of each input, in the order of `graph.inputs`, to the output; with several outputs,
+        to a dict of them by name. As every new module it is in training mode: call `.eval()` for inference.
 
     Raises:
-        RequestError: PyTorch has no such layer, such as a convolution in 4 dimensions.
+        RequestError: PyTorch has no such layer, such as a convolution in 4 dimensions; or nothing says how an op is
+            built (see `register_builder`).
 
     One step of training:
 
     >>> import torch
-    >>> from cnncalc import expand, load
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
     >>> model = build(expand(load("lenet5")))
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> images, labels = torch.randn(8, 1, 32, 32), torch.randint(0, 84, (8,))
@@ -361,50 +428,62 @@ def build(network: Network, *, inplace: bool = False, device: str | torch.device
     >>> optimizer.step()
     """
     if device is None:
-        return BuiltNetwork(network, inplace)
+        return BuiltNetwork(graph, inplace)
     with torch.device(device):
-        return BuiltNetwork(network, inplace)
+        return BuiltNetwork(graph, inplace)
 
 
-def build_layer(kind: Op, site: Site) -> nn.Module:
-    """One layer as a PyTorch module.
-
-    >>> from cnncalc.ops.conv import Conv
-    >>> build_layer(Conv(96, kernel=11, stride=4), Site(((3, 227, 227),), (96, 55, 55), inplace=False))
-    Conv2d(3, 96, kernel_size=(11, 11), stride=(4, 4))
-    """
-    return BUILDERS[type(kind)](kind, site)
-
-
-def _place(root: nn.Module, layer: Layer, module: nn.Module) -> None:
+def _place(root: nn.Module, node: Node, module: nn.Module) -> None:
     """Register a layer under its dotted name.
 
     Straight into `_modules`: `add_module` refuses names such as `train` or `type`, which specs may use.
+
+    Raises:
+        RequestError: a layer and a group of layers share a name; PyTorch's modules cannot.
     """
-    *scopes, last = layer.name.split(".")
+    *scopes, last = node.name.split(".")
     parent = root
     for part in scopes:
         child = parent._modules.get(part)
         if child is None:
             child = parent._modules[part] = Scope()
+        if not isinstance(child, Scope):
+            raise _shared(node)
         parent = child
+    if last in parent._modules:
+        raise _shared(node)
     parent._modules[last] = module
 
 
-def _last_uses(network: Network) -> list[tuple[int, ...]]:
-    """For each layer, the tensors that nothing needs after it. Tensor 0 is the input, i + 1 layer i's output."""
-    last = list(range(-1, len(network.layers)))  # a tensor that nothing reads is let go where it is made
-    for index, layer in enumerate(network.layers):
-        for tensor in layer.inputs:
-            last[tensor + 1] = index
-    kept = {tensor + 1 for tensor in network.outputs.values()}
-    freed: list[list[int]] = [[] for _ in network.layers]
+def _shared(node: Node) -> RequestError:
+    """The error of a name that a layer and a group share."""
+    return RequestError(
+        f"the name of '{node.name[:80]}' is, or begins with, that of another layer",
+        hint="in PyTorch a layer and a group of layers cannot share a name",
+    )
+
+
+def _freed_after(graph: Graph) -> list[tuple[int, ...]]:
+    """For each node, by its index, the tensors that nothing needs after it."""
+    last = list(range(len(graph.nodes)))  # a tensor that nothing reads is let go where it is made
+    for node in graph.nodes:
+        for source in node.inputs:
+            last[source.index] = node.index
+    kept = {node.index for node in graph.outputs.values()}
+    freed: list[list[int]] = [[] for _ in graph.nodes]
     for tensor, index in enumerate(last):
-        if tensor not in kept and index >= 0:
+        if tensor not in kept:
             freed[index].append(tensor)
     return [tuple(tensors) for tensors in freed]
 
 
-def example_input(network: Network, batch: int = 1, **options: Any) -> Tensor:
-    """A random input [batch, *network.input]; `options` are those of `torch.randn`."""
-    return torch.randn(batch, *network.input, **options)
+def example_inputs(graph: Graph, batch: int = 1, **options: Any) -> tuple[Tensor, ...]:
+    """A random tensor [batch, *shape] for each input of a network; `options` are those of `torch.randn`.
+
+    >>> from cnncalc.graph import Builder
+    >>> builder = Builder()
+    >>> left, right = builder.input(3, 8, 8, name="left"), builder.input(3, 8, 8, name="right")
+    >>> [tuple(x.shape) for x in example_inputs(builder.graph(builder.add(merge.Add(), left, right)), batch=2)]
+    [(2, 3, 8, 8), (2, 3, 8, 8)]
+    """
+    return tuple(torch.randn(batch, *node.output, **options) for node in graph.inputs)

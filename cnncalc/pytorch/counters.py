@@ -38,11 +38,11 @@ class Count:
     ignored: Mapping[str, int] = field(default_factory=dict)
 
 
-def run_counted(model: BuiltNetwork, x: Tensor) -> tuple[Any, Count]:
+def run_counted(model: BuiltNetwork, inputs: tuple[Tensor, ...]) -> tuple[Any, Count]:
     """A forward pass under `torch.utils.flop_counter`: the outputs, and the MACs."""
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        outputs = model(x)
+        outputs = model(*inputs)
     root = f"{type(model).__name__}."
     layers = {
         name.removeprefix(root): sum(flops.values()) // 2
@@ -52,13 +52,14 @@ def run_counted(model: BuiltNetwork, x: Tensor) -> tuple[Any, Count]:
     return outputs, Count(counter.get_total_flops() // 2, layers)
 
 
-def fvcore_count(model: BuiltNetwork, x: Tensor) -> Count:
-    """fvcore's count of a forward pass. It traces real tensors: `meta` ones it cannot."""
+def fvcore_count(model: BuiltNetwork, inputs: tuple[Tensor, ...]) -> Count:
+    """fvcore's count of a forward pass. It traces real tensors: `meta` ones it cannot. What no output depends on is
+    not in the trace, and so not in the count."""
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing: shapes become constants, which is meant here
         from fvcore.nn import FlopCountAnalysis
 
-        analysis = FlopCountAnalysis(model, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        analysis = FlopCountAnalysis(model, inputs).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         found = analysis.by_module_and_operator()
         ignored = analysis.unsupported_ops()
     names = {name for name, _ in model.named_modules()} - {""}

@@ -13,29 +13,28 @@ from cnncalc.errors import RequestError, did_you_mean
 DEVICES = ("cpu", "cuda", "meta")
 
 
-def check_device(name: str, devices: tuple[str, ...] = DEVICES) -> None:
-    """Raise unless a device of this name can be used.
+def checked_device(name: str, devices: tuple[str, ...] = DEVICES) -> str:
+    """The name of a device that can be used, without a number where there is only one.
 
     Raises:
         RequestError: an unknown name, or CUDA where PyTorch has none.
+
+    >>> checked_device("cpu:0")
+    'cpu'
     """
-    base = name.partition(":")[0]
+    base, colon, number = name.partition(":")
     if base not in devices:
         hint = did_you_mean(name, devices) or f"the devices are {', '.join(devices)}"
         raise RequestError(f"there is no device '{name[:40]}'", hint=hint)
     if base == "cuda":
-        _check_cuda(name)
-
-
-def _check_cuda(name: str) -> None:
-    """A usable GPU of this name: `cuda` or `cuda:1`."""
-    reason = _cuda_fault()
-    if reason:
-        raise RequestError(f"no usable GPU: {reason}", hint="run on the CPU with --device cpu")
-    _, _, number = name.partition(":")
-    count = torch.cuda.device_count()
-    if number and not (number.isdigit() and int(number) < count):
-        raise RequestError(f"there is no device '{name[:40]}'", hint=f"PyTorch sees {count} of them, from cuda:0")
+        reason = _cuda_fault()
+        if reason:
+            raise RequestError(f"no usable GPU: {reason}", hint="run on the CPU with --device cpu")
+    count = torch.cuda.device_count() if base == "cuda" else 1
+    if colon and not (number.isascii() and number.isdigit() and len(number) < 5 and int(number) < count):
+        known = f"PyTorch sees {count} of them, from cuda:0" if base == "cuda" else f"there is one, {base}"
+        raise RequestError(f"there is no device '{name[:40]}'", hint=known)
+    return f"cuda:{int(number)}" if base == "cuda" and colon else base
 
 
 def _cuda_fault() -> str | None:
@@ -58,8 +57,13 @@ def cuda_index(name: str) -> int:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error of PyTorch says that memory ran out, on the GPU or the CPU."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Whether an error says that memory ran out, on the GPU or the CPU."""
+    return isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
+
+
+def overflow(error: BaseException) -> bool:
+    """Whether an error of PyTorch says that a tensor has more elements or bytes than it can number."""
+    return isinstance(error, (RuntimeError, OverflowError)) and "overflow" in str(error).lower()
 
 
 def available_bytes(device: str) -> int | None:
@@ -91,7 +95,7 @@ def describe(device: str) -> dict[str, Any]:
     """The device and the versions that a measurement depends on, for the record."""
     facts: dict[str, Any] = {
         "device": device,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),

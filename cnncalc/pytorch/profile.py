@@ -2,26 +2,29 @@
 
 The whole pass is timed with nothing attached. Each layer's time comes from further passes with a mark before
 and after every layer; their sum is shown against the whole. On CUDA these instrumented passes are queued
-behind a short wait, so that the marks show the GPU's own time and not the time it takes to launch the work.
+behind a short wait, so that the marks show the GPU's own time and not the time it takes to launch the work; whether
+the wait was long enough is checked.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from cnncalc.costs.analysis import analyse
-from cnncalc.costs.memory import largest_batch, memory
+from cnncalc.costs.analysis import Costs, Row, checked_batch
+from cnncalc.costs.roofline import Bound, Roofline
+from cnncalc.devices import Device
 from cnncalc.errors import RequestError, did_you_mean
-from cnncalc.language.expand import Network
-from cnncalc.pytorch.build import BuiltNetwork, build, example_input
-from cnncalc.pytorch.device import available_bytes, check_device, cuda_index, describe, out_of_memory
+from cnncalc.graph import Graph, Node
+from cnncalc.pytorch.build import BuiltNetwork, build, example_inputs
+from cnncalc.pytorch.device import checked_device, cuda_index, describe, out_of_memory, overflow
+from cnncalc.pytorch.fit import check_memory, needed_bytes, too_large, too_many
 from cnncalc.pytorch.timing import Call, Ceilings, Clock, Sample, clock_of, measure_ceilings, summary, time_calls
 
 DTYPES = {
@@ -30,8 +33,9 @@ DTYPES = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
-OPTIMIZER = "sgd"
 GRAPH_WARMUP = 3
+LONGEST_WAIT = 1.0
+"""Seconds for which the GPU is kept waiting at most, so that a pass can be queued."""
 
 Progress = Callable[[str], None]
 
@@ -66,8 +70,8 @@ class Settings:
         return DTYPES[self.dtype]
 
     @property
-    def memory_dtype(self) -> str:
-        """The dtype as the memory model knows it."""
+    def stored_dtype(self) -> str:
+        """The dtype as memory holds it."""
         return "float32" if self.dtype == "tf32" else self.dtype
 
 
@@ -75,86 +79,135 @@ class Settings:
 class LayerTime:
     """One layer's time in the forward pass, with what it did in it.
 
-    `bytes` are the ideal traffic: inputs, parameters and output, each moved once. `bound` says what would limit
-    the layer at the device's ceilings, `arithmetic` or `memory`, and `roofline` which share of that limit it
-    reaches; both are None for a layer that does nothing, such as `flatten`.
+    Attributes:
+        row: the layer with its costs.
+        time: how long it took.
+        share: of the sum of all layers' medians.
+        bound: the least time that its operations and its ideal traffic (inputs, parameters and output, each moved
+            once) take at the device's measured ceilings, and which of the two takes it.
     """
 
-    name: str
-    kind: str
+    row: Row
     time: Sample
     share: float
-    flops: int
-    bytes: int
-    bound: str | None
-    roofline: float | None
+    bound: Bound
 
     @property
-    def flops_per_s(self) -> float:
-        """Operations a second."""
-        return self.flops / self.time.median if self.time.median else 0.0
+    def name(self) -> str:
+        """The layer's full name."""
+        return self.row.name
 
     @property
-    def bytes_per_s(self) -> float:
-        """Bytes a second, of the ideal traffic."""
-        return self.bytes / self.time.median if self.time.median else 0.0
+    def limit(self) -> str | None:
+        """What takes longer at the ceilings, `arithmetic` or `memory`; None for a layer that does nothing, such as
+        `flatten`, or does not say what it does."""
+        return self.bound.limit or None
+
+    @property
+    def roofline(self) -> float | None:
+        """The least time as a share of the measured one."""
+        least = self.bound.seconds
+        return least / self.time.median if least and self.time.median else None
+
+    @property
+    def flops_per_s(self) -> float | None:
+        """Operations per second."""
+        return per_second(self.bound.flops, self.time.median)
+
+    @property
+    def bytes_per_s(self) -> float | None:
+        """Bytes per second, of the ideal traffic."""
+        return per_second(self.bound.bytes, self.time.median)
 
 
-@dataclass(slots=True)
+def per_second(amount: int | None, seconds: float) -> float | None:
+    """A rate; None of an amount that is unknown, or of no time."""
+    return amount / seconds if amount is not None and seconds else None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTimes:
+    """The times of the layers of a forward pass.
+
+    Attributes:
+        times: each layer's, in the order in which they run.
+        roofline: the bounds of the layers at the device's measured ceilings.
+        instrumented: the whole pass with a mark before and after each layer.
+        queued: whether each pass was queued before the device began with it, so that the times are the device's
+            alone; None on the CPU, which has no queue.
+    """
+
+    times: Mapping[str, LayerTime]
+    roofline: Roofline
+    instrumented: Sample
+    queued: bool | None
+
+    @property
+    def sum(self) -> float:
+        """The sum of the layers' median times."""
+        return sum(layer.time.median for layer in self.times.values())
+
+    def seconds(self, nodes: Iterable[Node]) -> float:
+        """The sum of the median times of some layers."""
+        return sum(self.times[node.name].time.median for node in nodes)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The measurement of a network: the whole pass, its layers, and the device.
 
-    `phases` splits a step of training. `peak_memory_bytes` is what PyTorch measured on CUDA, None on the CPU.
+    Attributes:
+        costs: the network with its costs, for the batch and dtype that ran.
+        phases: what a step of training consists of.
+        peak_memory_bytes: the most that PyTorch held at once, on CUDA; None on the CPU. Of a CUDA graph, in the pass
+            that is recorded: its replay allocates nothing.
+        ceilings: what the device reached; None where layers were not timed.
     """
 
-    network: str
-    input: tuple[int, ...]
+    costs: Costs
     settings: Settings
     environment: dict[str, Any]
     latency: Sample
-    flops: int
-    macs: int
-    params: int
+    phases: Mapping[str, Sample]
     predicted_memory_bytes: int
     peak_memory_bytes: int | None = None
-    phases: dict[str, Sample] = field(default_factory=dict)
     ceilings: Ceilings | None = None
-    layers: list[LayerTime] = field(default_factory=list)
-    instrumented: Sample | None = None
+    layers: LayerTimes | None = None
 
     @property
     def images_per_s(self) -> float:
-        """Samples of the batch a second."""
+        """Samples of the batch per second."""
         return self.settings.batch / self.latency.median
 
-    @property
-    def layer_sum(self) -> float:
-        """The sum of the layers' median times."""
-        return sum(layer.time.median for layer in self.layers)
+    def device(self) -> Device:
+        """The device with its measured ceilings, as `cnncalc flops --device` takes it.
 
-    def as_json(self) -> dict[str, Any]:
-        """The profile as plain JSON values."""
-        layers = [
-            {**asdict(layer), "flops_per_s": layer.flops_per_s, "bytes_per_s": layer.bytes_per_s}
-            for layer in self.layers
-        ]
-        return {
-            "schema": 1,
-            **asdict(self),
-            "input": list(self.input),
-            "images_per_s": self.images_per_s,
-            "layer_sum": self.layer_sum,
-            "layers": layers,
-        }
+        Raises:
+            RequestError: they were not measured.
+        """
+        if self.ceilings is None:
+            raise RequestError("the device's ceilings were not measured", hint="profile with layers=True")
+        return measured_device(self.environment, self.ceilings, self.settings.dtype)
+
+    def __repr__(self) -> str:
+        return f"Profile: {self.costs.graph.name} on {self.settings.device}, {self.latency.median * 1e3:.3f} ms"
+
+
+def measured_device(environment: Mapping[str, Any], ceilings: Ceilings, dtype: str) -> Device:
+    """A device by its measured ceilings for one type of number."""
+    title = environment.get("gpu") or f"{environment['cpu']}, {environment['threads']} threads"
+    source = "Measured by `cnncalc profile`: the fastest large matrix product or convolution, and copy, in PyTorch."
+    memory = environment.get("gpu_memory_bytes")
+    return Device(str(title), source, {dtype: ceilings.flops_per_s}, ceilings.bytes_per_s, memory)
 
 
 def profile(
-    network: Network, settings: Settings | None = None, *, layers: bool = True, progress: Progress | None = None
+    graph: Graph, settings: Settings | None = None, *, layers: bool = True, progress: Progress | None = None
 ) -> Profile:
     """Time a network.
 
     Args:
-        network: what `cnncalc.expand` gives.
+        graph: the network.
         settings: how to run it.
         layers: also time each layer, and measure the device's ceilings.
         progress: is told what is being done.
@@ -162,31 +215,37 @@ def profile(
     Raises:
         RequestError: the device or an option cannot be used, or the memory does not suffice.
 
-    >>> from cnncalc import expand, load
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
     >>> result = profile(expand(load("lenet5")), Settings(batch=2, repeats=3))
-    >>> result.latency.count, len(result.layers), result.latency.median > 0
+    >>> result.latency.count, len(result.layers.times), result.latency.median > 0
     (3, 15, True)
     """
-    settings = settings or Settings()
-    check_settings(network, settings)
-    check_memory(network, settings)
-    tell = progress or (lambda stage: None)
+    settings = checked_settings(graph, settings or Settings())
+    costs = Costs(graph, settings.batch, settings.stored_dtype)
+    if settings.training and costs.params == 0 and "params" not in costs.unknown:
+        raise RequestError(f"{graph.name} has no parameters to train")
+    check_memory(costs, settings.device, settings.training)
     try:
         with _device(settings), _precision(settings):
-            return _profile(network, settings, layers, tell)
-    except (RuntimeError, MemoryError) as error:
+            return _profile(costs, settings, layers, progress or (lambda stage: None))
+    except (RuntimeError, MemoryError, OverflowError) as error:
         if out_of_memory(error):
-            raise too_large(network, settings) from None
+            raise too_large(costs, settings.device, settings.training) from None
+        if overflow(error):
+            raise too_many(costs) from None
         raise
 
 
-def check_settings(network: Network, settings: Settings) -> None:
-    """Raise where the settings do not fit each other, the device or the network.
+def checked_settings(graph: Graph, settings: Settings) -> Settings:
+    """The settings, with the device by its own name.
 
     Raises:
-        RequestError: with the option to change.
+        RequestError: they do not fit each other, the device or the network; with the option to change.
     """
-    check_device(settings.device, ("cpu", "cuda"))
+    settings = replace(
+        settings, device=checked_device(settings.device, ("cpu", "cuda")), batch=checked_batch(settings.batch)
+    )
     if settings.dtype not in DTYPES:
         hint = did_you_mean(settings.dtype, DTYPES) or f"one of {', '.join(DTYPES)}"
         raise RequestError(f"unknown dtype '{settings.dtype[:40]}'", hint=hint)
@@ -195,56 +254,11 @@ def check_settings(network: Network, settings: Settings) -> None:
         raise RequestError(f"{what} needs --device cuda")
     if settings.cuda_graph and settings.training:
         raise RequestError("a CUDA graph is recorded of inference only", hint="leave out --training or --cuda-graph")
-    if settings.channels_last and len(network.input) not in (3, 4):
+    if settings.channels_last and not any(len(node.output) in (3, 4) for node in graph.inputs):
         raise RequestError("channels-last is for inputs of 2 or 3 spatial dimensions")
-    if settings.training and not analyse(network).totals.params:
-        raise RequestError(f"{network.name} has no parameters to train")
-
-
-def needed_bytes(network: Network, settings: Settings) -> int:
-    """The memory that a pass, or a step of training, is predicted to need."""
-    result = memory(network, settings.batch, settings.memory_dtype, optimizer=OPTIMIZER)
-    return result.training.total if settings.training else result.peak
-
-
-def check_memory(network: Network, settings: Settings) -> None:
-    """Raise where the prediction alone exceeds what is free: better than to be killed for it.
-
-    Raises:
-        RequestError: see `too_large`.
-    """
-    available = available_bytes(settings.device)
-    if available is not None and needed_bytes(network, settings) > available:
-        raise too_large(network, settings)
-
-
-def too_large(network: Network, settings: Settings) -> RequestError:
-    """The error of a batch that does not fit: the predicted need, and the largest batch that would fit."""
-    need = needed_bytes(network, settings)
-    available = _budget(settings.device)
-    message = (
-        f"{network.name} with batch {settings.batch:,} does not fit the memory of {settings.device}: "
-        f"about {_gib(need)} are needed"
-    )
-    if available is None:
-        return RequestError(message, hint="a smaller --batch or --input needs less")
-    best = largest_batch(network, available, settings.memory_dtype, optimizer=OPTIMIZER, training=settings.training)
-    # Where the prediction fits and the run did not, workspaces and fragments took the rest.
-    best = min(best, settings.batch // 2) if best >= settings.batch else best
-    hint = f"the largest batch that would fit is {best:,}" if best else "not even a batch of 1 would fit"
-    return RequestError(f"{message}, {_gib(available)} are free", hint=hint)
-
-
-def _budget(device: str) -> int | None:
-    """The memory free for this process, its own cache included."""
-    available = available_bytes(device)
-    if available is None or device == "cpu":
-        return available
-    return available + torch.cuda.memory_reserved(cuda_index(device))
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:,.2f} GiB"
+    if min(settings.warmup, settings.repeats) < 1:
+        raise RequestError("warmup and repeats are whole numbers from 1")
+    return settings
 
 
 def _device(settings: Settings) -> Any:
@@ -274,33 +288,36 @@ def _precision(settings: Settings) -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Run:
-    """A built network with its input, ready to be run."""
+    """A built network with its inputs, ready to be run."""
 
     model: BuiltNetwork
-    x: Tensor
+    inputs: tuple[Tensor, ...]
     settings: Settings
     clock: Clock
-    forward: Callable[[Tensor], Any]
+    forward: Callable[..., Any]
     optimizer: torch.optim.Optimizer | None = None
 
     def call(self) -> None:
         """One pass, or one step of training."""
         if self.optimizer is None:
-            self.forward(self.x)
-            return
-        self.step([])
+            self.forward(*self.inputs)
+        else:
+            self.step(lambda: None)
 
-    def step(self, marks: list[Any]) -> None:
-        """One step of training, with marks around its phases."""
+    def step(self, mark: Callable[[], None]) -> None:
+        """One step of training; `mark` is called before and after each of its phases."""
         assert self.optimizer is not None
         self.optimizer.zero_grad(set_to_none=True)
-        marks.append(self.clock.mark())
-        outputs = self.forward(self.x)
-        marks.append(self.clock.mark())
+        mark()
+        outputs = self.forward(*self.inputs)
+        mark()
         _loss(outputs).backward()  # type: ignore[no-untyped-call]
-        marks.append(self.clock.mark())
+        mark()
         self.optimizer.step()
-        marks.append(self.clock.mark())
+        mark()
+
+
+PHASES = ("forward", "backward", "step")
 
 
 def _loss(outputs: Any) -> Tensor:
@@ -309,56 +326,59 @@ def _loss(outputs: Any) -> Tensor:
     return torch.stack([output.float().mean() for output in tensors]).sum()
 
 
-def _profile(network: Network, settings: Settings, layers: bool, tell: Progress) -> Profile:
+def _profile(costs: Costs, settings: Settings, layers: bool, tell: Progress) -> Profile:
     """The measurement, on a device that is there."""
-    analysis = analyse(network, settings.batch)
     ceilings = None
     if layers:
         tell("measuring the device")
-        ceilings = measure_ceilings(settings.device, settings.torch_dtype)
+        ceilings = measure_ceilings(settings.device, settings.torch_dtype, settings.channels_last)
+    environment = describe(settings.device)
     tell("building")
-    run = _prepare(network, settings)
+    run = _prepare(costs.graph, settings)
     with torch.inference_mode(not settings.training):
         tell("warming up")
-        call = _warmed_up(run)
+        _warm_up(run)
+        peak = _peak_memory(run)
+        call = _recorded(run) if settings.cuda_graph else run.call
         tell("timing whole passes")
-        result = Profile(
-            network.name,
-            network.input,
-            settings,
-            describe(settings.device),
-            time_calls(call, run.clock, settings.repeats),
-            flops=analysis.totals.flops,
-            macs=analysis.totals.macs,
-            params=analysis.totals.params,
-            predicted_memory_bytes=needed_bytes(network, settings),
-            peak_memory_bytes=_peak_memory(call, settings.device),
-            ceilings=ceilings,
-        )
-        if settings.training:
-            result.phases = _phases(run)
-        if layers:
+        latency = time_calls(call, run.clock, settings.repeats)
+        phases = _phases(run) if settings.training else {}
+        times = None
+        if ceilings is not None:
             tell("timing layers")
-            _time_layers(network, run, result)
-    return result
+            device = measured_device(environment, ceilings, settings.dtype)
+            times = _time_layers(run, Roofline(costs, device, settings.dtype))
+    return Profile(
+        costs,
+        settings,
+        environment,
+        latency,
+        phases,
+        predicted_memory_bytes=needed_bytes(costs, settings.training),
+        peak_memory_bytes=peak,
+        ceilings=ceilings,
+        layers=times,
+    )
 
 
-def _prepare(network: Network, settings: Settings) -> _Run:
-    """Build the module and its input as the settings want them."""
-    model = build(network, device=settings.device).to(settings.torch_dtype).train(settings.training)
-    x = example_input(network, settings.batch, device=settings.device).to(settings.torch_dtype)
+def _prepare(graph: Graph, settings: Settings) -> _Run:
+    """Build the module and its inputs as the settings want them."""
+    model = build(graph, device=settings.device).to(settings.torch_dtype).train(settings.training)
+    inputs = tuple(x.to(settings.torch_dtype) for x in example_inputs(graph, settings.batch, device=settings.device))
     if settings.channels_last:
-        form = torch.channels_last if x.dim() == 4 else torch.channels_last_3d
-        model, x = model.to(memory_format=form), x.to(memory_format=form)  # type: ignore[call-overload]
+        forms = {4: torch.channels_last, 5: torch.channels_last_3d}
+        for dimensions in {x.dim() for x in inputs} & set(forms):
+            model = model.to(memory_format=forms[dimensions])  # type: ignore[call-overload]
+        inputs = tuple(x.to(memory_format=forms[x.dim()]) if x.dim() in forms else x for x in inputs)
     forward = torch.compile(model) if settings.compile else model
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-6) if settings.training else None
-    return _Run(model, x, settings, clock_of(settings.device), forward, optimizer)
+    return _Run(model, inputs, settings, clock_of(settings.device), forward, optimizer)
 
 
-def _warmed_up(run: _Run) -> Call:
-    """What one pass is, after the passes that are not timed."""
+def _warm_up(run: _Run) -> None:
+    """The passes that are not timed."""
     try:
-        for _ in range(max(run.settings.warmup, 1)):
+        for _ in range(run.settings.warmup):
             run.call()
         run.clock.wait()
     except ValueError as error:
@@ -368,7 +388,6 @@ def _warmed_up(run: _Run) -> Call:
             raise
         line = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise RequestError(f"torch.compile failed: {line[:200]}", hint="leave out --compile") from None
-    return _recorded(run) if run.settings.cuda_graph else run.call
 
 
 def _recorded(run: _Run) -> Call:
@@ -387,94 +406,107 @@ def _recorded(run: _Run) -> Call:
     return graph.replay
 
 
-def _peak_memory(call: Call, device: str) -> int | None:
-    """The most memory that PyTorch held at once during a pass, parameters and input included; CUDA only."""
-    if device == "cpu":
+def _peak_memory(run: _Run) -> int | None:
+    """The most memory that PyTorch held at once during a pass, parameters and inputs included; CUDA only. Not of a
+    graph's replay, which allocates nothing."""
+    if run.settings.device == "cpu":
         return None
-    index = cuda_index(device)
+    index = cuda_index(run.settings.device)
     torch.cuda.reset_peak_memory_stats(index)
-    call()
+    run.call()
     torch.cuda.synchronize(index)
     return int(torch.cuda.max_memory_allocated(index))
 
 
 def _phases(run: _Run) -> dict[str, Sample]:
     """The phases of steps of training."""
-    steps: list[list[Any]] = []
-    for _ in range(run.settings.repeats):
+
+    def marks_of_a_step() -> list[Any]:
         marks: list[Any] = []
-        run.step(marks)
-        steps.append(marks)
+        run.step(lambda: marks.append(run.clock.mark()))
+        return marks
+
+    steps = [marks_of_a_step() for _ in range(run.settings.repeats)]
     run.clock.wait()
-    names = ("forward", "backward", "step")
     return {
-        name: summary([run.clock.between(marks[index], marks[index + 1]) for marks in steps])
-        for index, name in enumerate(names)
+        phase: summary([run.clock.between(marks[number], marks[number + 1]) for marks in steps])
+        for number, phase in enumerate(PHASES)
     }
 
 
-def _time_layers(network: Network, run: _Run, result: Profile) -> None:
+def _time_layers(run: _Run, roofline: Roofline) -> LayerTimes:
     """Each layer's time in the forward pass of the module itself, without compilation or graph."""
-    settings, clock = run.settings, run.clock
-    passes: list[list[float]] = []
-    wholes: list[float] = []
-    marks: list[Any] = []
+    clock = run.clock
     # How long it takes to launch the plain module, which a recorded or compiled pass would not tell.
-    launch = time_calls(lambda: run.model(run.x), clock, 3, warmup=1).median
+    launch = time_calls(lambda: run.model(*run.inputs), clock, 3, warmup=1).median
+    queue = _Queue(clock, 2 * launch)
+    marks: dict[str, tuple[Any, Any]] = {}
+    times: dict[str, list[float]] = {row.name: [] for row in roofline.costs.layers}
+    wholes: list[float] = []
     hooks = _marked(run.model, clock, marks)
     try:
-        for number in range(settings.repeats + 1):
-            marks.clear()
-            clock.head_start(2 * launch)
-            start = clock.mark()
-            run.model(run.x)
-            end = clock.mark()
-            clock.wait()
-            if number == 0:
-                continue  # the first pass with hooks warms them up
-            wholes.append(clock.between(start, end))
-            passes.append([clock.between(*pair) for pair in zip(marks[::2], marks[1::2], strict=True)])
+        queue.run(lambda: run.model(*run.inputs))  # the first pass with hooks warms them up
+        for _ in range(run.settings.repeats):
+            wholes.append(queue.run(lambda: run.model(*run.inputs)))
+            for name, (start, end) in marks.items():
+                times[name].append(clock.between(start, end))
     finally:
         for hook in hooks:
             hook.remove()
-    result.instrumented = summary(wholes)
-    result.layers = _layer_times(network, settings, [summary(times) for times in zip(*passes, strict=True)], result)
+    samples = {name: summary(seconds) for name, seconds in times.items()}
+    total = sum(sample.median for sample in samples.values())
+    layers = {
+        row.name: LayerTime(
+            row,
+            samples[row.name],
+            share=samples[row.name].median / total if total else 0.0,
+            bound=roofline.of(row),
+        )
+        for row in roofline.costs.layers
+    }
+    queued = None if run.settings.device == "cpu" else queue.ahead
+    return LayerTimes(layers, roofline, summary(wholes), queued)
 
 
-def _marked(model: BuiltNetwork, clock: Clock, marks: list[Any]) -> list[Any]:
-    """Hooks that add a mark before and after every layer, in the order in which the layers run."""
+class _Queue:
+    """Runs passes that are queued behind a wait of the device. A pass that the device had begun before all of it was
+    queued is run again behind a longer wait, up to `LONGEST_WAIT`.
 
-    def before(_module: nn.Module, _inputs: Any) -> None:
-        marks.append(clock.mark())
+    `ahead` tells whether that was long enough for every pass.
+    """
 
-    def after(_module: nn.Module, _inputs: Any, _output: Any) -> None:
-        marks.append(clock.mark())
+    def __init__(self, clock: Clock, wait: float) -> None:
+        self.clock = clock
+        self.wait = self.first = min(wait, LONGEST_WAIT)
+        self.ahead = True
 
+    def run(self, call: Call) -> float:
+        """The seconds of a pass on the device."""
+        while True:
+            self.clock.head_start(self.wait)
+            start = self.clock.mark()
+            call()
+            end = self.clock.mark()
+            late = self.clock.caught_up(start)
+            self.clock.wait()
+            if not late or not self.ahead:
+                return self.clock.between(start, end)
+            if self.wait >= LONGEST_WAIT:  # as where the queue itself is too short: waiting longer is of no use
+                self.ahead, self.wait = False, self.first
+                return self.clock.between(start, end)
+            self.wait = min(2 * max(self.wait, 1e-3), LONGEST_WAIT)
+
+
+def _marked(model: BuiltNetwork, clock: Clock, marks: dict[str, tuple[Any, Any]]) -> list[Any]:
+    """Hooks that put the marks before and after every layer under its name."""
     hooks: list[Any] = []
-    for module, _, _ in model.plan:
+    for name, module in model.layers.items():
+
+        def before(_module: nn.Module, _inputs: Any, name: str = name) -> None:
+            marks[name] = (clock.mark(), None)
+
+        def after(_module: nn.Module, _inputs: Any, _output: Any, name: str = name) -> None:
+            marks[name] = (marks[name][0], clock.mark())
+
         hooks += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
     return hooks
-
-
-def _layer_times(network: Network, settings: Settings, times: list[Sample], result: Profile) -> list[LayerTime]:
-    """The layers' times with the work and traffic that the calculator knows of each."""
-    costs = analyse(network, settings.batch).layers
-    traffic = memory(network, settings.batch, settings.memory_dtype).layers
-    total = sum(time.median for time in times)
-    found = []
-    for layer, cost, moved, time in zip(network.layers, costs, traffic, times, strict=True):
-        size = moved.read + moved.written
-        least, bound = result.ceilings.bound(cost.flops, size) if result.ceilings else (0.0, "")
-        found.append(
-            LayerTime(
-                layer.name,
-                layer.kind.name,
-                time,
-                share=time.median / total if total else 0.0,
-                flops=cost.flops,
-                bytes=size,
-                bound=bound if least else None,
-                roofline=least / time.median if least and time.median else None,
-            )
-        )
-    return found

@@ -63,6 +63,9 @@ class Clock(Protocol):
     def head_start(self, seconds: float) -> None:
         """Keep the device busy for about so long, so that work can be queued ahead of it."""
 
+    def caught_up(self, mark: Any) -> bool:
+        """Whether the device, working through a queue, has reached a mark already."""
+
 
 class CpuClock:
     """The CPU's own clock: work is done when its call returns."""
@@ -78,6 +81,9 @@ class CpuClock:
 
     def head_start(self, seconds: float) -> None:
         return
+
+    def caught_up(self, mark: float) -> bool:
+        return False  # there is no queue
 
 
 class CudaClock:
@@ -101,6 +107,9 @@ class CudaClock:
         sleep = getattr(torch.cuda, "_sleep", None)  # PyTorch's own tests use it; it has no public name
         if sleep is not None:
             sleep(int(seconds * self.CYCLES_PER_SECOND))
+
+    def caught_up(self, mark: torch.cuda.Event) -> bool:
+        return bool(mark.query())  # type: ignore[no-untyped-call]
 
 
 def clock_of(device: str) -> Clock:
@@ -140,25 +149,20 @@ class Ceilings:
         """The ceiling of arithmetic."""
         return max(self.matrix_product, self.convolution)
 
-    def bound(self, flops: int, moved: int) -> tuple[float, str]:
-        """The least seconds that so much work and traffic can take, and which of the two takes them.
-
-        >>> Ceilings(matrix_product=100.0, convolution=80.0, bytes_per_s=10.0).bound(flops=200, moved=50)
-        (5.0, 'memory')
-        """
-        arithmetic, transfer = flops / self.flops_per_s, moved / self.bytes_per_s
-        return (arithmetic, "arithmetic") if arithmetic >= transfer else (transfer, "memory")
-
 
 LONG_ENOUGH = 0.05
 """Seconds after which a matrix product is large enough to show what a device can do."""
 
 
-def measure_ceilings(device: str, dtype: torch.dtype) -> Ceilings:
-    """Measure a device: the fastest of several matrix products, convolutions and copies."""
+def measure_ceilings(device: str, dtype: torch.dtype, channels_last: bool = False) -> Ceilings:
+    """Measure a device: the fastest of several matrix products, convolutions (their channels innermost if
+    `channels_last`) and copies."""
     clock = clock_of(device)
+    form = torch.channels_last if channels_last else torch.contiguous_format
     with torch.inference_mode():
-        return Ceilings(_matrix_product(device, dtype, clock), _convolution(device, dtype, clock), _copy(device, clock))
+        return Ceilings(
+            _matrix_product(device, dtype, clock), _convolution(device, dtype, form, clock), _copy(device, clock)
+        )
 
 
 def _matrix_product(device: str, dtype: torch.dtype, clock: Clock) -> float:
@@ -174,12 +178,12 @@ def _matrix_product(device: str, dtype: torch.dtype, clock: Clock) -> float:
     return best
 
 
-def _convolution(device: str, dtype: torch.dtype, clock: Clock) -> float:
+def _convolution(device: str, dtype: torch.dtype, form: torch.memory_format, clock: Clock) -> float:
     """FLOPs a second of a 3x3 convolution that keeps the channels; the fastest of some sizes."""
     best = 0.0
     for batch, channels, size in ((1, 128, 28), (1, 256, 28), (4, 256, 28)) if device == "cpu" else ((64, 512, 28),):
-        x = torch.randn(batch, channels, size, size, device=device).to(dtype)
-        weight = torch.randn(channels, channels, 3, 3, device=device).to(dtype)
+        x = torch.randn(batch, channels, size, size, device=device).to(dtype, memory_format=form)
+        weight = torch.randn(channels, channels, 3, 3, device=device).to(dtype, memory_format=form)
         call = partial(torch.nn.functional.conv2d, x, weight, padding=1)
         fastest = time_calls(call, clock, 5, warmup=2).fastest
         best = max(best, 2 * 9 * channels**2 * batch * size**2 / fastest)

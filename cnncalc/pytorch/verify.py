@@ -2,35 +2,43 @@
 
 A network is built as a module and run once. Compared are, for every layer, the shape of its output, its
 parameters and stored buffers, and its MACs by two counters; in total, the same again; and what sources
-publish. Whatever the counters leave out is listed as a gap, with its size.
+publish. Whatever the counters leave out is listed as a gap, with its size. What an op does not say of itself is
+unknown: it is no mismatch, and it is listed with what PyTorch has.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from cnncalc.costs.analysis import Analysis, analyse
-from cnncalc.errors import CnncalcError, RequestError
-from cnncalc.language.expand import Network, expand
+from cnncalc.costs.amount import AtLeast
+from cnncalc.costs.analysis import Costs
+from cnncalc.errors import CnncalcError
+from cnncalc.graph import Graph
+from cnncalc.language.expand import expand
 from cnncalc.language.model import Published, Spec
-from cnncalc.ops import Shape
-from cnncalc.pytorch.build import BuiltNetwork, build, example_input
+from cnncalc.ops.base import Shape, show
+from cnncalc.pytorch.build import BuiltNetwork, build, example_inputs
 from cnncalc.pytorch.counters import Count, fvcore_count, run_counted
-from cnncalc.pytorch.device import check_device, out_of_memory
+from cnncalc.pytorch.device import checked_device, out_of_memory, overflow
+from cnncalc.pytorch.fit import check_memory, too_large, too_many
 
+PYTORCH = "PyTorch"
 FLOP_COUNTER = "torch.utils.flop_counter"
 FVCORE = "fvcore"
 BATCH_COUNT = "num_batches_tracked"
-"""PyTorch's BatchNorm also stores how many batches it has seen: one integer a layer, which no count includes."""
+"""PyTorch's BatchNorm also stores how many batches it has seen: one integer per layer, which no count includes."""
+
+PUBLISHED = ("params", "macs", "flops", "buffers", "activations")
+"""What of a spec's published values is counted; accuracies are no business of a calculator."""
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Mismatch:
     """A number or shape that is not the same: `cnncalc` by the calculator, `other` by `source`.
 
     `layer` is empty where the network as a whole is meant.
@@ -44,29 +52,46 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """Operations beside MACs, in all layers of a kind: `operations` by the calculator, `counted` by a counter,
-    which may leave them out or count them by another convention."""
+class NotSaid:
+    """A number of a layer that its op does not say, and so could not be compared: `other` by `source`."""
 
-    counter: str
+    layer: str
+    quantity: str
+    other: Any
+    source: str
+
+
+@dataclass(slots=True)
+class Gap:
+    """Operations beside MACs, in all layers of a kind: `operations` by the calculator, and by each counter, which may
+    leave them out or count them by another convention."""
+
     kind: str
-    operations: int
-    counted: int
+    operations: int = 0
+    counted: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Report:
-    """What came of verifying one network under one set of conditions. Counts are for the whole batch.
+    """What came of verifying one network, expanded in one way. Counts are for the whole batch.
 
-    `counted` holds each counter's MACs, None where it could not run; `published` how many values of sources
-    were compared; `batch_counts` the integers that PyTorch's BatchNorm stores beside the buffers compared.
+    Attributes:
+        network: its name.
+        way: how it was expanded, in words; empty for the spec as it is.
+        inputs: the shapes of its inputs by name, without the batch.
+        layers: how many it has.
+        counted: each counter's MACs, None where it could not run.
+        published: how many values of sources were compared.
+        batch_counts: the integers that PyTorch's BatchNorm stores beside the buffers compared.
+        not_said: what could not be compared.
+        gaps: what the counters leave out.
     """
 
     network: str
-    conditions: str
+    way: str
     device: str
     batch: int
-    input: Shape
+    inputs: dict[str, Shape]
     layers: int
     params: int
     buffers: int
@@ -74,99 +99,134 @@ class Report:
     counted: dict[str, int | None] = field(default_factory=dict)
     batch_counts: int = 0
     published: int = 0
-    differences: list[Difference] = field(default_factory=list)
+    mismatches: list[Mismatch] = field(default_factory=list)
+    not_said: list[NotSaid] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def equal(self) -> bool:
-        """Whether nothing differs."""
-        return not self.differences
+        """Whether nothing that was compared differs."""
+        return not self.mismatches
 
-    def as_json(self) -> dict[str, Any]:
-        """The report as plain JSON values."""
-        return {"equal": self.equal, **asdict(self), "input": list(self.input)}
+    def compare(self, layer: str, quantity: str, ours: Any, other: Any, source: str) -> None:
+        """Compare a pair; a total over what is unknown is compared as what there is at least."""
+        if ours is None:
+            self.not_said.append(NotSaid(layer, quantity, other, source))
+        elif other < ours if isinstance(ours, AtLeast) else ours != other:
+            self.mismatches.append(Mismatch(layer, quantity, ours, other, source))
+
+    def __repr__(self) -> str:
+        way = f" ({self.way})" if self.way else ""
+        result = "equal" if self.equal else f"{len(self.mismatches):,} differ"
+        unknown = f", {len(self.not_said):,} unknown" if self.not_said else ""
+        return f"Report: {self.network}{way} on {self.device}, {self.layers:,} layers, {result}{unknown}"
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
-    """Under which a network is expanded, and how a report calls that."""
+class Way:
+    """A way to expand a spec, and how a report calls it."""
 
     text: str = ""
     input: Shape | None = None
     vars: Mapping[str, Any] = field(default_factory=dict)
     training: bool = False
 
-    def network(self, spec: Spec) -> Network:
-        """The network under these conditions."""
+    @property
+    def plain(self) -> bool:
+        """Whether it is the spec as it is."""
+        return not (self.input or self.vars or self.training)
+
+    def graph(self, spec: Spec) -> Graph:
+        """The network of a spec, expanded in this way."""
         return expand(spec, self.input, self.vars, self.training)
 
 
-def verify(network: Network, *, device: str = "cpu", batch: int = 1, conditions: str = "") -> Report:
-    """Compare a network's calculation with a real forward pass of its PyTorch module.
+def verify(graph: Graph, *, device: str = "cpu", batch: int = 1, way: str = "") -> Report:
+    """Compare a network's costs with a real forward pass of its PyTorch module.
 
     Args:
-        network: what `cnncalc.expand` gives.
+        graph: the network.
         device: where to run: `cpu`, `cuda`, or `meta`, which gives shapes and `torch.utils.flop_counter`'s
             counts without computing anything; fvcore cannot run there.
         batch: samples in the batch.
-        conditions: how the report calls the way the network was expanded.
+        way: how the report calls the way the network was expanded.
 
     Raises:
-        RequestError: no such device, too little memory, or a layer that PyTorch does not have.
+        RequestError: no such device, too little memory, a layer that PyTorch does not have, or an op that nothing
+            says how to build.
 
-    >>> from cnncalc import expand, load
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
     >>> report = verify(expand(load("lenet5")))
     >>> report.equal, report.macs, report.counted
     (True, 325680, {'torch.utils.flop_counter': 325680, 'fvcore': 325680})
     """
-    check_device(device)
+    device = checked_device(device)
     start = time.perf_counter()
-    analysis = analyse(network, batch)
-    totals = analysis.totals
+    costs = Costs(graph, batch)
+    check_memory(costs, device)
     report = Report(
-        network.name,
-        conditions,
+        graph.name,
+        way,
         device,
-        batch,
-        network.input,
-        layers=len(network.layers),
-        params=totals.params,
-        buffers=totals.buffers,
-        macs=totals.macs,
+        costs.batch,
+        {node.name: node.output for node in graph.inputs},
+        layers=len(graph.layers),
+        params=costs.params,
+        buffers=costs.buffers,
+        macs=costs.macs,
     )
     try:
-        _compare(analysis, report)
-    except RuntimeError as error:
+        _compare(costs, report)
+    except (RuntimeError, MemoryError, OverflowError) as error:
         if out_of_memory(error):
-            need = f"about {totals.peak_memory_bytes / 2**30:,.1f} GiB are needed"
-            raise RequestError(
-                f"{network.name} does not fit the memory of {device}", hint=f"{need}; try --device meta"
-            ) from None
-        message = str(error).strip().splitlines()[0]
-        report.differences.append(Difference("", "forward pass", "runs", message, "PyTorch"))
+            raise too_large(costs, device) from None
+        if overflow(error):
+            raise too_many(costs) from None
+        raise
     report.seconds = time.perf_counter() - start
     return report
 
 
-def _compare(analysis: Analysis, report: Report) -> None:
+def _compare(costs: Costs, report: Report) -> None:
     """Build, run and compare."""
-    network = analysis.network
-    model = build(network, device=report.device).eval()
-    shapes = _recorded_shapes(model, network)
-    x = example_input(network, report.batch, device=report.device)
-    outputs, count = run_counted(model, x)
-    _compare_modules(analysis, model, shapes, report)
-    _compare_outputs(network, outputs, report)
-    del outputs
-    _compare_counts(analysis, count, FLOP_COUNTER, report)
-    if report.device == "meta":
-        report.counted[FVCORE] = None
+    graph = _with_unread_as_outputs(costs.graph)
+    model = build(graph, device=report.device).eval()
+    shapes = _recorded_shapes(model)
+    inputs = example_inputs(graph, report.batch, device=report.device)
+    counts: dict[str, Count] = {}
+    try:
+        outputs, counts[FLOP_COUNTER] = run_counted(model, inputs)
+        _compare_outputs(costs.graph, outputs if isinstance(outputs, dict) else {"": outputs}, report)
+        del outputs
+        if report.device != "meta":
+            counts[FVCORE] = fvcore_count(model, inputs)
+    except Exception as error:  # whatever a module or a counter raises is a finding, if it is not for want of memory
+        if out_of_memory(error) or overflow(error):
+            raise
+        message = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        where = FVCORE if FLOP_COUNTER in counts else PYTORCH
+        report.mismatches.append(Mismatch("", "forward pass", "runs", message, where))
         return
-    _compare_counts(analysis, fvcore_count(model, x), FVCORE, report)
+    _compare_modules(costs, model, shapes, report)
+    for counter in (FLOP_COUNTER, FVCORE):
+        report.counted[counter] = counts[counter].total if counter in counts else None
+    for counter, count in counts.items():
+        _compare_counts(costs, count, counter, report)
+    report.gaps = _gaps(costs, counts)
 
 
-def _recorded_shapes(model: BuiltNetwork, network: Network) -> dict[str, Shape]:
+def _with_unread_as_outputs(graph: Graph) -> Graph:
+    """The network with the tensors that nobody reads as further outputs: a trace leaves out what no output depends
+    on, and cnncalc counts it."""
+    readers = graph.readers()
+    ends = set(graph.outputs.values())
+    unread = [node for node in graph.layers if not readers[node.index] and node not in ends]
+    return replace(graph, outputs={**graph.outputs, **{f"unread {node.name}": node for node in unread}})
+
+
+def _recorded_shapes(model: BuiltNetwork) -> dict[str, Shape]:
     """A table that fills with every layer's output shape, without the batch, as the module runs."""
     shapes: dict[str, Shape] = {}
 
@@ -176,8 +236,8 @@ def _recorded_shapes(model: BuiltNetwork, network: Network) -> dict[str, Shape]:
 
         module.register_forward_hook(hook)
 
-    for layer, (module, _, _) in zip(network.layers, model.plan, strict=True):
-        record(layer.name, module)
+    for name, module in model.layers.items():
+        record(name, module)
     return shapes
 
 
@@ -198,120 +258,115 @@ def buffers(module: nn.Module) -> tuple[int, int]:
     return sum(number for _, number in stored) - counts, counts
 
 
-def _compare_modules(analysis: Analysis, model: BuiltNetwork, shapes: Mapping[str, Shape], report: Report) -> None:
+def _compare_modules(costs: Costs, model: BuiltNetwork, shapes: Mapping[str, Shape], report: Report) -> None:
     """Each layer's output shape, parameters and buffers, and the module's as a whole."""
-    for layer, costs, (module, _, _) in zip(analysis.network.layers, analysis.layers, model.plan, strict=True):
-        found = {
-            "output": (layer.output, shapes.get(layer.name)),
-            "params": (costs.params, parameters(module)),
-            "buffers": (costs.buffers, buffers(module)[0]),
-        }
-        _note(report, layer.name, found, "PyTorch")
+    for row in costs.layers:
+        module = model.layers[row.name]
+        report.compare(row.name, "output", row.output, shapes.get(row.name), PYTORCH)
+        report.compare(row.name, "params", row.params, parameters(module), PYTORCH)
+        report.compare(row.name, "buffers", row.buffers, buffers(module)[0], PYTORCH)
     stored, report.batch_counts = buffers(model)
-    whole = {"params": (report.params, parameters(model)), "buffers": (report.buffers, stored)}
-    _note(report, "", whole, "PyTorch")
+    report.compare("", "params", costs.params, parameters(model), PYTORCH)
+    report.compare("", "buffers", costs.buffers, stored, PYTORCH)
 
 
-def _compare_outputs(network: Network, outputs: Tensor | dict[str, Tensor], report: Report) -> None:
-    """The network's outputs by name."""
-    named = outputs if isinstance(outputs, dict) else {"output": outputs}
-    shapes = {name: tuple(output.shape[1:]) for name, output in named.items()}
-    expected = {name: network.shape(tensor) for name, tensor in network.outputs.items()}
-    _note(report, "", {"outputs": (expected, shapes)}, "PyTorch")
+def _compare_outputs(graph: Graph, outputs: Mapping[str, Tensor], report: Report) -> None:
+    """The network's outputs by name; a lone one has none."""
+    expected = {name: node.output for name, node in graph.outputs.items()}
+    if len(outputs) == 1:
+        expected = {"": next(iter(expected.values()))}
+    shapes = {name: tuple(outputs[name].shape[1:]) for name in expected if name in outputs}
+    report.compare("", "outputs", expected, shapes, PYTORCH)
 
 
-def _compare_counts(analysis: Analysis, count: Count, counter: str, report: Report) -> None:
-    """MACs by layer and in total; and what the counter leaves out of the other operations, by kind."""
-    report.counted[counter] = count.total
-    gaps: dict[str, list[int]] = {}
-    for layer, costs in zip(analysis.network.layers, analysis.layers, strict=True):
-        _note(report, layer.name, {"macs": (costs.macs, count.layers.get(layer.name, 0))}, counter)
-        gap = gaps.setdefault(layer.kind.name, [0, 0])
-        gap[0] += costs.flops - 2 * costs.macs
-        gap[1] += count.others.get(layer.name, 0)
-    _note(report, "", {"macs": (report.macs, count.total)}, counter)
-    report.gaps += [Gap(counter, kind, ours, theirs) for kind, (ours, theirs) in gaps.items() if ours or theirs]
+def _compare_counts(costs: Costs, count: Count, counter: str, report: Report) -> None:
+    """MACs by layer and in total."""
+    for row in costs.layers:
+        report.compare(row.name, "macs", row.macs, count.layers.get(row.name, 0), counter)
+    report.compare("", "macs", costs.macs, count.total, counter)
 
 
-def _note(report: Report, layer: str, found: Mapping[str, tuple[Any, Any]], source: str) -> None:
-    """Add a difference for each pair that is not equal."""
-    report.differences += [
-        Difference(layer, quantity, ours, other, source) for quantity, (ours, other) in found.items() if ours != other
-    ]
+def _gaps(costs: Costs, counts: Mapping[str, Count]) -> list[Gap]:
+    """What each counter has of the operations other than MACs, by kind of layer; the kinds that have any."""
+    gaps: dict[str, Gap] = {}
+    for row in costs.layers:
+        if row.flops is None or row.macs is None:
+            continue
+        gap = gaps.setdefault(row.op.kind, Gap(row.op.kind, counted=dict.fromkeys(counts, 0)))
+        gap.operations += row.flops - 2 * row.macs
+        for counter, count in counts.items():
+            gap.counted[counter] += count.others.get(row.name, 0)
+    return [gap for gap in gaps.values() if gap.operations or any(gap.counted.values())]
+
+
+def summed_gaps(reports: Sequence[Report]) -> list[Gap]:
+    """The gaps of many reports, summed by kind and counter."""
+    sums: dict[str, Gap] = {}
+    for gap in (gap for report in reports for gap in report.gaps):
+        entry = sums.setdefault(gap.kind, Gap(gap.kind))
+        entry.operations += gap.operations
+        for counter, number in gap.counted.items():
+            entry.counted[counter] = entry.counted.get(counter, 0) + number
+    return list(sums.values())
 
 
 def compare_published(spec: Spec, report: Report) -> None:
-    """Compare every value that the spec publishes, under the conditions it is published for."""
+    """Compare every value that the spec publishes, in the way that it is published for."""
     for published in spec.published:
-        totals = analyse(_published_conditions(published).network(spec)).totals
+        costs = Costs(_published_way(published).graph(spec))
         for quantity, value in published.values.items():
-            ours = getattr(totals, quantity, None)  # accuracies are no business of a calculator
-            if ours is None:
-                continue
-            report.published += 1
-            _note(report, "", {quantity: (ours, value)}, published.source)
+            if quantity in PUBLISHED:
+                report.published += 1
+                report.compare("", quantity, getattr(costs, quantity), value, published.source)
 
 
-def _published_conditions(published: Published) -> Conditions:
-    """The conditions that a value is published for."""
+def _published_way(published: Published) -> Way:
+    """The way that a value is published for."""
     parts = ["training"] if published.training else []
-    parts += [f"input {'x'.join(map(str, published.input))}"] if published.input else []
+    parts += [f"input {show(published.input)}"] if published.input else []
     parts += [f"{name}={value}" for name, value in published.variables.items()]
-    return Conditions(", ".join(parts), published.input, published.variables, published.training)
+    return Way(", ".join(parts), published.input, published.variables, published.training)
 
 
-def all_conditions(spec: Spec) -> list[Conditions]:
+def all_ways(spec: Spec) -> list[Way]:
     """Every way in which `verify --all` expands a spec: as it is; in training, where that has other layers; as
     its published values have it; and for another input size, odd and not square, where it takes one."""
-    plain = Conditions()
+    plain = Way()
     found = [plain]
-    own = plain.network(spec)
-    training = Conditions("training", training=True)
-    if _layout(training.network(spec)) != _layout(own):
+    own = plain.graph(spec)
+    training = Way("training", training=True)
+    if _layout(training.graph(spec)) != _layout(own):
         found.append(training)
-    for published in map(_published_conditions, spec.published):
-        if all(published.text != conditions.text for conditions in found):
+    for published in map(_published_way, spec.published):
+        if all(published.text != way.text for way in found):
             found.append(published)
-    found += _another_size(spec, own.input)
-    return found
+    return found + _another_size(spec, own.input)
 
 
-def _layout(network: Network) -> list[tuple[str, Any]]:
+def _layout(graph: Graph) -> list[tuple[str, Any]]:
     """What tells two expansions of a spec apart."""
-    return [(layer.name, layer.kind) for layer in network.layers]
+    return [(node.name, node.op) for node in graph.layers]
 
 
-def _another_size(spec: Spec, own: Shape) -> list[Conditions]:
+def _another_size(spec: Spec, own: Shape) -> list[Way]:
     """An odd, uneven input size, or a multiple of 32 for networks whose branches need one; none if neither fits."""
     odd = (own[0], *((n + n // (8 - 2 * d)) | 1 for d, n in enumerate(own[1:])))
     even = (own[0], *(n + 32 * (d + 1) for d, n in enumerate(own[1:])))
     for shape in (odd, even):
-        conditions = Conditions(f"input {'x'.join(map(str, shape))}", shape)
+        way = Way(f"input {show(shape)}", shape)
         try:
-            conditions.network(spec)
+            way.graph(spec)
         except CnncalcError:
             continue
-        return [conditions] if len(own) > 1 else []
+        return [way] if len(own) > 1 else []
     return []
 
 
-def verify_specs(
-    specs: Sequence[tuple[Spec, Sequence[Conditions]]], device: str = "cpu", batch: int = 1
-) -> Iterator[Report]:
-    """Verify each spec under each of its conditions; its published values with the first."""
+def verify_specs(specs: Sequence[tuple[Spec, Sequence[Way]]], device: str = "cpu", batch: int = 1) -> Iterator[Report]:
+    """Verify each spec in each of its ways; its published values with the first, if that is the spec as it is."""
     for spec, ways in specs:
-        for number, conditions in enumerate(ways):
-            report = verify(conditions.network(spec), device=device, batch=batch, conditions=conditions.text)
-            if number == 0 and not (conditions.input or conditions.vars or conditions.training):
+        for number, way in enumerate(ways):
+            report = verify(way.graph(spec), device=device, batch=batch, way=way.text)
+            if number == 0 and way.plain:
                 compare_published(spec, report)
             yield report
-
-
-def summed_gaps(reports: Sequence[Report]) -> list[Gap]:
-    """The gaps of many reports, summed by counter and kind."""
-    sums: dict[tuple[str, str], list[int]] = {}
-    for gap in (gap for report in reports for gap in report.gaps):
-        entry = sums.setdefault((gap.counter, gap.kind), [0, 0])
-        entry[0] += gap.operations
-        entry[1] += gap.counted
-    return [Gap(counter, kind, ours, theirs) for (counter, kind), (ours, theirs) in sums.items()]

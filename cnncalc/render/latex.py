@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from cnncalc.render.table import Part, Table, printable
+from cnncalc.render.table import BAR, Cell, Part, Table, printable
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -34,7 +34,7 @@ def write(parts: Sequence[Part], file: TextIO) -> None:
 
 def _table(table: Table) -> str:
     letters = "".join("r" if table.numeric(i) else "l" for i in range(len(table.columns)))
-    rows = [_row(row) for row in table.texts()]
+    rows = [_row(row) for row in _cells(table)]
     total = [rows.pop()] if table.total is not None else []
     lines = [
         r"\begin{table}",
@@ -42,7 +42,7 @@ def _table(table: Table) -> str:
         *([rf"\caption{{{_escape(table.title)}}}"] if table.title else []),
         rf"\begin{{tabular}}{{{letters}}}",
         r"\toprule",
-        _row([column.title for column in table.columns]),
+        _row([_escape(column.title) for column in table.columns]),
         r"\midrule",
         *rows,
         *([r"\midrule", *total] if total else []),
@@ -54,8 +54,22 @@ def _table(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _cells(table: Table) -> list[list[str]]:
+    """The rows in LaTeX; the totals, if any, come last."""
+    rows = [*table.rows, table.total] if table.total is not None else table.rows
+    return [
+        [_bar(cell) if column.format == BAR else _escape(column.text(cell)) for column, cell in pairs]
+        for pairs in (zip(table.columns, row, strict=True) for row in rows)
+    ]
+
+
+def _bar(part: Cell) -> str:
+    """A bar as a rule: every LaTeX draws it, in any font."""
+    return rf"\rule{{{4 * part:.3f}em}}{{0.6em}}" if isinstance(part, float) else ""
+
+
 def _row(cells: Sequence[str]) -> str:
-    return " & ".join(map(_escape, cells)) + r" \\"
+    return " & ".join(cells) + r" \\"
 
 
 def _comment(text: str) -> str:

@@ -40,11 +40,26 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else " " if c == "\t" else "?" for c in text)
 
 
+BAR = "bar"
+"""The format of a number from 0 to 1 that is drawn: as so much of a bar."""
+BAR_WIDTH = 16
+
+
+def bar(part: float) -> str:
+    """A bar in characters.
+
+    >>> bar(0.5) == "\N{FULL BLOCK}" * 8
+    True
+    """
+    whole, eighths = divmod(round(8 * BAR_WIDTH * part), 8)
+    return "\N{FULL BLOCK}" * whole + " ▏▎▍▌▋▊▉"[eighths].strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column: its title for people, its key for programs, and how its numbers are written.
 
-    `format` is for the numbers of the column (Python's format language). A column that is `optional` is left
+    `format` is for the numbers of the column (Python's format language, or `BAR`). A column that is `optional` is left
     out, the last one first, where the terminal is too narrow for all.
     """
 
@@ -70,6 +85,8 @@ class Column:
         """
         if cell is None:
             return ""
+        if self.format == BAR and isinstance(cell, float):
+            return bar(cell)
         if isinstance(cell, str):
             return printable(cell)
         if isinstance(cell, tuple):
@@ -94,7 +111,9 @@ class Table:
         return [[column.text(cell) for column, cell in zip(self.columns, row, strict=True)] for row in rows]
 
     def numeric(self, index: int) -> bool:
-        """Whether a column holds numbers, which stand on the right."""
+        """Whether a column holds numbers, which stand on the right; bars do not."""
+        if self.columns[index].format == BAR:
+            return False
         cells = [row[index] for row in self.rows if row[index] is not None]
         return bool(cells) and not any(isinstance(cell, str | tuple) for cell in cells)
 

@@ -89,22 +89,30 @@ class Grid:
         self.widths = [max(map(_text_width, column)) for column in columns]
 
     def dropped(self, width: int) -> list[int]:
-        """The optional columns that do not fit, the last of them first to go."""
-        left = sum(self.widths) + _GAP * (len(self.widths) - 1)
-        gone: list[int] = []
-        for index in reversed(range(len(self.widths))):
-            if left <= width:
-                break
-            if self.table.columns[index].optional:
-                left -= self.widths[index] + _GAP
-                gone.insert(0, index)
-        return gone
+        """The columns that do not fit: of the optional ones the last first; then, where texts can give way no
+        further, the last of the others, but for the first."""
+        optional = [index for index, column in enumerate(self.table.columns) if column.optional]
+        shown = list(range(len(self.widths)))
+        while optional and self._natural(shown) > width:
+            shown.remove(optional.pop())
+        while len(shown) > 1 and self._least(shown) > width:
+            shown.pop()
+        return [index for index in range(len(self.widths)) if index not in shown]
+
+    def _natural(self, shown: Sequence[int]) -> int:
+        """The width of some columns as they are."""
+        return sum(self.widths[index] for index in shown) + _GAP * (len(shown) - 1)
+
+    def _least(self, shown: Sequence[int]) -> int:
+        """The width of some columns with the texts wrapped."""
+        least = (self.widths[i] if self.right[i] else min(self.widths[i], _NARROWEST) for i in shown)
+        return sum(least) + _GAP * (len(shown) - 1)
 
     def shrunk(self, kept: Sequence[int], width: int) -> dict[int, int]:
         """The widths of the columns kept: where they do not fit, texts are wrapped, the widest first; numbers
         never. Words are broken only where that makes the table fit."""
         natural = {index: self.widths[index] for index in kept}
-        too_wide = sum(natural.values()) + _GAP * (len(kept) - 1) - width
+        too_wide = self._natural(kept) - width
         if too_wide <= 0:
             return natural
         texts = [index for index in kept if not self.right[index]]
@@ -113,7 +121,7 @@ class Grid:
         for floors in (whole, broken):
             if sum(natural[index] - floors[index] for index in texts) >= too_wide:
                 return _narrowed(natural, floors, too_wide)
-        return natural | whole
+        return natural | broken
 
     def _longest_word(self, index: int) -> int:
         """The width of the longest word of a column."""

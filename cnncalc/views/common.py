@@ -71,9 +71,21 @@ class Listing:
         elif self.cut:
             hidden = len(self.found) - FIRST_ROWS - LAST_ROWS
             lines.append(f"{hidden:,} of {len(self.found):,} rows are not shown; --all shows each.")
-        if self.costs.graph.notes:
+        if self.costs.graph.notes and not self.detail.changed:  # which might no longer hold
             lines.append(f"Note: {self.costs.graph.notes.strip()}")
         return lines
+
+
+def plain_document(costs: Costs) -> Callable[[], msgspec.Struct]:
+    """What makes the document of a network with its costs, and nothing more; its records are loaded when it is asked
+    for."""
+
+    def make() -> msgspec.Struct:
+        from cnncalc.views.records import network_document
+
+        return network_document(costs)
+
+    return make
 
 
 def heading(costs: Costs, detail: Detail) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -13,7 +14,12 @@ from cnncalc.ops.base import show
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Cell, Column, Table, beside, number
 from cnncalc.views import Detail, View
+from cnncalc.views import measured as measured_views
 from cnncalc.views.common import EVERY_SCOPE, MOST_ROWS, changes, unknown_reasons
+from cnncalc.views.measurements import LatencyRecord
+
+if TYPE_CHECKING:
+    from cnncalc.pytorch.profile import Profile
 
 
 class ComparedRecord(Struct):
@@ -35,9 +41,9 @@ class ComparedRecord(Struct):
     saved_bytes: int
     traffic_bytes: int
     intensity: float
-    receptive_field: tuple[int, ...]
+    receptive_field: tuple[int, ...] | None
     at_least: list[str]
-    profile: dict[str, Any] | UnsetType = UNSET
+    profile: LatencyRecord | UnsetType = UNSET
 
 
 class ComparisonDocument(Struct):
@@ -47,11 +53,11 @@ class ComparisonDocument(Struct):
     networks: list[ComparedRecord]
 
 
-def view(comparison: Comparison, detail: Detail, latency: Table | None = None) -> View:
+def view(comparison: Comparison, detail: Detail, measured: Sequence[Profile] = ()) -> View:
     """The totals with their ratios to the first network's, and two networks also group by group.
 
     Args:
-        latency: a table of measured times, a row per network.
+        measured: how long each network took, where that was measured.
     """
     networks = comparison.networks
     whole = [_totals(networks, detail), _beyond(networks)]
@@ -61,14 +67,22 @@ def view(comparison: Comparison, detail: Detail, latency: Table | None = None) -
         matched = comparison.groups(EVERY_SCOPE if detail.all else detail.depth or 1)
         if any(pair.counting and pair.first and pair.second for pair in matched):
             groups = [_groups(comparison, matched, asked)]
-    times = [latency] if latency else []
+    times = [measured_views.table(measured)] if measured else []
     flat = groups[0] if groups and asked else beside([*whole, *times])
     return View(
         (*whole, *groups, *times),
-        lambda: ComparisonDocument(SCHEMA, [record(costs) for costs in networks]),
+        lambda: _document(networks, measured),
         csv=flat,
         unknown=[reason for costs in networks for reason in unknown_reasons(costs)],
     )
+
+
+def _document(networks: Sequence[Costs], measured: Sequence[Profile]) -> ComparisonDocument:
+    """The document: each network, with its measured times if there are any."""
+    records = [record(costs) for costs in networks]
+    for entry, result in zip(records, measured, strict=False):
+        entry.profile = measured_views.record(result)
+    return ComparisonDocument(SCHEMA, records)
 
 
 def record(costs: Costs) -> ComparedRecord:
@@ -99,7 +113,7 @@ def record(costs: Costs) -> ComparedRecord:
     )
 
 
-def _totals(networks: Any, detail: Detail) -> Table:
+def _totals(networks: Sequence[Costs], detail: Detail) -> Table:
     """The totals, a network a row, with their ratios to the first network's."""
     first = networks[0]
     rows: list[list[Cell]] = []
@@ -131,7 +145,7 @@ def _totals(networks: Any, detail: Detail) -> Table:
     return Table(f"Compared with {first.graph.name}{same}{changed}", columns, rows, notes=notes)
 
 
-def _beyond(networks: Any) -> Table:
+def _beyond(networks: Sequence[Costs]) -> Table:
     """Memory, traffic and receptive field, a network a row."""
     rows: list[list[Cell]] = [
         [
@@ -140,7 +154,7 @@ def _beyond(networks: Any) -> Table:
             costs.memory.saved,
             costs.memory.traffic,
             intensity(costs),
-            largest_field(costs),
+            "all" if (field := largest_field(costs)) is None else field,
         ]
         for costs in networks
     ]
@@ -154,7 +168,7 @@ def _beyond(networks: Any) -> Table:
     ]
     notes = [
         "Peak: of inference, with parameters. Saved: by autograd in training. Traffic: what all layers read and write. "
-        "Field: the largest receptive field of a layer that does not see the whole image."
+        "Field: the largest receptive field of a layer that does not see the whole image; all, where the last maps do."
     ]
     return Table("Memory and receptive field", columns, rows, None, notes)
 

@@ -6,8 +6,7 @@ from cnncalc.costs.analysis import Costs
 from cnncalc.ops.base import OPERATIONS
 from cnncalc.render.table import Cell, Column, Table, number
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, kind_text, percent, unknown_reasons
-from cnncalc.views.records import network_document
+from cnncalc.views.common import AnyRow, Listing, kind_text, percent, plain_document, unknown_reasons
 
 
 def view(costs: Costs, detail: Detail, operations: bool = False) -> View:
@@ -38,4 +37,4 @@ def view(costs: Costs, detail: Detail, operations: bool = False) -> View:
         f"FLOPs = 2 x MACs + all other operations ({counted or 'none here'}).",
     ]
     table = Table(listing.heading, columns, listing.rows(row), sums, listing.notes(*texts))
-    return View((table,), lambda: network_document(costs), unknown=unknown_reasons(costs))
+    return View((table,), plain_document(costs), unknown=unknown_reasons(costs))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from cnncalc.costs.analysis import Costs
 from cnncalc.render.table import Cell, Column, Table, number
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, kind_text, percent, unknown_reasons
-from cnncalc.views.records import network_document
+from cnncalc.views.common import AnyRow, Listing, kind_text, percent, plain_document, unknown_reasons
 
 
 def view(costs: Costs, detail: Detail) -> View:
@@ -32,4 +31,4 @@ def view(costs: Costs, detail: Detail) -> View:
         sums.append(costs.buffers)
         texts.append("Parameters are trainable. Buffers are stored and not trained: running means and variances.")
     table = Table(listing.heading, columns, listing.rows(row), sums, listing.notes(*texts))
-    return View((table,), lambda: network_document(costs), unknown=unknown_reasons(costs))
+    return View((table,), plain_document(costs), unknown=unknown_reasons(costs))

@@ -17,6 +17,10 @@ from cnncalc.costs.amount import AtLeast
 from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.memory import Held
 from cnncalc.render.json import SCHEMA
+from cnncalc.views.measurements import ProfileRecord
+
+if TYPE_CHECKING:
+    from cnncalc.costs.receptive_field import ReceptiveField
 
 Record = TypeVar("Record")
 
@@ -246,7 +250,7 @@ class NetworkDocument(Struct):
     bottlenecks: list[RankingRecord] | UnsetType = UNSET
     classes: list[ClassRecord] | UnsetType = UNSET
     answers: list[str] | UnsetType = UNSET
-    profile: dict[str, Any] | UnsetType = UNSET
+    profile: ProfileRecord | UnsetType = UNSET
 
 
 def network_document(

@@ -7,8 +7,7 @@ from cnncalc.graph import Graph
 from cnncalc.ops.base import show
 from cnncalc.render.table import Cell, Column, Table
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, describe, heading, kind_text
-from cnncalc.views.records import network_document
+from cnncalc.views.common import AnyRow, Listing, describe, heading, kind_text, plain_document
 
 
 def view(costs: Costs, detail: Detail) -> View:
@@ -31,7 +30,7 @@ def view(costs: Costs, detail: Detail) -> View:
             *_outputs(costs.graph),
         ),
     )
-    return View((table,), lambda: network_document(costs))
+    return View((table,), plain_document(costs))
 
 
 def _outputs(graph: Graph) -> list[str]:
@@ -56,4 +55,4 @@ def expanded(costs: Costs, detail: Detail) -> View:
         ],
         notes=[f"{len(costs.layers):,} layers. Shapes are channels first, without the batch."],
     )
-    return View((table,), lambda: network_document(costs))
+    return View((table,), plain_document(costs))

@@ -87,7 +87,8 @@ def cache_file() -> Path | None:
     elif sys.platform == "darwin":
         base = os.path.expanduser("~/Library/Caches")
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        home = os.environ.get("HOME", "")
+        base = os.environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if os.path.isabs(home) else None)
     return Path(base) / "cnncalc" / "catalogue.json" if base and os.path.isabs(base) else None
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,38 +19,10 @@ from cnncalc.ops.base import cost_steps
 from cnncalc.views.records import builtins, network_document
 from cnncalc.zoo import index as zoo
 
-SECONDS = 2.0
+from .limits import Finding, check_error, check_message, time_limit
+
 MAX_LAYERS = 20_000
-LONGEST_MESSAGE = 4_000
 EXPLAINED = 60  # layers of a network whose every formula is written out
-
-_BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # those that end a line of YAML 1.1, as libyaml counts
-
-
-class Finding(Exception):
-    """Something that must not happen; the message says what."""
-
-
-class Slow(BaseException):
-    """The time is up. Not an `Exception`, so that no code under test takes it for one of its own."""
-
-
-@contextmanager
-def time_limit(what: str, seconds: float = SECONDS) -> Iterator[None]:
-    """A finding if the body takes more processor time than this."""
-
-    def stop(*_: Any) -> None:
-        raise Slow
-
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    except Slow:
-        raise Finding(f"{what} takes more than {seconds} s") from None
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def check_text(text: str, **request: Any) -> str:
@@ -66,7 +35,7 @@ def check_text(text: str, **request: Any) -> str:
         with time_limit("reading"):
             spec = zoo.load_text(text, name="fuzzed", origin="fuzzed.yaml")
     except SpecError as error:
-        _check_error(error, text)
+        check_error(error, text)
         return "refused"
     except Exception as error:
         raise Finding(f"reading raises {_named(error)}") from error
@@ -78,7 +47,7 @@ def check_file(file: Path) -> str:
     try:
         text = zoo.read_file(file)
     except RequestError as error:
-        _check_message(error)
+        check_message(error)
         return "refused"
     except Exception as error:
         raise Finding(f"opening raises {_named(error)}") from error
@@ -92,10 +61,10 @@ def _check_spec(spec: Spec, text: str, request: Mapping[str, Any]) -> str:
         with time_limit("analysing"):
             analysis = network.analyze()
     except SpecError as error:
-        _check_error(error, text)
+        check_error(error, text)
         return "read"
     except RequestError as error:
-        _check_message(error)
+        check_message(error)
         if not request:
             raise Finding(f"a wrong spec is called a wrong request: {error.message[:200]}") from error
         return "read"
@@ -122,41 +91,11 @@ def _check_published(spec: Spec, text: str) -> None:
             with time_limit("expanding as published"):
                 expand(spec, entry.input, entry.variables, entry.training, max_layers=MAX_LAYERS)
         except CnncalcError as error:
-            _check_message(error)
+            check_message(error)
             if isinstance(error, SpecError):
-                _check_error(error, text)
+                check_error(error, text)
         except Exception as error:
             raise Finding(f"expanding as published raises {_named(error)}") from error
-
-
-def _check_error(error: SpecError, text: str) -> None:
-    """The place lies inside the text, or inside that of a spec of the zoo, and the message can be read."""
-    place, text = error.place, text.removeprefix("\ufeff")
-    if place.source.text != text and not place.source.name.startswith(("specs/", "<expression>")):
-        raise Finding(f"the error is in a strange text: {place.source.name[:80]}")
-    lines = _BREAKS.split(place.source.text)
-    if not 0 <= place.line < len(lines):
-        raise Finding(f"the error is at line {place.line + 1} of {len(lines)}: {error.message[:80]}")
-    line = lines[place.line]
-    if not 0 <= place.column <= len(line) or place.column + place.width > max(len(line), place.column + 1):
-        columns = f"{place.column} to {place.column + place.width} of {len(line)}"
-        raise Finding(f"the error is at columns {columns}: {error.message[:80]}")
-    _check_message(error)
-    shown = re.search(r"(?m)^ *\d+ \| (.*)$", error.render())
-    if not place.source.quoted:
-        if shown is not None:
-            raise Finding("the error shows a line of a text that is no spec")
-    elif shown is None or shown[1] not in "".join(c if c.isprintable() else " " if c == "\t" else "?" for c in line):
-        raise Finding("the error shows another line than the one at fault")
-
-
-def _check_message(error: CnncalcError) -> None:
-    rendered = error.render()
-    if len(rendered) > LONGEST_MESSAGE:
-        raise Finding(f"the message has {len(rendered)} characters: {error.message[:80]}")
-    if not all(c.isprintable() or c == "\n" for c in rendered):
-        raise Finding(f"the message has control characters: {rendered[:200]!r}")
-    rendered.encode("utf-8")  # lone surrogates would fail at the terminal
 
 
 def _named(error: Exception) -> str:
@@ -218,7 +157,7 @@ def _check_views(analysis: Analysis) -> None:
         with time_limit("the document"):
             json.dumps(builtins(network_document(analysis)))
     except RequestError as error:  # sizes that share no divisor
-        _check_message(error)
+        check_message(error)
         explained = analysis.layers[:0]
     else:
         explained = analysis.layers[:EXPLAINED]
