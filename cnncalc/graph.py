@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
 from cnncalc.errors import OpError, Place, RequestError, did_you_mean, shorten
 from cnncalc.ops.base import Input, Op, Shape, count, show
 
@@ -59,8 +61,7 @@ def join(scope: Scope, name: str) -> str:
     return f"{scope.path}.{name}" if scope.path else name
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Node:
+class Node(Struct, frozen=True, eq=False):
     """An op at its place in a graph: its full name, the nodes that it reads, and its output shape without the batch.
 
     `index` is its place in `graph.nodes`. Nodes are compared by identity.
@@ -261,7 +262,8 @@ class Builder:
             RequestError: an unfit shape, or a name that is taken.
         """
         shape = checked_shape(sizes)
-        return self._place(name, Input(shape), (), shape, self.here, origin)
+        full = join(self.here, name)
+        return self._append(Node(full, Input(shape), (), shape, len(self.nodes), self.here, origin))
 
     def add(
         self,
@@ -287,11 +289,18 @@ class Builder:
             RequestError: the name is taken.
         """
         scope = scope or self.here
-        if name is None:
-            name = self.automatic_name(op.kind, scope, taken)
-        full = join(scope, name)
-        op, output = self.infer(op, tuple([node.output for node in inputs]), full)
-        return self._place(name, op, inputs, output, scope, origin)
+        full = self.automatic_name(op.kind, scope, taken) if name is None else join(scope, name)
+        return self.place(op, inputs, full, scope, origin)
+
+    def place(self, op: Op, inputs: tuple[Node, ...], name: str, scope: Scope, origin: Origin) -> Node:
+        """Add an op under a full name.
+
+        Raises:
+            OpError: the op does not fit its inputs.
+            RequestError: the name is taken.
+        """
+        op, output = self.infer(op, tuple([node.output for node in inputs]), name)
+        return self._append(Node(name, op, inputs, output, len(self.nodes), scope, origin))
 
     def infer(self, op: Op, shapes: tuple[Shape, ...], name: str) -> tuple[Op, Shape]:
         """An op, the same object for equal ones, and its output shape on inputs of some shapes."""
@@ -301,23 +310,24 @@ class Builder:
         return known
 
     def automatic_name(self, kind: str, scope: Scope, taken: Callable[[str], bool] | None = None) -> str:
-        """The kind and its number in the scope, past names that are given."""
+        """The full name of the kind with its number in the scope, past names that are given: relu1; relu6_1 for a kind
+        that ends in a digit, so that no name reads as another's."""
         key = (scope, kind)
+        stem = f"{kind}_" if kind[-1:].isdigit() else kind
         while True:
             number = self._counters[key] = self._counters.get(key, 0) + 1
-            name = f"{kind}{number}"
-            if join(scope, name) not in self.names and not (taken and taken(name)):
-                return name
+            name = f"{stem}{number}"
+            full = join(scope, name)
+            if full not in self.names and not (taken and taken(name)):
+                return full
 
-    def _place(self, name: str, op: Op, inputs: tuple[Node, ...], output: Shape, scope: Scope, origin: Origin) -> Node:
+    def _append(self, node: Node) -> Node:
         """Add a node whose shape is known."""
-        full = join(scope, name)
-        if full in self.names:
+        if node.name in self.names:
             hint = "each name stands once in its scope"
-            raise RequestError(f"the name '{full}' is given twice", hint=hint, code="name-taken")
-        node = Node(full, op, inputs, output, len(self.nodes), scope, origin)
+            raise RequestError(f"the name '{node.name}' is given twice", hint=hint, code="name-taken")
         self.nodes.append(node)
-        self.names[full] = node
+        self.names[node.name] = node
         return node
 
     def graph(self, output: Node | Mapping[str, Node]) -> Graph:

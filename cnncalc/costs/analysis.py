@@ -15,7 +15,7 @@ from cnncalc.costs.memory import DTYPES, LayerMemory, Memory, known
 from cnncalc.errors import RequestError, shorten
 from cnncalc.formula import prod
 from cnncalc.graph import Graph, Group, Node
-from cnncalc.ops.base import OPERATIONS, Op, Shape, cost_steps
+from cnncalc.ops.base import OPERATIONS, Op, Shape, cost_numbers
 
 if TYPE_CHECKING:
     from cnncalc.costs.receptive_field import ReceptiveField
@@ -419,8 +419,7 @@ MAX_BATCH = 10**12
 def count(node: Node, batch: int, training: bool) -> Counts:
     """The counts of one layer for a batch, by its op's formulas."""
     op = node.op
-    steps = cost_steps(op, node.input_shapes, node.output, training)
-    numbers = {quantity: step.value if step else None for quantity, step in steps.items()}
+    numbers = cost_numbers(op, node.input_shapes, node.output, training)
     operations: dict[str, int | None] = {}
     for quantity in OPERATIONS:
         number = numbers.get(quantity, 0)

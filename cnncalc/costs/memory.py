@@ -27,7 +27,7 @@ from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import Formula, Step, Switch, prod
 from cnncalc.formula import total as sum_of
 from cnncalc.graph import Graph, Node
-from cnncalc.ops.base import OF_PARAMETERS, Extra, Op, Saved, Shape, cost_steps
+from cnncalc.ops.base import OF_PARAMETERS, Extra, Op, Saved, Shape, cost_numbers
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -328,8 +328,8 @@ class _Account:
         shapes = node.input_shapes
         key = (node.op, shapes)
         if key not in self.known:
-            steps = cost_steps(node.op, shapes, node.output, self.graph.training)
-            params, buffers, weights = (_amount(steps, quantity) for quantity in ("params", "buffers", "weights"))
+            numbers = cost_numbers(node.op, shapes, node.output, self.graph.training)
+            params, buffers, weights = (numbers.get(quantity, 0) for quantity in ("params", "buffers", "weights"))
             self.known[key] = _Sizes(params, buffers, weights, node.op.inner(*shapes) if shapes else 0)
         return self.known[key]
 
@@ -473,9 +473,3 @@ class _Account:
         if not extra.per_sample:
             self.saved_once += extra.elements * itemsize
         return extra.elements * (self.batch if extra.per_sample else 1) * itemsize
-
-
-def _amount(steps: Mapping[str, Step | None], quantity: str) -> int | None:
-    """A quantity of an op's costs: 0 if it has none, None if it does not say."""
-    step = steps.get(quantity, 0)
-    return step.value if isinstance(step, Step) else step
