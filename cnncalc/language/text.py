@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
+import msgspec
 import yaml
 
 from cnncalc.errors import RequestError
 from cnncalc.graph import Node
 from cnncalc.language.nodes import MAX_DIGITS
-from cnncalc.ops import KINDS
+from cnncalc.ops import KINDS, Op
 from cnncalc.ops.base import Shape
 
 WIDTH = 100
@@ -40,7 +42,7 @@ class Written:
         options: the options given, the main argument among them.
         name: its name, if it is given one.
         start: the word of its `from`.
-        repeat: how often; 1 for once.
+        repeat: how often, if it is repeated; None for an ordinary item.
         when: its condition.
         items: the items inside; of a merge, its branches.
         node: the layer that it writes; None for a group, and in a block.
@@ -51,11 +53,36 @@ class Written:
     options: dict[str, Any] = field(default_factory=dict)
     name: str | None = None
     start: str | None = None
-    repeat: Any = 1
+    repeat: Any = None
     when: Any = None
     items: list[Written] = field(default_factory=list)
     node: Node | None = None
     entries: list[Shape] = field(default_factory=list)
+
+
+def clone(item: Written) -> Written:
+    """An item and the items inside it, to be changed apart from the first."""
+    return replace(item, options=dict(item.options), items=list(map(clone, item.items)), entries=list(item.entries))
+
+
+@cache
+def option_defaults(kind: type[Op]) -> dict[str, Any]:
+    """The options of a kind in their order, each with its default; `msgspec.NODEFAULT` for those that must be given.
+
+    >>> from cnncalc.ops import Dropout
+    >>> option_defaults(Dropout)
+    {'p': 0.5}
+    """
+    return {option.name: option.default for option in msgspec.structs.fields(kind)}
+
+
+def same(value: Any, other: Any) -> bool:
+    """Whether two values are one, true and 1 apart.
+
+    >>> same(1, 1), same(1, True), same(1, 1.0)
+    (True, False, False)
+    """
+    return type(value) is type(other) and bool(value == other)
 
 
 @dataclass(slots=True)
@@ -81,7 +108,7 @@ def document(spec: Document) -> str:
     """The text of a spec."""
     lines = [f"{key}: {text(value)}" for key, value in (("title", spec.title), ("notes", spec.notes)) if value]
     lines.append(f"input: {value_text(spec.input)}")
-    writer = _Text({name: next(iter(block.variables), None) for name, block in spec.blocks.items()})
+    writer = Text({name: next(iter(block.variables), None) for name, block in spec.blocks.items()})
     if spec.blocks:
         lines.append("blocks:")
         for name, block in spec.blocks.items():
@@ -169,7 +196,7 @@ def _decimal(value: float) -> str:
     return shown if not exponent or "." in mantissa else f"{mantissa}.0e{power}"
 
 
-class _Text:
+class Text:
     """Prints items. `mains` is the main variable of each block."""
 
     def __init__(self, mains: Mapping[str, str | None]) -> None:
@@ -243,7 +270,7 @@ class _Text:
             found.append(f"from: {word_text(item.start)}")
         if item.when is not None:
             found.append(f"when: {value_text(item.when)}")
-        if item.repeat != 1:
+        if item.repeat is not None:
             found.append(f"repeat: {value_text(item.repeat)}")
         if item.head != "head" and item.name is not None:
             found.append(f"name: {word_text(item.name)}")

@@ -14,14 +14,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from cnncalc.errors import RequestError, Source, SpecError, shorten
 from cnncalc.graph import Builder, Graph, Node, Scope, join
 from cnncalc.language.compress import compress
 from cnncalc.language.expand import expand
 from cnncalc.language.reader import read_spec
-from cnncalc.language.text import Document, Written, document
+from cnncalc.language.text import Document, Written, document, option_defaults, same
 from cnncalc.ops import KINDS, Op
 from cnncalc.ops.base import show
 
@@ -145,14 +143,10 @@ def given_options(op: Op) -> dict[str, object]:
     >>> given_options(Conv(64, kernel=3))
     {'out_channels': 64, 'kernel': 3}
     """
-    fields = msgspec.structs.fields(type(op))
     values = op.named()
-    return {field.name: values[field.name] for field in fields if not same(values[field.name], field.default)}
-
-
-def same(value: object, other: object) -> bool:
-    """Whether two options are the same, `true` and 1 apart."""
-    return value == other and type(value) is type(other)
+    return {
+        name: values[name] for name, default in option_defaults(type(op)).items() if not same(values[name], default)
+    }
 
 
 @dataclass(slots=True)
@@ -318,7 +312,8 @@ class _Tree:
         position = len(units)
         found: list[tuple[int, int]] = []
         for end in reversed(node.inputs):
-            start = self.chain_start(units, position, end)
+            alone = self.readers[end.index] == 1
+            start = self.chain_start(units, position, end) if alone else position
             found.append((start, position))
             position = start
         found.reverse()
@@ -332,14 +327,15 @@ class _Tree:
     def chain_start(self, units: Sequence[_Unit], stop: int, end: Node) -> int:
         """Where the chain of units before `stop` begins that leads to a tensor, and to nothing else."""
         start = stop
-        while start and self.fits(units[start - 1], end):
+        while start and self.fits(units[start - 1], end, units[stop - 1].last if start < stop else None):
             start -= 1
             end = units[start].entry
         return start
 
-    def fits(self, unit: _Unit, end: Node) -> bool:
-        """Whether a unit can be in a branch, before what starts from `end`."""
-        return unit.end is end and self.readers[end.index] == 1 and not unit.leaks and unit.merges < MOST_NESTED
+    def fits(self, unit: _Unit, end: Node, last: int | None) -> bool:
+        """Whether a unit can be in a branch, before what starts from `end`: only the branch reads it, up to `last`."""
+        inside = last is None or self.last_reader[end.index] <= last
+        return unit.end is end and inside and not unit.leaks and unit.merges < MOST_NESTED
 
     def leave_out_names(self, items: list[Written]) -> None:
         """Leave out the names that expanding gives by itself. It gives none that stands anywhere in the spec, so that
