@@ -18,7 +18,7 @@ from math import ceil, log
 from cnncalc.documents.counting import Rows, Value
 from cnncalc.documents.figures import RULES, Figure, Verdict, bounds
 from cnncalc.documents.networks import variables
-from cnncalc.documents.ways import CLASSES, PARTS, SIZES, Counting, Family, Way, ways
+from cnncalc.documents.ways import CLASSES, OF_THE_NETWORK, ONCE, PARTS, SIZES, Counting, Family, Way, ways
 
 MISTYPED = 0.03
 """How often a figure of a table is taken to be mistyped."""
@@ -33,6 +33,7 @@ CHANCE_ALONE = 0.001
 """The same for a single figure whose neighbours are explained otherwise: most likely it is mistyped."""
 
 MOST_PARTS = 60
+MOST_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,9 @@ class _Search:
         if all(f.step == 1 for figures in series.figures for f in figures) or self.shapes:
             self.rules = self.rules[:1]
         self.spans = [[tuple(map(ceil, bounds(figures[0], rule))) for figures in series.figures] for rule in self.rules]
+
+        self._measures: list[list[Value]] | None = None
+        self._sizes: list[Way] | None = None
 
     def run(self) -> list[Found]:
         if not self.plain:
@@ -204,8 +208,9 @@ class _Search:
     def found(
         self, equal: list[_Try], rule: int, explained: frozenset[int], tried: int, chance: float, certain: bool
     ) -> Found:
-        shown = [" and ".join(way.what for way in one.ways) for one in equal[:3]]
-        what = ", or ".join(shown) + (f", or {len(equal) - 3} others" if len(equal) > 3 else "")
+        shown = ["; and ".join(way.what for way in one.ways) for one in equal[:MOST_SHOWN]]
+        more = len(equal) - len(shown)
+        what = ", or ".join(shown) + (f", or {more} others" if more else "")
         named = tuple(one.ways for one in equal)
         return Found(what, self.rules[rule], equal[0].values, explained, tried, chance, certain, named)
 
@@ -231,20 +236,18 @@ class _Search:
             sizes = max(2, int(self.series.figures[index][0].value))
             return min(1.0, len({one.values[index] for one in tries}) / sizes)
         figure = self.series.figures[index][0]
-        written: set[tuple[bool, int]] = set()
-        for one in tries:
-            value = one.values[index]
-            assert not isinstance(value, tuple)
-            for rule in self.rules:
-                binary = rule in (Verdict.ROUNDED_1024, Verdict.CUT_OFF_1024) and figure.thousands
-                step = figure.binary.step if binary else figure.step
-                half = Fraction(1, 2) if rule in (Verdict.ROUNDED, Verdict.ROUNDED_1024) else 0
-                written.add((False, int(value / step + half)))
+        written: set[int] = set()
+        for rule in self.rules:
+            binary = rule in (Verdict.ROUNDED_1024, Verdict.CUT_OFF_1024) and figure.thousands
+            step = figure.binary.step if binary else figure.step
+            worth, parts = step.numerator, step.denominator
+            half = worth if rule in (Verdict.ROUNDED, Verdict.ROUNDED_1024) else 0
+            written.update(int((2 * one.values[index] * parts + half) // (2 * worth)) for one in tries)  # type: ignore[operator]
         most = 0.0
         for low, high in self.near(index):
-            first, last = low / figure.step, high / figure.step
-            hits = sum(first <= digits <= last for _, digits in written)
-            most = max(most, hits / max(1.0, float(last - first)))
+            first, last = ceil(low / figure.step), int(high / figure.step)
+            hits = sum(first <= digits <= last for digits in written)
+            most = max(most, hits / max(1, last - first))
         return min(1.0, most)
 
     # what is tried
@@ -256,10 +259,13 @@ class _Search:
 
     def pairs(self) -> Iterator[tuple[Way, ...]]:
         family, base = self.series.rows.family, self.series.base
-        some = [*ways(family, base), *self.sizes(), *self.classes()]
-        for one, other in combinations([*some, *self.parts()], 2):
-            if one.axis != other.axis:
+        every = [*ways(family, base), *self.sizes(), *self.classes(), *self.parts()]
+        macs = next((way for way in every if base.measure == "flops" and way.value == "macs"), None)
+        for one, other in combinations(every, 2):
+            if one.axis != other.axis and not (one.axis in OF_THE_NETWORK and other.axis in OF_THE_NETWORK):
                 yield (one, other)
+                if macs is not None and "measure" not in (one.axis, other.axis):
+                    yield (macs, one, other)  # "FLOPs" is said of multiply-accumulates more often than not
 
     def distinct(self, some: Iterator[tuple[Way, ...]], known: set[tuple[Value, ...]]) -> Iterator[_Try]:
         """The ways with what they give; of several that give the same, the first."""
@@ -275,21 +281,34 @@ class _Search:
         """The input sizes that could matter: those under which some figure is at all within reach."""
         if self.series.rows.family in (Family.PARAMETERS, Family.BYTES):
             return []
-        return [Way("input", size, f"with inputs of {size}x{size}") for size in SIZES if self.reachable(size)]
+        if self._sizes is None:
+            reachable = [size for size in SIZES if self.reachable(size)]
+            self._sizes = [Way("input", size, f"with inputs of {size}x{size}") for size in reachable]
+        return self._sizes
 
     def reachable(self, size: int) -> bool:
-        """Whether a size brings the plain count near the printed figures, in one of the measures; most of a
-        network's work grows as the area."""
-        if self.shapes:
-            return True
-        ratios = []
-        for target_row, figures, plain in zip(self.series.rows.rows, self.series.figures, self.plain, strict=True):
-            own = self.series.rows.calculator.view(target_row[0].network, target_row[0].setting).input
-            if len(own) != 3 or not plain or isinstance(plain, tuple):
-                continue
-            predicted = Fraction(plain) * size * size / (own[1] * own[2])
-            ratios.append(float(figures[0].value / predicted))
-        near = [any(0.8 < ratio * scale < 1.25 for scale in (0.5, 1, 2)) for ratio in ratios]
+        """Whether a size brings a count near most of the printed figures; nearly all work grows as the area."""
+        return self.shapes or any(self.scaled(values, size) for values in self.measures())
+
+    def measures(self) -> list[list[Value]]:
+        """The counts that sizes are scaled from: the plain one, twice, half, and with groups ignored."""
+        if self._measures is None:
+            base = self.series.base
+            some = [base, base._replace(groups="ignored")]
+            some += [one._replace(measure="macs") for one in some] if base.measure else []
+            doubled = [one._replace(times=times) for one in some for times in (ONCE, 2 * ONCE, ONCE // 2)]
+            found = (self.series.rows.values(one) for one in doubled)
+            self._measures = [values for values in found if values is not None]
+        return self._measures
+
+    def scaled(self, values: Sequence[Value], size: int) -> bool:
+        """Whether counts, scaled by the area to another input size, come near most of the printed figures."""
+        near = []
+        for row, figures, value in zip(self.series.rows.rows, self.series.figures, values, strict=True):
+            own = self.series.rows.calculator.view(row[0].network, row[0].setting).input
+            if len(own) == 3 and value and not isinstance(value, tuple) and figures[0].value:
+                scaled = float(value) * size * size / (own[1] * own[2])
+                near.append(0.88 < float(figures[0].value) / scaled < 1.14)
         return 2 * sum(near) >= len(near) > 0
 
     def classes(self) -> list[Way]:
