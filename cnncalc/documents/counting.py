@@ -27,10 +27,12 @@ class Rows:
         self.calculator = calculator
         self.rows = [tuple(row) for row in rows]
         self.family = family
-        self._views: dict[tuple[Target, tuple[object, ...]], View] = {}
+        self._views: dict[tuple[Target, object], View] = {}
         self._counted: dict[tuple[View, Counting], list[int]] = {}
         self._inside: dict[tuple[View, Target, str], list[int]] = {}
         self._named: dict[tuple[View, Target, str], dict[str, list[int]]] = {}
+        paths = [target.path for row in self.rows for target in row if target.path]
+        self._depth = min((path.count(".") + 1 for path in paths), default=0)  # where a row is the whole network
         self._totals: dict[Counting, list[int]] = {}
         self._works: dict[tuple[object, ...], bool] = {}
 
@@ -81,7 +83,10 @@ class Rows:
 
     def _view(self, target: Target, counting: Counting) -> View:
         """The network that a target asks of, as a way of counting has it."""
-        key = (target, (counting.input, counting.classes, counting.heads, counting.change))
+        if counting.input == counting.classes == 0 and counting.heads == "left out" and not counting.change:
+            key: tuple[Target, object] = (target, None)
+        else:
+            key = (target, (counting.input, counting.classes, counting.heads, counting.change))
         if key not in self._views:
             setting = target.setting
             if counting.input:
@@ -142,7 +147,7 @@ class Rows:
         """The layers of each named part of a target."""
         key = (seen, target, layers)
         if key not in self._named:
-            depth = target.path.count(".") + 1 if target.path else 0
+            depth = target.path.count(".") + 1 if target.path else self._depth
             named: dict[str, list[int]] = {}
             for i in self._layers(seen, target, layers):
                 for name in set(seen.names[i].split(".")[depth:]):

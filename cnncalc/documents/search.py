@@ -33,6 +33,10 @@ CHANCE_ALONE = 0.001
 """The same for a single figure whose neighbours are explained otherwise: most likely it is mistyped."""
 
 MOST_PARTS = 60
+MANY_DIGITS = log(10_000)
+FEW_LAYERS = 150
+"""Networks so small that input sizes are tried which are not quite as near."""
+
 MOST_SHOWN = 4
 
 
@@ -109,14 +113,13 @@ class _Search:
         singles = list(self.distinct(self.singles(), {self.plain}))
         found: list[Found] = []
         best = self.chosen(base, singles, 0)
-        if best is None or len(best.explains) < len(everything):
+        tried = singles
+        if self.worth_pairs(everything - (best.explains if best is not None else base[1])):
             pairs = list(self.distinct(self.pairs(), {self.plain, *(one.values for one in singles)}))
             by_pair = self.chosen(base, pairs, len(singles))
-            if by_pair is not None and (best is None or self.beats(by_pair, best, len(singles), len(pairs))):
+            if by_pair is not None and (best is None or self.beats(by_pair, best, singles, pairs)):
                 best = by_pair
             tried = [*singles, *pairs]
-        else:
-            tried = singles
         explained = best.explains if best is not None else base[1]
         if best is not None:
             found.append(best)
@@ -189,10 +192,19 @@ class _Search:
             return None
         return self.found(equal, rule, explained, cost, chance, certain=True)
 
-    def beats(self, pair: Found, single: Found, singles: int, pairs: int) -> bool:
-        """Whether a pair is enough more likely than a single way."""
+    def worth_pairs(self, left: frozenset[int]) -> bool:
+        """Whether pairs could be an answer to what is left over: one figure of few digits among many is met by some
+        pair or other, and most likely mistyped."""
+        few = len(left) == 1 and len(self.plain) > 3
+        return bool(left) and not (few and all(self.weight(i) < MANY_DIGITS for i in left))
+
+    def beats(self, pair: Found, single: Found, singles: list[_Try], pairs: list[_Try]) -> bool:
+        """Whether a pair is enough more likely than a single way, and what it explains besides no chance."""
         gain = self.score(pair.explains) - self.score(single.explains)
-        return gain - log((singles + pairs) / max(1, singles)) > ANSWER
+        more = sorted(pair.explains - single.explains)
+        if gain - log((len(singles) + len(pairs)) / max(1, len(singles))) < ANSWER:
+            return False
+        return len(more) != 1 or self.chance(more, pairs, 0) <= CHANCE_ALONE
 
     def alone(self, index: int, singles: list[_Try], tried: list[_Try], neighbours: bool) -> Found | None:
         """What gives one figure that is left over: a way, or else two; perhaps by chance."""
@@ -304,11 +316,12 @@ class _Search:
     def scaled(self, values: Sequence[Value], size: int) -> bool:
         """Whether counts, scaled by the area to another input size, come near most of the printed figures."""
         near = []
+        low, high = (0.6, 1.6) if self.series.rows.size() < FEW_LAYERS else (0.85, 1.18)
         for row, figures, value in zip(self.series.rows.rows, self.series.figures, values, strict=True):
             own = self.series.rows.calculator.view(row[0].network, row[0].setting).input
             if len(own) == 3 and value and not isinstance(value, tuple) and figures[0].value:
                 scaled = float(value) * size * size / (own[1] * own[2])
-                near.append(0.88 < float(figures[0].value) / scaled < 1.14)
+                near.append(low < float(figures[0].value) / scaled < high)
         return 2 * sum(near) >= len(near) > 0
 
     def classes(self) -> list[Way]:

@@ -218,13 +218,14 @@ class Made:
     mistyped: tuple[str, int] | None  # title and row
 
 
-def written(number: int, digits: int, unit: str) -> str:
-    """A number rounded to some digits, in a unit."""
-    worth = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}[unit]
+def written(number: int, digits: int, unit: str, writing: str = "rounded") -> str:
+    """A number in some digits and a unit, rounded or cut off, K perhaps of 1,024."""
+    worth = {"": 1, "K": 1024 if writing == "binary" else 10**3, "M": 10**6, "G": 10**9}[unit]
     if not unit:
         return f"{number:,}"
     decimals = max(0, digits - len(str(number // worth)))
-    scaled = (number * 10**decimals * 2 + worth) // (2 * worth)  # half goes up
+    half = 0 if writing == "cut off" else worth
+    scaled = (number * 10**decimals * 2 + half) // (2 * worth)  # half goes up
     text = str(scaled).rjust(decimals + 1, "0")
     return (text[:-decimals] + "." + text[-decimals:] if decimals else text) + unit
 
@@ -234,14 +235,13 @@ def unit_of(number: int, exact: bool) -> str:
 
 
 def mistype(text: str, chance: random.Random) -> str:
-    """Another digit in one place, or two exchanged."""
+    """Another digit in one place; not one off in the last, which may be the same number written by another rule."""
     places = [i for i, c in enumerate(text) if c.isdigit()]
     while True:
         i = chance.choice(places)
         digit = chance.choice([d for d in "123456789" if d != text[i]])
-        other = text[:i] + digit + text[i + 1 :]
-        if other != text:
-            return other
+        if i != places[-1] or abs(int(digit) - int(text[i])) > 1:
+            return text[:i] + digit + text[i + 1 :]
 
 
 def make(seed: int) -> Made:
@@ -251,6 +251,24 @@ def make(seed: int) -> Made:
         made = _attempt(chance)
         if made is not None:
             return made
+
+
+def _way(chance: random.Random, ways: dict[str, Count], layers: list[Layer], depth: int) -> tuple[str, Count]:
+    """One of the ways, or a part of the network left out or counted twice."""
+    if chance.random() > 0.2:
+        name = chance.choice([key for key in ways if key != "params"])
+        return name, ways[name]
+    inner = sorted({part for layer in layers for part in layer.name.split(".")[depth:] if not part.isdigit()})
+    if not inner:
+        return _way(chance, ways, layers, depth)
+    part, times = chance.choice(inner), chance.choice([0, 2])
+    plain = ways.get("params") or ways["macs"]
+
+    def count(seen: View, facts: list[Layer], i: int) -> int:
+        inside = part in facts[i].name.split(".")[depth:]
+        return plain(seen, facts, i) * (times if inside else 1)
+
+    return (f"without '{part}'" if times == 0 else f"with '{part}' counted twice"), count
 
 
 def _attempt(chance: random.Random) -> Made | None:
@@ -275,11 +293,11 @@ def _attempt(chance: random.Random) -> Made | None:
     wanted: dict[str, list[int]] = {}
     for title in chance.sample(["Params", "FLOPs"], chance.choice([1, 2, 2])):
         if title == "Params":
-            way = chance.choice([key for key in PARAMETERS if key != "params"])
-            counts[title] = column(PARAMETERS[way], plain, layers)
+            way, count = _way(chance, PARAMETERS, layers, depth)
+            counts[title] = column(count, plain, layers)
             wanted[title] = column(_params, plain, layers)
         else:
-            way = chance.choice(list(OPERATIONS))
+            way, count = _way(chance, OPERATIONS, layers, depth)
             title = chance.choice(["FLOPs", "MACs"])
             seen, facts = plain, layers
             if chance.random() < 0.4 and plain.input[-1] > 150:
@@ -291,14 +309,15 @@ def _attempt(chance: random.Random) -> Made | None:
                 if seen.names != plain.names:
                     return None
                 facts, way = layers_of(seen), f"{way}, {size} pixels"
-            counts[title] = column(OPERATIONS[way.split(",")[0]], seen, facts)
+            counts[title] = column(count, seen, facts)
             cost = "macs" if title == "MACs" else "flops"
             wanted[title] = column(lambda s, _, i, cost=cost: s.cost(i, cost), plain, layers)
         ways[title] = way
     printed = {}
     for title, numbers in counts.items():
         exact, digits = chance.random() < 0.3, chance.choice([3, 3, 4])
-        printed[title] = [written(number, digits, unit_of(number, exact)) for number in numbers]
+        writing = chance.choice(["rounded", "rounded", "cut off", "binary"])
+        printed[title] = [written(number, digits, unit_of(number, exact), writing) for number in numbers]
     shows = all(
         sum(printed[t][i] != written(w, 4, unit_of(w, False)) and counts[t][i] != w for i, w in enumerate(wanted[t]))
         > 1
@@ -381,7 +400,7 @@ def _meant(cell: Any, way: str, number: int) -> bool:
         return False
     name, _, size = way.partition(", ")
     said = cell.alternative.what
-    named = PHRASES[name] in said and (not size or size.split()[0] in said)
+    named = PHRASES.get(name, name) in said and (not size or size.split()[0] in said)
     return named or int(cell.alternative.computed) == number
 
 
