@@ -69,13 +69,19 @@ class Rows:
         return self._works[key]
 
     def parts(self) -> list[str]:
-        """The names of parts of these rows: of branches, and of the layers of blocks; not of a whole row."""
+        """The names of parts of these rows: of branches, and of the layers of blocks; not of a whole row.
+
+        Where the rows are of several networks, those that all of them have: leaving a part out of some would be
+        another way for each.
+        """
         plain = Counting()
-        found: dict[str, None] = {}
+        found: dict[str, int] = {}
         for row in self.rows:
-            for target in row:
-                found.update(dict.fromkeys(self._parts(self._view(target, plain), target, "all")))
-        return list(found)
+            names = {name: None for t in row for name in self._parts(self._view(t, plain), t, "all")}
+            for name in names:
+                found[name] = found.get(name, 0) + 1
+        several = len({(target.network, target.setting) for row in self.rows for target in row}) > 1
+        return [name for name, count in found.items() if count == len(self.rows) or not several]
 
     def size(self) -> int:
         """How many layers the rows have in all."""

@@ -237,7 +237,11 @@ def _layout(selection: Selection) -> Layout:
 
 def _shape(selection: Selection) -> tuple[int, ...]:
     """Height, width, channels, as the documents print a shape; 1 x 1 once flat."""
-    channels, *sizes = selection.shape
+    return _channels_last(selection.shape)
+
+
+def _channels_last(shape: Shape) -> tuple[int, ...]:
+    channels, *sizes = shape
     return (*(sizes or (1, 1)), channels)
 
 
@@ -277,6 +281,7 @@ QUANTITIES: dict[str, Callable[[Selection], Number]] = {
 SEVERAL: dict[str, Callable[[Selection], tuple[int, ...] | Layout]] = {
     "shape": _shape,
     "size": lambda s: _shape(s)[:-1],
+    "input_shape": lambda s: _channels_last(s.view.input_shapes(s.last)[0]),
     "window": lambda s: s.view.kernel(s.last),
     "layout": _layout,
 }

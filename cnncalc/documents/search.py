@@ -27,12 +27,15 @@ ANSWER = log(100)
 """By how much a way must be more likely than the plain count, all costs paid."""
 
 CHANCE = 0.05
-"""An answer may be met by chance this often, where nothing else speaks for the plain count."""
+"""An answer may be met by chance this often, where nothing speaks for the plain count."""
 
 CHANCE_ALONE = 0.001
-"""The same for a single figure whose neighbours are explained otherwise: most likely it is mistyped."""
+"""The same where the plain count, or another way, gives some of the figures: most likely the others are mistyped."""
 
 MOST_PARTS = 60
+MANY_LAYERS = 2_500
+"""Rows of so many layers in all that other networks are no longer made of them."""
+
 MANY_DIGITS = log(10_000)
 FEW_LAYERS = 150
 """Networks so small that input sizes are tried which are not quite as near."""
@@ -100,6 +103,7 @@ class _Search:
             self.rules = self.rules[:1]
         self.spans = [[tuple(map(ceil, bounds(figures[0], rule))) for figures in series.figures] for rule in self.rules]
 
+        self.large = series.rows.size() > MANY_LAYERS
         self._measures: list[list[Value]] | None = None
         self._sizes: list[Way] | None = None
 
@@ -187,8 +191,7 @@ class _Search:
             return None
         new = explained - base[1]
         chance = self.chance(sorted(new), tries, before)
-        enough = CHANCE if len(new) > 1 or not base[1] else CHANCE_ALONE
-        if chance > enough:
+        if chance > (CHANCE_ALONE if base[1] else CHANCE):
             return None
         return self.found(equal, rule, explained, cost, chance, certain=True)
 
@@ -265,14 +268,18 @@ class _Search:
     # what is tried
 
     def singles(self) -> Iterator[tuple[Way, ...]]:
-        family, base = self.series.rows.family, self.series.base
-        for way in [*ways(family, base), *self.sizes(), *self.classes(), *self.parts()]:
+        for way in [*self.listed(), *self.sizes(), *self.classes(), *self.parts()]:
             yield (way,)
 
+    def listed(self) -> list[Way]:
+        """The ways of the list, but for those that make other networks where these are large."""
+        found = ways(self.series.rows.family, self.series.base)
+        return [way for way in found if not (self.large and way.axis in OF_THE_NETWORK)]
+
     def pairs(self) -> Iterator[tuple[Way, ...]]:
-        family, base = self.series.rows.family, self.series.base
-        every = [*ways(family, base), *self.sizes(), *self.classes(), *self.parts()]
-        macs = next((way for way in every if base.measure == "flops" and way.value == "macs"), None)
+        every = [*self.listed(), *self.sizes(), *self.classes(), *self.parts()]
+        flops = self.series.base.measure == "flops"
+        macs = next((way for way in every if flops and way.value == "macs"), None)
         for one, other in combinations(every, 2):
             if one.axis != other.axis and not (one.axis in OF_THE_NETWORK and other.axis in OF_THE_NETWORK):
                 yield (one, other)
@@ -291,7 +298,7 @@ class _Search:
 
     def sizes(self) -> list[Way]:
         """The input sizes that could matter: those under which some figure is at all within reach."""
-        if self.series.rows.family in (Family.PARAMETERS, Family.BYTES):
+        if self.large or self.series.rows.family in (Family.PARAMETERS, Family.BYTES):
             return []
         if self._sizes is None:
             reachable = [size for size in SIZES if self.reachable(size)]
@@ -325,7 +332,7 @@ class _Search:
         return 2 * sum(near) >= len(near) > 0
 
     def classes(self) -> list[Way]:
-        if self.shapes or self.series.rows.family is Family.ACTIVATIONS:
+        if self.large or self.shapes or self.series.rows.family is Family.ACTIVATIONS:
             return []
         calculator = self.series.rows.calculator
         networks = {target.network for row in self.series.rows.rows for target in row}
