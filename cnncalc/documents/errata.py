@@ -84,9 +84,11 @@ def _table(checked: CheckedTable) -> list[str]:
     """The entries of a table; none if nothing in it differs."""
     found = [note for note in checked.notes if ". This gives" in note]
     entries = [_text(note) for note in found]
-    for parts in cells_of(checked.cells):
-        if not all(part.verdict.agrees for part in parts) and not covered(parts, found):
-            entries.append(_entry(parts))
+    entries += [
+        _entry(parts)
+        for parts in cells_of(checked.cells)
+        if not all(part.verdict.agrees for part in parts) and not covered(parts, found)
+    ]
     if not entries:
         return []
     return ["", *_heading(checked), *(f"{number}. {entry}" for number, entry in enumerate(entries, 1))]

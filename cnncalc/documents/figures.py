@@ -168,7 +168,7 @@ def difference(figure: Figure, computed: Number) -> str:
         off = number - figure.binary.value
         return f"{_signed(off / 1024)}K, {float(off / figure.binary.value):+.2%}, with 1K = 1024"
     off = number - figure.value
-    return f"{_signed(off)}, {float(off / figure.value):+.2%}"
+    return f"{_signed(off)}, {float(off / figure.value):+.2%}" if figure.value else _signed(off)
 
 
 def _signed(number: Fraction) -> str:

@@ -53,7 +53,9 @@ def table_schema() -> dict[str, Any]:
             if key in ("printed", "of", "unit", "row", "column", "id", "claim"):  # numbers may stand unquoted
                 value = definition["properties"][key]
                 value["type"] = ["string", "number"]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A table for cnncalc tables", **schema}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A table for cnncalc tables"}
+    whole: dict[str, Any] = json.loads(json.dumps({**head, **schema}))
+    return whole
 
 
 def main() -> None:
