@@ -1,117 +1,91 @@
-"""Receptive fields: which pixels of the network's input a unit of a layer depends on.
+"""Receptive fields: which pixels of a network's input a unit of a layer depends on.
 
-For each spatial dimension a layer's units see intervals of the input. The interval of unit u is written
-down once for a *period* of units and repeats from there: unit u + period sees what unit u sees, `shift`
-pixels further. An ordinary chain of convolutions has period 1 and the shift is its effective stride; a
-transposed convolution or an upsampling has a longer period; an adaptive pool too. A merge takes the hull
-of its branches. Nothing is approximated, so any graph has an exact answer:
+A layer's field is worked out from those of its inputs and from how it looks at them (`Op.windows`), for all units
+at once, in whole numbers, and for any graph:
 
-- *size*: the pixels from the first to the last that a unit sees, those on the padding included, as the
-  literature counts (ResNet-50's last convolution sees 483 pixels of an image of 224);
+- *size*: the pixels from the first to the last that a unit sees, those on the padding included, as the literature
+  counts (ResNet-50's last convolution sees 483 pixels of an image of 224). Of the layer's units the largest;
 - *stride*: how far the field moves from a unit to the next; a fraction after upsampling;
-- *padding*: how far before the image's first pixel the first unit's field starts;
+- *padding*: how far before the image's first pixel the field of the first unit starts;
 - *centre*: the middle of the first unit's field, pixel 0's centre being 0.
 
-A layer whose every unit depends on all positions of its input (a fully connected layer, global pooling,
-group normalisation, a squeeze-and-excitation gate) sees the whole image: no stride, and the pixels that any
-of its inputs sees. That is a little less than the image where a stride leaves the last pixels out.
-Dependence through channels is not followed: a unit stands for all channels at its position.
+**Padding is counted.** Windows are followed past the edges of every layer, as if it went on there, so that the fields
+of all units are alike. A unit may still see nothing: in a transposed convolution whose stride is larger than its
+kernel some units lie between the inputs. What sees nothing along one axis sees nothing at all, and has no field.
 
-`seen_by` walks back from one unit, with the edges of every layer on the way, and counts the pixels seen,
-holes of dilated kernels left out.
+**Seeing everything.** A unit of a fully connected layer, of global pooling or of group normalisation sees what all
+units of the layer before see together: within the image, edges and holes taken into account. That may be a little
+less than the image, where a stride leaves the last pixels out. So it is along a single axis too, where the units
+see all positions of that axis. Such fields have no stride.
+
+**Where branches meet** a unit sees from the first to the last pixel that it sees through any of them. But if one
+branch shows all units the same, along an axis, and that is all that the layer's units together see of the image, then
+it is the field, and padding is no longer counted: so a squeeze-and-excitation gate makes the field the whole image.
+
+With several inputs a field is that in the first input that the layer depends on. Dependence through channels is not
+followed: a unit stands for all channels at its position. If an op does not say what its units see, the field of its
+layer and of every layer after it is unknown.
+
+`seen_by` counts the pixels that one unit sees, within the image and without holes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import gcd, lcm
-from typing import Any, NamedTuple
+from functools import reduce
+from math import lcm
+from operator import and_, or_
+from typing import Any, NamedTuple, TypeAlias
 
+from cnncalc.costs.positions import count, ends
+from cnncalc.costs.sights import SPREAD, Lens, Sights
+from cnncalc.costs.tracks import (
+    Loom,
+    Span,
+    Taps,
+    Track,
+    Work,
+    dilated_field_size,
+    field_padding,
+    field_size,
+    field_stride,
+    hull,
+)
+from cnncalc.costs.walk import UnknownSight, Walk
 from cnncalc.errors import RequestError
-from cnncalc.formula import Formula, Step
+from cnncalc.formula import Step
 from cnncalc.graph import Graph, Node
-from cnncalc.ops.base import Op, Shape
-from cnncalc.ops.sight import POINT, Binned, Reach, Resampled, Sight, Spread, Transposed, Window
+from cnncalc.ops.base import Shape
+from cnncalc.ops.sight import UNKNOWN, WHOLE, Sliding
 from cnncalc.ops.window import dimension_names
-
-# mypy: disable-error-code="no-untyped-def"
-
-
-@Formula
-def field_size(r, k, j):
-    """The field of the layer before, and the kernel's reach in its strides. r, j: size and stride before."""
-    return r + (k - 1) * j
-
-
-@Formula
-def dilated_field_size(r, d, k, j):
-    """The field of the layer before, and the dilated kernel's reach in its strides."""
-    return r + d * (k - 1) * j
-
-
-@Formula
-def field_stride(j, s):
-    """The stride before, times the layer's own."""
-    return j * s
-
-
-@Formula
-def field_padding(q, p, j):
-    """The padding before (q), and the layer's own in the strides before."""
-    return q + p * j
-
-
-class Track(NamedTuple):
-    """Periodic intervals. Unit u = turns * period + phase sees the elements from lows[phase] to highs[phase],
-    each turns * shift further; nothing where the low end is above the high one. `step` is the distance of
-    neighbouring elements seen (a dilated kernel's holes), as far as a single layer goes."""
-
-    period: int
-    shift: int
-    lows: tuple[int, ...]
-    highs: tuple[int, ...]
-    step: int = 1
-
-    def interval(self, unit: int) -> tuple[int, int]:
-        """The first and last element seen by a unit; it may be of any number, also outside the layer."""
-        turns, phase = divmod(unit, self.period)
-        moved = turns * self.shift
-        return self.lows[phase] + moved, self.highs[phase] + moved
-
-    @property
-    def gaps(self) -> bool:
-        """Whether some units see nothing."""
-        return self.period > 1 and any(low > high for low, high in zip(self.lows, self.highs, strict=True))
-
-
-Field = tuple[Track, ...]
-"""What a layer's units see along one dimension: the hull of tracks of different strides; almost always one."""
-
-_POINT_TRACK = Track(1, 1, (0,), (0,))
 
 
 @dataclass(frozen=True, slots=True)
 class ReceptiveField:
-    """The receptive field of a layer's units, one entry a spatial dimension of the network's input.
+    """The receptive field of a layer's units, one entry per spatial dimension of one of the network's inputs.
 
     Attributes:
-        size: pixels, the largest of the layer's units.
-        stride: pixels from a unit's field to the next unit's; None where there is no one stride: the unit
-            sees the whole image, or branches of different strides meet.
-        padding: pixels before the image at which the first unit's field starts.
-        centre: the middle of the first unit's field, in pixels.
-        whole: the units see all there is to see, whatever their position.
-        aligned: the branches merged here have the same stride and, on average, the same centres.
+        size: pixels, the largest of the layer's units; 0 if they see none.
+        stride: pixels from a unit's field to the next unit's; None where there is no one stride: all units see the
+            same, or branches of different strides meet.
+        padding: pixels before the image at which the first unit's field starts; None if that unit sees nothing.
+        centre: the middle of the first unit's field, in pixels; None if that unit sees nothing.
+        whole: the units that see anything see the same, whatever their position.
+        aligned: the branches that meet here have the same stride and, on average, the same centres.
+        regular: all units' fields are alike: that of unit u starts at pixel u * stride - padding, and has this size.
+        input: the name of the network's input; None if the layer depends on none, and then there are no entries.
     """
 
     size: tuple[int, ...]
     stride: tuple[Fraction | None, ...]
-    padding: tuple[int, ...]
-    centre: tuple[Fraction, ...]
+    padding: tuple[int | None, ...]
+    centre: tuple[Fraction | None, ...]
     whole: bool = False
     aligned: bool = True
+    regular: tuple[bool, ...] = ()
+    input: str | None = None
 
     def as_json(self) -> dict[str, list[Any]]:
         """The field for the JSON document: whole numbers as integers, fractions as decimals.
@@ -124,6 +98,16 @@ class ReceptiveField:
             "stride": [None if s is None else plain(s) for s in self.stride],
             "padding": list(self.padding),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownField:
+    """The receptive field of a layer that depends on one which does not say what its units see: `layer` names it."""
+
+    layer: str
+
+
+Field: TypeAlias = ReceptiveField | UnknownField
 
 
 class Seen(NamedTuple):
@@ -143,8 +127,16 @@ def plain(number: Fraction) -> int | float:
     return number.numerator if number.denominator == 1 else float(number)
 
 
-def receptive_fields(graph: Graph) -> list[ReceptiveField]:
-    """The receptive field of every layer, in the network's order; equal ones are one shared object.
+def receptive_fields(graph: Graph, of: Node | None = None) -> list[Field]:
+    """The receptive field of every node, by its index; equal ones are one shared object.
+
+    Args:
+        graph: the network.
+        of: one of its inputs, in whose pixels the fields are; by default, for each layer the first on which it
+            depends, one with spatial dimensions if there is any.
+
+    Raises:
+        RequestError: periods or holes are too many to be worked out, or fields are beyond 10^18 pixels.
 
     >>> from cnncalc.language.expand import expand
     >>> from cnncalc.zoo import load
@@ -152,291 +144,364 @@ def receptive_fields(graph: Graph) -> list[ReceptiveField]:
     >>> max(field.size for field in fields if not field.whole)
     (212, 212)
     """
-    return _Composer(graph).run()
+    return _Composer(graph, of).run()
 
 
-STEPS = 1_000_000
-STEPS_A_LAYER = 20
+class _Term(NamedTuple):
+    """What the units of a layer see on some of the ways to the input: along each of the layer's axes what its track
+    says, and nothing at all if one of them says nothing. Where the layer's axes are not those of the image, the tracks
+    say who sees anything, and `box` what: the first and last pixel along each axis of the image."""
+
+    tracks: tuple[Track, ...]
+    box: tuple[tuple[int, int], ...] | None = None
 
 
-class _Work:
-    """The windows of ops on their input shapes, as far as they were asked for, and the steps still allowed.
+class _State:
+    """What the units of a layer see of an input: the hull of what its terms say; nothing if there is none.
 
-    A period is as long as the sizes that meet in it have no divisor in common, and a set of elements as large
-    as the image: both are bounded, for a spec may well say 999,999,937.
+    A field is not a hull along each axis on its own, since a unit that sees nothing along one axis on some way sees
+    nothing along the others on that way either. Without such gaps one term is enough for each stride.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.known: dict[tuple[Op, tuple[Shape, ...]], tuple[Sight, ...]] = {}
-        self.left = STEPS + STEPS_A_LAYER * len(graph.nodes)
+    __slots__ = ("after", "described", "target", "terms", "unknown")
 
-    def spend(self, steps: int) -> None:
-        """Count the intervals or elements that are about to be written down.
+    def __init__(self, target: Node, terms: tuple[_Term, ...], unknown: UnknownField | None = None) -> None:
+        self.target = target
+        self.terms = terms
+        self.unknown = unknown
+        self.after: dict[Lens, _State] = {}
+        self.described: dict[Shape | None, ReceptiveField] = {}
 
-        Raises:
-            RequestError: it would be too many.
-        """
-        self.left -= steps
-        if self.left < 0:
-            raise RequestError(
-                "the receptive fields of this network are too irregular to be worked out",
-                hint="sizes that share no divisor, or holes in a very long input",
-            )
-
-    def sights(self, node: Node) -> tuple[Sight, ...]:
-        """What a node's units see of each input: () where every unit sees its own element."""
-        shapes = node.input_shapes
-        key = (node.op, shapes)
-        if key not in self.known:
-            sights = node.op.windows(*shapes)
-            self.known[key] = tuple(
-                () if not isinstance(sight, Reach) and all(window == POINT for window in sight) else sight
-                for sight in sights
-            )
-        return self.known[key]
+    @property
+    def plain(self) -> bool:
+        """Whether all units' fields are alike, so that the figures do not depend on how many units there are."""
+        return len(self.terms) == 1 and self.terms[0].box is None and all(t.period == 1 for t in self.terms[0].tracks)
 
 
 class _Composer:
-    """Composes the fields of a network's layers, and remembers what it composed."""
+    """Composes the fields of a network's nodes, and remembers what it composed."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, of: Node | None) -> None:
         self.graph = graph
-        self.image = graph.input[1:]
-        self.states: list[tuple[Field, ...]] = []
-        self.start: tuple[Field, ...] = ((_POINT_TRACK,),) * len(self.image)
-        self.work = _Work(graph)
-        self.composed: dict[tuple[Field, Window, int, int], Field] = {}
-        # By identity: a layer that keeps its input's field passes on the very same object.
-        self.described: dict[int, ReceptiveField] = {}
+        self.work = Work(sum([len(node.inputs) for node in graph.nodes]))
+        self.loom = Loom(self.work)
+        self.sights = Sights(self.work)
+        self.walks: dict[Node, Walk] = {}
+        targets = sorted(graph.inputs, key=lambda node: len(node.output) == 1) if of is None else [of]
+        self.ranks = {node: rank for rank, node in enumerate(targets)}
+        self.states: list[_State | None] = []
+        self.known: dict[tuple[Node, tuple[_Term, ...]], _State] = {}
 
-    def run(self) -> list[ReceptiveField]:
-        results = []
+    def run(self) -> list[Field]:
+        """The fields of all nodes."""
+        fields: list[Field] = []
         for node in self.graph.nodes:
-            state, aligned = (self.start, True) if node.is_input else self._state(node)
+            state, aligned = self._state(node)
             self.states.append(state)
-            field = self.described.get(id(state))
-            if field is None or not aligned or not all(len(tracks) == 1 for tracks in state):
-                field = self._describe(state, node, aligned)
-            if aligned:
-                self.described[id(state)] = field
-            results.append(field)
-        return results
+            fields.append(self._field(node, state, aligned))
+        return fields
 
-    def _state(self, node: Node) -> tuple[tuple[Field, ...], bool]:
-        """A layer's fields, and whether its branches are aligned."""
-        sources = [
-            self._through(node, source, sight)
-            for source, sight in zip(node.inputs, self.work.sights(node), strict=True)
-        ]
-        if all(source is sources[0] for source in sources):
-            return sources[0], True
-        columns = list(zip(*sources, strict=True))
-        merged = tuple(_hull(column, n, self.work) for column, n in zip(columns, self.image, strict=True))
-        return merged, all(_aligned(column, self.work) for column in columns)
-
-    def _through(self, node: Node, source: Node, sight: Sight) -> tuple[Field, ...]:
-        """The field of one of a layer's inputs, seen through the layer."""
-        state = self.states[source.index]
-        if sight == () or all(map(_constant, state)):
-            return state
-        if isinstance(sight, Reach):
-            return self._all_of(source)
-        fields = []
-        for axis, window in enumerate(sight):
-            if isinstance(window, Spread) or window == Binned(1):
-                fields.append(self._all_of(source)[axis])
-                continue
-            step = (state[axis], window, source.output[1 + axis], node.output[1 + axis])
-            if step not in self.composed:
-                self.composed[step] = _compose(*step, self.work)
-            fields.append(self.composed[step])
-        return tuple(fields)
-
-    def _all_of(self, node: Node) -> tuple[Field, ...]:
-        """What all units of a layer see together, for every unit of a layer that sees all of them."""
+    def _state(self, node: Node) -> tuple[_State | None, bool]:
+        """What a node's units see, and whether its branches are aligned; None if it depends on no input."""
         if node.is_input:
-            return tuple((Track(1, 0, (0,), (n - 1,)),) for n in self.image)
-        if all(map(_constant, self.states[node.index])):
-            return self.states[node.index]
-        seen = _walk(self.graph, node.index, tuple(range(n) for n in node.output[1:]), self.work)
-        return tuple((Track(1, 0, (axis[0],), (axis[-1],)),) if axis else (_NOTHING,) for axis in seen)
+            tracks = (self.loom.point,) * (len(node.output) - 1)
+            return (self._interned(node, (_Term(tracks),)) if node in self.ranks else None), True
+        sources = [(source, self.states[source.index]) for source in node.inputs]
+        if len(sources) == 1:
+            source, state = sources[0]
+            return state and self._through(node, source, state, self.sights.of(node)[0]), True
+        targets = {state.target for _, state in sources if state}
+        if not targets:
+            return None, True
+        target = min(targets, key=self.ranks.__getitem__)
+        parts = [
+            self._through(node, source, state, lens)
+            for (source, state), lens in zip(sources, self.sights.of(node), strict=True)
+            if state and state.target is target
+        ]
+        return self._met(node, parts), self._aligned(parts)
 
-    def _describe(self, state: tuple[Field, ...], node: Node, aligned: bool) -> ReceptiveField:
-        """The figures of a field."""
-        sizes = node.output[1:] or (1,) * len(state)
-        figures = [_figures(field, n, self.work) for field, n in zip(state, sizes, strict=True)]
-        size, stride, padding, centre = zip(*figures, strict=True) if figures else ((), (), (), ())
-        whole = bool(state) and all(map(_constant, state))
-        return ReceptiveField(size, stride, padding, centre, whole, aligned)
+    def _interned(self, target: Node, terms: tuple[_Term, ...]) -> _State:
+        """The state of some terms; equal ones are one object."""
+        known = self.known.get((target, terms))
+        if known is None:
+            known = self.known[target, terms] = _State(target, terms)
+        return known
+
+    def _through(self, node: Node, source: Node, state: _State, lens: Lens) -> _State:
+        """What a node's units see of one of its inputs, whose units' state is known."""
+        if lens.own or state.unknown:
+            return state
+        if lens.reach is UNKNOWN:
+            return _State(state.target, (), UnknownField(node.name))
+        if lens.reach is WHOLE:
+            return self._all_of(state.target, source, len(lens.units))
+        if SPREAD in lens.looks:  # what is seen then depends on the source's place, and not on its state alone
+            return self._looked(source, state, lens)
+        known = state.after.get(lens)
+        if known is None:
+            known = state.after[lens] = self._looked(source, state, lens)
+        return known
+
+    def _all_of(self, target: Node, source: Node, axes: int) -> _State:
+        """What units see that each see all of a node's."""
+        spans = self._together(target, source)
+        if spans is None:
+            return self._interned(target, ())
+        if axes == len(spans):
+            return self._interned(target, (_Term(tuple(map(self.loom.constant, spans))),))
+        return self._interned(target, (_Term((self.loom.constant((0, 0)),) * axes, spans),))
+
+    def _together(self, target: Node, node: Node) -> tuple[tuple[int, int], ...] | None:
+        """The first and last pixel along each axis that all units of a node see together, within the image."""
+        if target not in self.walks:
+            self.walks[target] = Walk(self.graph, target.index, self.sights)
+        box = self.walks[target].together(node.index)
+        return None if box is None else tuple(map(ends, box))
+
+    def _looked(self, source: Node, state: _State, lens: Lens) -> _State:
+        """A state seen through looks along each axis."""
+        everything = self._together(state.target, source) if SPREAD in lens.looks else None
+        terms = []
+        for term in state.terms:
+            tracks = []
+            for axis, (look, track) in enumerate(zip(lens.looks, term.tracks, strict=True)):
+                if isinstance(look, Taps):
+                    tracks.append(self.loom.chain(track, look))
+                elif look is None:
+                    tracks.append(track)
+                elif everything and any(map(track.span, range(min(lens.sizes[axis], track.period)))):
+                    tracks.append(self.loom.constant(everything[axis] if term.box is None else (0, 0)))
+            if len(tracks) == len(term.tracks) and all(any(track.spans) for track in tracks):
+                terms.append(_Term(tuple(tracks), term.box))
+        return self._interned(state.target, self._hull(terms))
+
+    def _hull(self, terms: Iterable[_Term]) -> tuple[_Term, ...]:
+        """The same terms, those made one whose units move alike and see something alike."""
+        groups: dict[tuple[Any, ...], _Term] = {}
+        for term in dict.fromkeys(terms):
+            key = tuple([(track.rate, track.pattern) for track in term.tracks])
+            groups[key] = self._joined(groups[key], term) if key in groups else term
+        found = list(groups.values())
+        if len(found) > 1:
+            self.work.spend(len(found) ** 2)
+            full = [term for term in found if not any(track.gaps for track in term.tracks)]
+            found = [term for term in found if not any(self._adds_nothing(term, other) for other in full)]
+        return tuple(found)
+
+    def _joined(self, a: _Term, b: _Term) -> _Term:
+        """The hull of two terms of the same rates and patterns."""
+        if a.box is None or b.box is None:
+            return _Term(tuple(map(self.loom.joined, a.tracks, b.tracks)))
+        return _Term(a.tracks, tuple((min(x[0], y[0]), max(x[1], y[1])) for x, y in zip(a.box, b.box, strict=True)))
+
+    def _adds_nothing(self, term: _Term, other: _Term) -> bool:
+        """Whether another term, whose units all see something, says all that a term does."""
+        pairs = list(zip(other.tracks, term.tracks, strict=True))
+        if term is other or any(a.rate != b.rate for a, b in pairs):
+            return False
+        return self._joined(other, term) == other
+
+    def _met(self, node: Node, parts: list[_State]) -> _State:
+        """What the units of a node see through several branches."""
+        target = parts[0].target
+        unknown = next((part for part in parts if part.unknown), None)
+        if unknown or all(part is parts[0] for part in parts):
+            return unknown or parts[0]
+        terms = [term for part in parts for term in part.terms]
+        for axis in range(len(target.output) - 1):
+            span = self._shown_to_all(node, target, parts, axis)
+            if span:
+                terms = [self._replaced(term, axis, span) for term in terms]
+        return self._interned(target, self._hull(terms))
+
+    def _replaced(self, term: _Term, axis: int, span: tuple[int, int]) -> _Term:
+        """A term whose units see these pixels along an axis, if they see anything."""
+        if term.box is not None:
+            return _Term(term.tracks, (*term.box[:axis], span, *term.box[axis + 1 :]))
+        masked = self.loom.masked(span, term.tracks[axis])
+        return _Term((*term.tracks[:axis], masked, *term.tracks[axis + 1 :]))
+
+    def _shown_to_all(self, node: Node, target: Node, parts: list[_State], axis: int) -> Span:
+        """The pixels along an axis that some branches show to all units alike, if the node's units see no others in
+        the image."""
+        same = [span for span in (self._same_for_all(part, axis) for part in parts) if span]
+        if not 0 < len(same) < len(parts):
+            return None
+        span = hull(same)
+        assert span is not None
+        if span != (0, target.output[1 + axis] - 1):
+            together = self._together(target, node)
+            if together is not None and hull([span, together[axis]]) != span:
+                return None
+        return span
+
+    def _same_for_all(self, state: _State, axis: int) -> Span:
+        """What all units of a state see alike along an axis of the image, wherever they stand; None if some see
+        nothing, or something else."""
+        if not state.terms or not all(_still(term, axis) for term in state.terms):
+            return None
+        columns = zip(*[term.tracks for term in state.terms], strict=True)
+        periods = [lcm(*[track.period for track in tracks]) for tracks in columns]
+        survey = _Survey(state.terms, periods, self.work)
+        seen = survey.spans(axis)
+        return seen.pop() if survey.all_see and len(seen) == 1 else None
+
+    def _aligned(self, parts: Sequence[_State]) -> bool:
+        """Whether branches have the same stride, and the same centres on the average of a period: upsampling gives
+        neighbouring units one field. Branches whose units all see the same have no place."""
+        axes = range(len(parts[0].target.output) - 1)
+        moving = {part for part in parts if not all(_still(term, axis) for term in part.terms for axis in axes)}
+        if len(moving) < 2:
+            return True
+        for axis in axes:
+            tracks = {term.tracks[axis] for part in moving for term in part.terms if not _still(term, axis)}
+            if len({(track.rate, track.middle()) for track in tracks}) > 1:
+                return False
+        return True
+
+    def _field(self, node: Node, state: _State | None, aligned: bool) -> Field:
+        """The field of a node."""
+        if state is None:
+            return _NO_FIELD
+        if state.unknown:
+            return state.unknown
+        sizes = None if state.plain else node.output[1:]
+        field = state.described.get(sizes)
+        if field is None:
+            field = state.described[sizes] = self._described(state, sizes)
+        return field if aligned else replace(field, aligned=False)
+
+    def _described(self, state: _State, sizes: Shape | None) -> ReceptiveField:
+        """The figures of a state, for a layer of some sizes along its axes; where it is plain, for any."""
+        terms = state.terms
+        axes = range(len(state.target.output) - 1)
+        survey = _Survey(terms, (1,) * len(axes) if sizes is None else sizes, self.work)
+        spans = [max(survey.spans(axis), key=_width, default=None) for axis in axes]
+        first = [survey.first(axis) for axis in axes]
+        return ReceptiveField(
+            size=tuple(map(_width, spans)),
+            stride=tuple(map(survey.stride, axes)),
+            padding=tuple([None if span is None else -span[0] for span in first]),
+            centre=tuple([None if span is None else Fraction(sum(span), 2) for span in first]),
+            whole=survey.whole(axes),
+            regular=tuple([survey.any > 0 and _regular(terms, axis) for axis in axes]),
+            input=state.target.name,
+        )
 
 
-_NOTHING = Track(1, 0, (0,), (-1,))
+_NO_FIELD = ReceptiveField((), (), (), ())
 
 
-def _constant(field: Field) -> bool:
-    """Whether every unit sees the same."""
-    return len(field) == 1 and field[0].shift == 0
+def _width(span: Span) -> int:
+    """The pixels from the first to the last."""
+    return 0 if span is None else span[1] - span[0] + 1
 
 
-def _figures(field: Field, units: int, work: _Work) -> tuple[int, Fraction | None, int, Fraction]:
-    """Size, stride, padding and centre of a layer with so many units along this dimension."""
-    if len(field) == 1:
-        track = field[0]
-        size = max(high - low + 1 for low, high in zip(track.lows, track.highs, strict=True))
-        stride = Fraction(track.shift, track.period) if track.shift else None
-    else:
-        # From a period to the next the tracks drift apart or together, evenly: they are widest first or last.
-        period = min(lcm(*(track.period for track in field)), units)
-        work.spend(4 * period * len(field))
-        widest = {*range(period), *range(units - period, units)}
-        ends = [[track.interval(unit) for track in field] for unit in widest]
-        size = max(max(high for _, high in row) - min(low for low, _ in row) + 1 for row in ends)
-        stride = None
-    first = [track.interval(0) for track in field]
-    low, high = min(low for low, _ in first), max(high for _, high in first)
-    return max(size, 0), stride, -low, Fraction(low + high, 2)
+def _still(term: _Term, axis: int) -> bool:
+    """Whether the units that see anything by a term see the same along an axis of the image."""
+    return term.box is not None or term.tracks[axis].constant
 
 
-def _window_track(window: Window, n: int, m: int, work: _Work) -> Track:
-    """Which of n inputs each of m units sees; positions on the padding lie before 0 or after n - 1."""
-    if isinstance(window, Binned):
-        period = m // gcd(n, m)
-        work.spend(period)
-        lows = tuple(u * n // m for u in range(period))
-        return Track(period, n // gcd(n, m), lows, tuple(-(-(u + 1) * n // m) - 1 for u in range(period)))
-    if isinstance(window, Resampled):
-        return _samples(n, m, window.linear, work)
-    if isinstance(window, Spread):
-        return Track(1, 0, (0,), (n - 1,))
-    if isinstance(window, Transposed):
-        return _stretched(window, work)
-    reach = window.dilation * (window.kernel - 1)
-    return Track(1, window.stride, (-window.before,), (reach - window.before,), window.dilation)
-
-
-def _samples(n: int, m: int, linear: bool, work: _Work) -> Track:
-    """Resampling n inputs at m places."""
-    period = m // gcd(n, m)
-    work.spend(period)
-    if linear:  # around ((2 u + 1) n - m) / (2 m)
-        middles = [(2 * u + 1) * n - m for u in range(period)]
-        lows = tuple(middle // (2 * m) for middle in middles)
-        return Track(period, n // gcd(n, m), lows, tuple(-(-middle // (2 * m)) for middle in middles))
-    lows = tuple(u * n // m for u in range(period))
-    return Track(period, n // gcd(n, m), lows, lows)
-
-
-def _stretched(window: Transposed, work: _Work) -> Track:
-    """A window over inputs with zeros between them: of its positions, those that hold an input."""
-    f, d = window.stride, window.dilation
-    work.spend(f * min(f, window.kernel))
-    lows, highs = [], []
-    for unit in range(f):  # moving f units on moves the stretched input by f, its inputs by one
-        first = unit - window.before
-        hits = [first + d * t for t in range(min(f, window.kernel)) if (first + d * t) % f == 0]
-        if not hits:
-            lows.append(0)
-            highs.append(-1)
-            continue
-        last = first + d * (window.kernel - 1)
-        spacing = lcm(d, f)
-        lows.append(hits[0] // f)
-        highs.append((hits[0] + (last - hits[0]) // spacing * spacing) // f)
-    return Track(f, 1, tuple(lows), tuple(highs), lcm(d, f) // f)
-
-
-def _compose(field: Field, window: Window, n: int, m: int, work: _Work) -> Field:
-    """A field of n units, seen through a window by m units."""
-    outer = _window_track(window, n, m, work)
-    return tuple(_chain(track, outer, work) for track in field)
-
-
-def _chain(inner: Track, outer: Track, work: _Work) -> Track:
-    """What units see through two layers: `inner` from its units to the pixels, `outer` to inner's units."""
-    if inner.period == 1 and outer.period == 1:
-        shift, low, high = inner.shift, inner.lows[0], inner.highs[0]
-        return Track(1, outer.shift * shift, (low + outer.lows[0] * shift,), (high + outer.highs[0] * shift,))
-    turns = inner.period // gcd(outer.shift, inner.period)
-    period = outer.period * turns
-    shift = outer.shift * turns // inner.period * inner.shift
-    work.spend(4 * period)
-    gaps = inner.gaps
-    ends = [_through_interval(inner, outer, unit, gaps, work) for unit in range(period)]
-    return Track(period, shift, tuple(low for low, _ in ends), tuple(high for _, high in ends))
-
-
-def _through_interval(inner: Track, outer: Track, unit: int, gaps: bool, work: _Work) -> tuple[int, int]:
-    """The pixels between the first and last that a unit of the outer layer sees."""
-    first, last = outer.interval(unit)
-    if first > last:
-        return 0, -1
-    if not gaps:
-        return inner.interval(first)[0], inner.interval(last)[1]
-    # After so many elements the phases come again, further on: only the first and the last round count.
-    elements = range(first, last + 1, outer.step)
-    around = inner.period // gcd(inner.period, outer.step)
-    ends = elements if len(elements) <= 2 * around else (*elements[:around], *elements[-around:])
-    work.spend(len(ends))
-    seen = [inner.interval(element) for element in ends]
-    lows = [low for low, high in seen if low <= high]
-    return (min(lows), max(high for low, high in seen if low <= high)) if lows else (0, -1)
-
-
-def _hull(fields: Sequence[Field], image: int, work: _Work) -> Field:
-    """The hull of branches: tracks of the same stride become one; a branch that sees all of the image, alone."""
-    groups: dict[Fraction, Track] = {}
-    for track in (track for field in fields for track in field):
-        if track.shift == 0 and track.lows[0] <= 0 and track.highs[0] >= image - 1:
-            return (track,)
-        rate = Fraction(track.shift, track.period)
-        groups[rate] = _joined(groups[rate], track, work) if rate in groups else track
-    return tuple(groups.values())
-
-
-def _joined(a: Track, b: Track, work: _Work) -> Track:
-    """The hull of two tracks of the same stride."""
-    if a == b:
-        return a
-    period = lcm(a.period, b.period)
-    work.spend(4 * period)
-    lows, highs = [], []
-    for unit in range(period):
-        ends = [end for end in (a.interval(unit), b.interval(unit)) if end[0] <= end[1]]
-        lows.append(min((low for low, _ in ends), default=0))
-        highs.append(max((high for _, high in ends), default=-1))
-    return Track(period, a.shift * period // a.period, tuple(lows), tuple(highs))
-
-
-def _aligned(fields: Iterable[Field], work: _Work) -> bool:
-    """Whether branches have the same stride, and the same centres on the average of a period: upsampling gives
-    neighbouring units one field. Branches that see the whole image have no place."""
-    placed = [field for field in fields if not _constant(field)]
-    if any(len(field) > 1 for field in placed):
+def _regular(terms: Sequence[_Term], axis: int) -> bool:
+    """Whether the fields of all units that see anything have one size and one stride along an axis of the image."""
+    if any(_still(term, axis) for term in terms):
         return False
-    tracks = {field[0] for field in placed}
-    if len({Fraction(track.shift, track.period) for track in tracks}) > 1:
-        return False
-    period = lcm(*(track.period for track in tracks)) if tracks else 1
-    work.spend(2 * period * len(tracks))
-    return len({sum(sum(track.interval(unit)) for unit in range(period)) for track in tracks}) <= 1
+    tracks = {term.tracks[axis] for term in terms}
+    return len(tracks) == 1 and tracks.pop().period == 1
 
 
-Elements = Sequence[int]
-"""Elements along one dimension, ascending: a range wherever possible."""
+class _Survey:
+    """Looks at the units of a layer of some sizes, of which some may see more than others, or nothing.
+
+    Which terms say something to a unit is a number whose bits they are.
+    """
+
+    def __init__(self, terms: Sequence[_Term], sizes: Sequence[int], work: Work) -> None:
+        self.terms = terms
+        self.rows: list[list[tuple[Span, ...]]] = []
+        self.bits: list[list[int]] = []
+        for axis, size in enumerate(sizes):
+            tracks = [term.tracks[axis] for term in terms]
+            # From period to period tracks drift apart or together evenly: they are widest in the first or the last.
+            period = min(lcm(*[track.period for track in tracks]), size)
+            work.spend(4 * period * len(tracks))
+            units = dict.fromkeys((*range(period), *range(size - period, size)))
+            rows = [tuple([track.span(unit) for track in tracks]) for unit in units]
+            self.rows.append(rows)
+            self.bits.append([sum((span is not None) << i for i, span in enumerate(row)) for row in rows])
+        found = self._met(self.bits)
+        self.all_see = 0 not in found
+        """Whether every unit sees something."""
+        self.alive = found - {0}
+        """What says something to the units that see anything."""
+        self.any = reduce(or_, self.alive, 0)
+        """What says something to any of them."""
+
+    def _met(self, columns: Iterable[Iterable[int]]) -> set[int]:
+        """The bits of units from those of their places along some axes."""
+        found = {(1 << len(self.terms)) - 1}
+        for column in columns:
+            found = {bits & other for bits in found for other in {*column}}
+        return found
+
+    def _chosen(self, bits: int) -> list[_Term]:
+        """The terms whose bits are set."""
+        return [term for i, term in enumerate(self.terms) if bits >> i & 1]
+
+    def spans(self, axis: int) -> set[tuple[int, int]]:
+        """What the units that see anything see along an axis of the image; among them the widest."""
+        if not self.alive:
+            return set()
+        if self.terms[0].box is not None:
+            found = {hull([term.box[axis] for term in self._chosen(bits) if term.box]) for bits in self.alive}
+        else:
+            others = self._met(self.bits[:axis] + self.bits[axis + 1 :])
+            found = {
+                hull([span for i, span in enumerate(row) if (bits & other) >> i & 1])
+                for row, bits in zip(self.rows[axis], self.bits[axis], strict=True)
+                for other in others
+            }
+        return {span for span in found if span is not None}
+
+    def first(self, axis: int) -> Span:
+        """What the first unit sees along an axis of the image."""
+        bits = reduce(and_, [column[0] for column in self.bits], (1 << len(self.terms)) - 1)
+        chosen = self._chosen(bits)
+        return hull([term.tracks[axis].span(0) if term.box is None else term.box[axis] for term in chosen])
+
+    def stride(self, axis: int) -> Fraction | None:
+        """The pixels from a unit's field to the next one's along an axis of the image, if there is one number."""
+        terms = self._chosen(self.any)
+        if any(_still(term, axis) for term in terms):
+            return None
+        rates = {term.tracks[axis].rate for term in terms}
+        return Fraction(*rates.pop()) if len(rates) == 1 else None
+
+    def whole(self, axes: Iterable[int]) -> bool:
+        """Whether the units that see anything see the same, wherever they stand."""
+        if not axes or not self.any or not all(_still(term, axis) for term in self._chosen(self.any) for axis in axes):
+            return False
+        return all(len(self.spans(axis)) == 1 for axis in axes)
 
 
-def seen_by(graph: Graph, layer: str | Node, unit: Sequence[int] = ()) -> tuple[Seen, ...]:
-    """The pixels of the network's input that one unit of a layer sees, exactly, edges and holes included.
+def seen_by(graph: Graph, layer: Node | str, unit: Sequence[int] = (), of: Node | None = None) -> tuple[Seen, ...]:
+    """The pixels of a network's input that one unit of a layer sees, exactly, edges and holes included.
 
     Args:
+        graph: the network.
         layer: the layer, or its name.
         unit: the unit's position, one number per spatial dimension; not needed once the output is flat.
+        of: one of the network's inputs; by default the first on which the layer depends, one with spatial dimensions
+            if there is any.
 
     Returns:
-        For each spatial dimension of the input the first and last pixel seen, and how many are seen.
+        For each spatial dimension of the input the first and last pixel seen, and how many are seen; 0, -1 and 0
+        where none is. Nothing if the layer depends on no input.
 
     Raises:
-        RequestError: the network has no such layer, or the layer no such unit.
+        RequestError: the network has no such layer, or the layer no such unit; or a layer on the way does not say
+            what its units see.
 
     >>> from cnncalc.language.expand import expand
     >>> from cnncalc.zoo import load
@@ -449,105 +514,104 @@ def seen_by(graph: Graph, layer: str | Node, unit: Sequence[int] = ()) -> tuple[
         where = " and ".join(f"0 to {n - 1}" for n in sizes)
         want = f"its units are numbered {where}" if sizes else "its output is flat: give no unit"
         raise RequestError(f"{node.name} has no unit {','.join(map(str, unit)) or '()'}", hint=want)
-    seen = _walk(graph, node.index, tuple(range(u, u + 1) for u in unit), _Work(graph))
-    return tuple(Seen(axis[0], axis[-1], len(axis)) if axis else Seen(0, -1, 0) for axis in seen)
+    work = Work(sum([len(other.inputs) for other in graph.nodes]))
+    sights = Sights(work)
+    targets = [of] if of else sorted(graph.inputs, key=lambda node: len(node.output) == 1)
+    for target in targets:
+        walk = Walk(graph, target.index, sights)
+        if walk.depends(node.index):
+            try:
+                box = walk.seen(node.index, tuple([(range(u, u + 1),) for u in unit]))
+            except UnknownSight as unknown:
+                raise RequestError(
+                    f"what {node.name} sees is unknown: {unknown} does not say what its units see"
+                ) from None
+            if box is None:
+                return (Seen(0, -1, 0),) * (len(target.output) - 1)
+            return tuple([Seen(*ends(axis), count(axis, work)) for axis in box])
+    return ()
 
 
-def _walk(graph: Graph, index: int, units: tuple[Elements, ...], work: _Work) -> tuple[Elements, ...]:
-    """The input pixels that some units of a layer see, by walking back through the layers."""
-    wanted: dict[int, tuple[Elements, ...]] = {index: units}
-    for current in range(index, -1, -1):
-        node = graph.nodes[current]
-        if current not in wanted or node.is_input:
-            continue
-        units = wanted.pop(current)
-        for source, sight in zip(node.inputs, work.sights(node), strict=True):
-            work.spend(4)
-            seen = _back(node, units, source.output, sight, work)
-            if source.index in wanted:
-                seen = tuple(_union(a, b, work) for a, b in zip(wanted[source.index], seen, strict=True))
-            wanted[source.index] = seen
-    return wanted.get(graph.inputs[0].index, ((),) * len(graph.input[1:]))
+def field_steps(node: Node, fields: Sequence[Field]) -> list[Step]:
+    """How the figures of a node's field come about: by which formula, or in words.
 
+    The formulas are those that compute the fields. Where all dimensions are alike there is one set of steps; there is
+    none where a layer keeps the field of its input, where there is no field, or where it is unknown.
 
-def _back(node: Node, units: tuple[Elements, ...], shape: Shape, sight: Sight, work: _Work) -> tuple[Elements, ...]:
-    """The elements of one of a layer's inputs that some of the layer's units see."""
-    if sight == ():
-        return units
-    if not all(units):
-        return ((),) * (len(shape) - 1)
-    if isinstance(sight, Reach):
-        return tuple(range(n) for n in shape[1:])
-    rows = zip(sight, units, shape[1:], node.output[1:], strict=True)
-    axes: list[Elements] = []
-    for window, axis, n, m in rows:
-        if window == POINT:
-            axes.append(axis)
-        elif isinstance(window, Spread):
-            axes.append(range(n))
-        else:
-            axes.append(_elements(_window_track(window, n, m, work), axis, n, work))
-    return tuple(axes) if all(axes) else ((),) * len(axes)
+    Args:
+        node: a node of a graph.
+        fields: the fields of the graph's nodes.
 
-
-def _elements(track: Track, units: Elements, n: int, work: _Work) -> Elements:
-    """The elements from 0 to n - 1 that some units see through one layer."""
-    if isinstance(units, range) and track.period == 1 and track.step == 1:
-        width = track.highs[0] - track.lows[0] + 1
-        if width >= track.shift * units.step:  # the windows leave no hole
-            return range(max(track.interval(units[0])[0], 0), min(track.interval(units[-1])[1], n - 1) + 1)
-    seen: set[int] = set()
-    for unit in units:
-        low, high = track.interval(unit)
-        if low < 0:
-            low += -(low // track.step) * track.step
-        window = range(low, min(high, n - 1) + 1, track.step)
-        if len(units) == 1:
-            return window
-        work.spend(1 + len(window))
-        seen.update(window)
-    return _tidy(seen)
-
-
-def _union(a: Elements, b: Elements, work: _Work) -> Elements:
-    """The elements in either."""
-    if not a or not b:
-        return a or b
-    for outer, inner in ((a, b), (b, a)):
-        if isinstance(outer, range) and outer.step == 1 and outer[0] <= inner[0] and inner[-1] <= outer[-1]:
-            return outer
-    work.spend(len(a) + len(b))
-    return _tidy({*a, *b})
-
-
-def _tidy(seen: set[int]) -> Elements:
-    """A set of elements in order, as a range if they are equally spaced."""
-    ordered = sorted(seen)
-    if len(ordered) < 2:
-        return range(ordered[0], ordered[0] + 1) if ordered else ()
-    even = range(ordered[0], ordered[-1] + 1, ordered[1] - ordered[0])
-    return even if len(even) == len(ordered) and all(a == b for a, b in zip(even, ordered, strict=True)) else ordered
-
-
-def field_steps(graph: Graph, fields: Sequence[ReceptiveField], node: Node) -> list[Step]:
-    """The arithmetic of a layer's receptive field, once where all dimensions are alike; none where the layer keeps
-    its input's."""
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
+    >>> graph = expand(load("alexnet"))
+    >>> for step in field_steps(graph["conv2"], receptive_fields(graph)):
+    ...     print(f"{step.label}: {step.text}")
+    Receptive field: 19 + (5 - 1)*8 = 51
+    Effective stride: 8*1 = 8
+    Effective padding: 0 + 2*8 = 16
+    """
     field = fields[node.index]
-    columns = []
-    for axis in range(len(field.size)):
-        columns.append(
-            [
-                Step("receptive field", given=field.size[axis]),
-                Step("effective padding", given=field.padding[axis]),
-            ]
-        )
-    if not columns:
+    if isinstance(field, UnknownField) or node.is_input:
         return []
-    if all([step.value for step in column] == [step.value for step in columns[0]] for column in columns):
-        return columns[0]
+    work = Work(0)
+    ways = [
+        (source, before, lens)
+        for source, lens in zip(node.inputs, Sights(work).of(node), strict=True)
+        if isinstance(before := fields[source.index], ReceptiveField) and before.input == field.input
+    ]
+    if len(ways) == 1 and ways[0][2].own and not ways[0][0].is_input:
+        return []
+    columns = [_steps(field, [(before, lens) for _, before, lens in ways], axis) for axis in range(len(field.size))]
+    if all(_texts(column) == _texts(columns[0]) for column in columns):
+        return columns[0] if columns else []
     names = dimension_names(len(columns))
     return [
-        Step(f"{step.label}, {name}", step.formula, step.values, step.given, step.reason)
+        replace(step, label=f"{step.label}, {name}")
         for name, column in zip(names, columns, strict=True)
         for step in column
     ]
+
+
+def _texts(steps: list[Step]) -> list[str]:
+    return [step.text for step in steps]
+
+
+def _steps(field: ReceptiveField, ways: list[tuple[ReceptiveField, Lens]], axis: int) -> list[Step]:
+    """The steps along one axis of the image, from the fields of the inputs and how the layer looks at them."""
+    size, stride, padding = field.size[axis], field.stride[axis], field.padding[axis]
+    before, lens = ways[0]
+    if len(ways) == 1 and lens.reach is None and before.regular[axis] and field.regular[axis]:
+        look = lens.looks[axis]
+        window = look.window if isinstance(look, Taps) else Sliding() if look is None else None
+        if window:
+            return _slid(before, window, axis, padding)
+    reason = _reason(field, len(ways) > 1, lens, axis)
+    steps = [Step("Receptive field", given=size, reason=reason)]
+    if stride is not None and stride.denominator == 1:
+        steps.append(Step("Effective stride", given=int(stride), reason=reason))
+    if padding is not None:
+        steps.append(Step("Effective padding", given=padding, reason=reason))
+    return steps
+
+
+def _slid(before: ReceptiveField, window: Sliding, axis: int, padding: int | None) -> list[Step]:
+    """The steps of a sliding window after a field of one stride."""
+    r, j, q = before.size[axis], int(before.stride[axis] or 0), before.padding[axis]
+    k, s, p, d = window.kernel, window.stride, window.before, window.dilation
+    size = Step("Receptive field", field_size, {"r": r, "k": k, "j": j})
+    if d != 1:
+        size = Step("Receptive field", dilated_field_size, {"r": r, "d": d, "k": k, "j": j})
+    steps = [size, Step("Effective stride", field_stride, {"j": j, "s": s})]
+    if q is not None and padding is not None:
+        steps.append(Step("Effective padding", field_padding, {"q": q, "p": p, "j": j}))
+    return steps
+
+
+def _reason(field: ReceptiveField, branches: bool, lens: Lens, axis: int) -> str:
+    """Where a figure comes from that no formula gives."""
+    if not field.size[axis]:
+        return "No unit of the layer sees a pixel."
+    if field.whole or (not branches and (lens.reach or lens.looks[axis] is SPREAD)):
+        return "Each unit sees all that the layer before sees, within the image."
+    return "The hull of the branches." if branches else "Worked out from the units' intervals."
