@@ -31,19 +31,17 @@ layer and of every layer after it is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from fractions import Fraction
-from functools import reduce
 from math import lcm
-from operator import and_, or_
 from typing import Any, NamedTuple, TypeAlias
 
-from cnncalc.costs.positions import count, ends
-from cnncalc.costs.sights import SPREAD, Lens, Sights
-from cnncalc.costs.tracks import (
-    Loom,
-    Span,
+from msgspec import Struct, structs
+
+from cnncalc.costs.fields.positions import count, ends
+from cnncalc.costs.fields.sights import SPREAD, Lens, Sights
+from cnncalc.costs.fields.states import State, States, Survey, Term
+from cnncalc.costs.fields.tracks import (
     Taps,
     Track,
     Work,
@@ -51,19 +49,17 @@ from cnncalc.costs.tracks import (
     field_padding,
     field_size,
     field_stride,
-    hull,
 )
-from cnncalc.costs.walk import UnknownSight, Walk
+from cnncalc.costs.fields.walk import UnknownSight, Walk
 from cnncalc.errors import RequestError
 from cnncalc.formula import Step
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Shape
-from cnncalc.ops.sight import UNKNOWN, WHOLE, Sliding
+from cnncalc.ops.sight import Sliding
 from cnncalc.ops.window import dimension_names
 
 
-@dataclass(frozen=True, slots=True)
-class ReceptiveField:
+class ReceptiveField(Struct, frozen=True):
     """The receptive field of a layer's units, one entry per spatial dimension of one of the network's inputs.
 
     Attributes:
@@ -100,8 +96,7 @@ class ReceptiveField:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownField:
+class UnknownField(Struct, frozen=True):
     """The receptive field of a layer that depends on one which does not say what its units see: `layer` names it."""
 
     layer: str
@@ -144,345 +139,116 @@ def receptive_fields(graph: Graph, of: Node | None = None) -> list[Field]:
     >>> max(field.size for field in fields if not field.whole)
     (212, 212)
     """
-    return _Composer(graph, of).run()
+    states = States(graph, _targets(graph) if of is None else [of])
+    figures = _Figures(states.work)
+    return [figures.field(node, *states.add(node)) for node in graph.nodes]
 
 
-class _Term(NamedTuple):
-    """What the units of a layer see on some of the ways to the input: along each of the layer's axes what its track
-    says, and nothing at all if one of them says nothing. Where the layer's axes are not those of the image, the tracks
-    say who sees anything, and `box` what: the first and last pixel along each axis of the image."""
-
-    tracks: tuple[Track, ...]
-    box: tuple[tuple[int, int], ...] | None = None
+def _targets(graph: Graph) -> list[Node]:
+    """The inputs of a network, those with spatial dimensions first."""
+    return sorted(graph.inputs, key=lambda node: len(node.output) == 1)
 
 
-class _State:
-    """What the units of a layer see of an input: the hull of what its terms say; nothing if there is none.
+class _Figures:
+    """Makes the figures of states, those of equal ones once."""
 
-    A field is not a hull along each axis on its own, since a unit that sees nothing along one axis on some way sees
-    nothing along the others on that way either. Without such gaps one term is enough for each stride.
-    """
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.known: dict[State | tuple[State, Shape], ReceptiveField] = {}
+        self.along: dict[tuple[tuple[Track, ...], int], _Along] = {}
 
-    __slots__ = ("after", "described", "target", "terms", "unknown")
-
-    def __init__(self, target: Node, terms: tuple[_Term, ...], unknown: UnknownField | None = None) -> None:
-        self.target = target
-        self.terms = terms
-        self.unknown = unknown
-        self.after: dict[Lens, _State] = {}
-        self.described: dict[Shape | None, ReceptiveField] = {}
-
-    @property
-    def plain(self) -> bool:
-        """Whether all units' fields are alike, so that the figures do not depend on how many units there are."""
-        return len(self.terms) == 1 and self.terms[0].box is None and all(t.period == 1 for t in self.terms[0].tracks)
-
-
-class _Composer:
-    """Composes the fields of a network's nodes, and remembers what it composed."""
-
-    def __init__(self, graph: Graph, of: Node | None) -> None:
-        self.graph = graph
-        self.work = Work(sum([len(node.inputs) for node in graph.nodes]))
-        self.loom = Loom(self.work)
-        self.sights = Sights(self.work)
-        self.walks: dict[Node, Walk] = {}
-        targets = sorted(graph.inputs, key=lambda node: len(node.output) == 1) if of is None else [of]
-        self.ranks = {node: rank for rank, node in enumerate(targets)}
-        self.states: list[_State | None] = []
-        self.known: dict[tuple[Node, tuple[_Term, ...]], _State] = {}
-
-    def run(self) -> list[Field]:
-        """The fields of all nodes."""
-        fields: list[Field] = []
-        for node in self.graph.nodes:
-            state, aligned = self._state(node)
-            self.states.append(state)
-            fields.append(self._field(node, state, aligned))
-        return fields
-
-    def _state(self, node: Node) -> tuple[_State | None, bool]:
-        """What a node's units see, and whether its branches are aligned; None if it depends on no input."""
-        if node.is_input:
-            tracks = (self.loom.point,) * (len(node.output) - 1)
-            return (self._interned(node, (_Term(tracks),)) if node in self.ranks else None), True
-        sources = [(source, self.states[source.index]) for source in node.inputs]
-        if len(sources) == 1:
-            source, state = sources[0]
-            return state and self._through(node, source, state, self.sights.of(node)[0]), True
-        targets = {state.target for _, state in sources if state}
-        if not targets:
-            return None, True
-        target = min(targets, key=self.ranks.__getitem__)
-        parts = [
-            self._through(node, source, state, lens)
-            for (source, state), lens in zip(sources, self.sights.of(node), strict=True)
-            if state and state.target is target
-        ]
-        return self._met(node, parts), self._aligned(parts)
-
-    def _interned(self, target: Node, terms: tuple[_Term, ...]) -> _State:
-        """The state of some terms; equal ones are one object."""
-        known = self.known.get((target, terms))
-        if known is None:
-            known = self.known[target, terms] = _State(target, terms)
-        return known
-
-    def _through(self, node: Node, source: Node, state: _State, lens: Lens) -> _State:
-        """What a node's units see of one of its inputs, whose units' state is known."""
-        if lens.own or state.unknown:
-            return state
-        if lens.reach is UNKNOWN:
-            return _State(state.target, (), UnknownField(node.name))
-        if lens.reach is WHOLE:
-            return self._all_of(state.target, source, len(lens.units))
-        if SPREAD in lens.looks:  # what is seen then depends on the source's place, and not on its state alone
-            return self._looked(source, state, lens)
-        known = state.after.get(lens)
-        if known is None:
-            known = state.after[lens] = self._looked(source, state, lens)
-        return known
-
-    def _all_of(self, target: Node, source: Node, axes: int) -> _State:
-        """What units see that each see all of a node's."""
-        spans = self._together(target, source)
-        if spans is None:
-            return self._interned(target, ())
-        if axes == len(spans):
-            return self._interned(target, (_Term(tuple(map(self.loom.constant, spans))),))
-        return self._interned(target, (_Term((self.loom.constant((0, 0)),) * axes, spans),))
-
-    def _together(self, target: Node, node: Node) -> tuple[tuple[int, int], ...] | None:
-        """The first and last pixel along each axis that all units of a node see together, within the image."""
-        if target not in self.walks:
-            self.walks[target] = Walk(self.graph, target.index, self.sights)
-        box = self.walks[target].together(node.index)
-        return None if box is None else tuple(map(ends, box))
-
-    def _looked(self, source: Node, state: _State, lens: Lens) -> _State:
-        """A state seen through looks along each axis."""
-        everything = self._together(state.target, source) if SPREAD in lens.looks else None
-        terms = []
-        for term in state.terms:
-            tracks = []
-            for axis, (look, track) in enumerate(zip(lens.looks, term.tracks, strict=True)):
-                if isinstance(look, Taps):
-                    tracks.append(self.loom.chain(track, look))
-                elif look is None:
-                    tracks.append(track)
-                elif everything and any(map(track.span, range(min(lens.sizes[axis], track.period)))):
-                    tracks.append(self.loom.constant(everything[axis] if term.box is None else (0, 0)))
-            if len(tracks) == len(term.tracks) and all(any(track.spans) for track in tracks):
-                terms.append(_Term(tuple(tracks), term.box))
-        return self._interned(state.target, self._hull(terms))
-
-    def _hull(self, terms: Iterable[_Term]) -> tuple[_Term, ...]:
-        """The same terms, those made one whose units move alike and see something alike."""
-        groups: dict[tuple[Any, ...], _Term] = {}
-        for term in dict.fromkeys(terms):
-            key = tuple([(track.rate, track.pattern) for track in term.tracks])
-            groups[key] = self._joined(groups[key], term) if key in groups else term
-        found = list(groups.values())
-        if len(found) > 1:
-            self.work.spend(len(found) ** 2)
-            full = [term for term in found if not any(track.gaps for track in term.tracks)]
-            found = [term for term in found if not any(self._adds_nothing(term, other) for other in full)]
-        return tuple(found)
-
-    def _joined(self, a: _Term, b: _Term) -> _Term:
-        """The hull of two terms of the same rates and patterns."""
-        if a.box is None or b.box is None:
-            return _Term(tuple(map(self.loom.joined, a.tracks, b.tracks)))
-        return _Term(a.tracks, tuple((min(x[0], y[0]), max(x[1], y[1])) for x, y in zip(a.box, b.box, strict=True)))
-
-    def _adds_nothing(self, term: _Term, other: _Term) -> bool:
-        """Whether another term, whose units all see something, says all that a term does."""
-        pairs = list(zip(other.tracks, term.tracks, strict=True))
-        if term is other or any(a.rate != b.rate for a, b in pairs):
-            return False
-        return self._joined(other, term) == other
-
-    def _met(self, node: Node, parts: list[_State]) -> _State:
-        """What the units of a node see through several branches."""
-        target = parts[0].target
-        unknown = next((part for part in parts if part.unknown), None)
-        if unknown or all(part is parts[0] for part in parts):
-            return unknown or parts[0]
-        terms = [term for part in parts for term in part.terms]
-        for axis in range(len(target.output) - 1):
-            span = self._shown_to_all(node, target, parts, axis)
-            if span:
-                terms = [self._replaced(term, axis, span) for term in terms]
-        return self._interned(target, self._hull(terms))
-
-    def _replaced(self, term: _Term, axis: int, span: tuple[int, int]) -> _Term:
-        """A term whose units see these pixels along an axis, if they see anything."""
-        if term.box is not None:
-            return _Term(term.tracks, (*term.box[:axis], span, *term.box[axis + 1 :]))
-        masked = self.loom.masked(span, term.tracks[axis])
-        return _Term((*term.tracks[:axis], masked, *term.tracks[axis + 1 :]))
-
-    def _shown_to_all(self, node: Node, target: Node, parts: list[_State], axis: int) -> Span:
-        """The pixels along an axis that some branches show to all units alike, if the node's units see no others in
-        the image."""
-        same = [span for span in (self._same_for_all(part, axis) for part in parts) if span]
-        if not 0 < len(same) < len(parts):
-            return None
-        span = hull(same)
-        assert span is not None
-        if span != (0, target.output[1 + axis] - 1):
-            together = self._together(target, node)
-            if together is not None and hull([span, together[axis]]) != span:
-                return None
-        return span
-
-    def _same_for_all(self, state: _State, axis: int) -> Span:
-        """What all units of a state see alike along an axis of the image, wherever they stand; None if some see
-        nothing, or something else."""
-        if not state.terms or not all(_still(term, axis) for term in state.terms):
-            return None
-        columns = zip(*[term.tracks for term in state.terms], strict=True)
-        periods = [lcm(*[track.period for track in tracks]) for tracks in columns]
-        survey = _Survey(state.terms, periods, self.work)
-        seen = survey.spans(axis)
-        return seen.pop() if survey.all_see and len(seen) == 1 else None
-
-    def _aligned(self, parts: Sequence[_State]) -> bool:
-        """Whether branches have the same stride, and the same centres on the average of a period: upsampling gives
-        neighbouring units one field. Branches whose units all see the same have no place."""
-        axes = range(len(parts[0].target.output) - 1)
-        moving = {part for part in parts if not all(_still(term, axis) for term in part.terms for axis in axes)}
-        if len(moving) < 2:
-            return True
-        for axis in axes:
-            tracks = {term.tracks[axis] for part in moving for term in part.terms if not _still(term, axis)}
-            if len({(track.rate, track.middle()) for track in tracks}) > 1:
-                return False
-        return True
-
-    def _field(self, node: Node, state: _State | None, aligned: bool) -> Field:
+    def field(self, node: Node, state: State | None, aligned: bool) -> Field:
         """The field of a node."""
         if state is None:
             return _NO_FIELD
-        if state.unknown:
-            return state.unknown
-        sizes = None if state.plain else node.output[1:]
-        field = state.described.get(sizes)
+        if state.unknown is not None:
+            return UnknownField(state.unknown)
+        key = state if state.alike else (state, node.output[1:])
+        field = self.known.get(key)
         if field is None:
-            field = state.described[sizes] = self._described(state, sizes)
-        return field if aligned else replace(field, aligned=False)
+            if state.alike:
+                field = self._field(state, [_alike(track) for track in state.terms[0].tracks])
+            elif state.gaps:
+                field = self._surveyed(state, node.output[1:])
+            else:
+                field = self._field(state, [self._along(state, axis, n) for axis, n in enumerate(node.output[1:])])
+            self.known[key] = field
+        return field if aligned else structs.replace(field, aligned=False)
 
-    def _described(self, state: _State, sizes: Shape | None) -> ReceptiveField:
-        """The figures of a state, for a layer of some sizes along its axes; where it is plain, for any."""
-        terms = state.terms
+    def _field(self, state: State, axes: list[_Along]) -> ReceptiveField:
+        """The figures where every unit sees something, and the axes do not depend on each other."""
+        size, stride, padding, centre, regular = zip(*axes, strict=True) if axes else ((),) * 5
+        whole = state.same is not None and bool(axes)
+        return ReceptiveField(size, stride, padding, centre, whole, True, regular, state.target.name)
+
+    def _along(self, state: State, axis: int, units: int) -> _Along:
+        """The figures along an axis of so many units; once for equal tracks."""
+        tracks = tuple(dict.fromkeys([term.tracks[axis] for term in state.terms]))
+        if (tracks, units) not in self.along:
+            self.along[tracks, units] = self._of_tracks(tracks, units)
+        return self.along[tracks, units]
+
+    def _of_tracks(self, tracks: tuple[Track, ...], units: int) -> _Along:
+        """The figures along an axis of so many units that see the hull of some tracks."""
+        period = lcm(*[track.period for track in tracks])
+        numbers: Sequence[int] = range(min(period, units))
+        if len(tracks) > 1:  # from period to period they drift apart or together: they are widest first or last
+            numbers = (*numbers, *range(max(units - period, 0), units))
+        self.work.spend(4 * len(numbers) * len(tracks))
+        spans = [[track.seen(unit) for track in tracks] for unit in numbers]
+        size = max([max([last for _, last in row]) - min([first for first, _ in row]) + 1 for row in spans])
+        low, high = min([first for first, _ in spans[0]]), max([last for _, last in spans[0]])
+        rates = {track.rate for track in tracks}
+        shift, over = rates.pop()
+        stride = Fraction(shift, over) if shift and not rates else None
+        return size, stride, -low, Fraction(low + high, 2), stride is not None and len(tracks) == period == 1
+
+    def _surveyed(self, state: State, sizes: Shape) -> ReceptiveField:
+        """The figures where some units see nothing."""
         axes = range(len(state.target.output) - 1)
-        survey = _Survey(terms, (1,) * len(axes) if sizes is None else sizes, self.work)
-        spans = [max(survey.spans(axis), key=_width, default=None) for axis in axes]
+        survey = Survey(state.terms, sizes, self.work)
+        spans = [survey.spans(axis) for axis in axes]
         first = [survey.first(axis) for axis in axes]
+        still = bool(survey.chosen) and all(term.still(axis) for term in survey.chosen for axis in axes)
         return ReceptiveField(
-            size=tuple(map(_width, spans)),
-            stride=tuple(map(survey.stride, axes)),
+            size=tuple([max([last - first + 1 for first, last in found], default=0) for found in spans]),
+            stride=tuple([_stride(survey.chosen, axis) for axis in axes]),
             padding=tuple([None if span is None else -span[0] for span in first]),
             centre=tuple([None if span is None else Fraction(sum(span), 2) for span in first]),
-            whole=survey.whole(axes),
-            regular=tuple([survey.any > 0 and _regular(terms, axis) for axis in axes]),
+            whole=still and bool(axes) and all(len(found) == 1 for found in spans),
+            regular=tuple([bool(survey.chosen) and _regular(state.terms, axis) for axis in axes]),
             input=state.target.name,
         )
+
+
+_Along: TypeAlias = tuple[int, Fraction | None, int, Fraction, bool]
+"""Size, stride, padding and centre along an axis, and whether it is regular."""
+
+
+def _alike(track: Track) -> _Along:
+    """The figures along an axis where the fields of all units are alike."""
+    first, last = track.seen(0)
+    stride = Fraction(track.shift) if track.shift else None
+    return last - first + 1, stride, -first, Fraction(first + last, 2), stride is not None
 
 
 _NO_FIELD = ReceptiveField((), (), (), ())
 
 
-def _width(span: Span) -> int:
-    """The pixels from the first to the last."""
-    return 0 if span is None else span[1] - span[0] + 1
+def _stride(terms: Sequence[Term], axis: int) -> Fraction | None:
+    """The pixels from a unit's field to the next one's, if there is one number."""
+    if any(term.still(axis) for term in terms):
+        return None
+    rates = {term.tracks[axis].rate for term in terms}
+    return Fraction(*rates.pop()) if len(rates) == 1 else None
 
 
-def _still(term: _Term, axis: int) -> bool:
-    """Whether the units that see anything by a term see the same along an axis of the image."""
-    return term.box is not None or term.tracks[axis].constant
-
-
-def _regular(terms: Sequence[_Term], axis: int) -> bool:
+def _regular(terms: Sequence[Term], axis: int) -> bool:
     """Whether the fields of all units that see anything have one size and one stride along an axis of the image."""
-    if any(_still(term, axis) for term in terms):
+    if any(term.still(axis) for term in terms):
         return False
     tracks = {term.tracks[axis] for term in terms}
     return len(tracks) == 1 and tracks.pop().period == 1
-
-
-class _Survey:
-    """Looks at the units of a layer of some sizes, of which some may see more than others, or nothing.
-
-    Which terms say something to a unit is a number whose bits they are.
-    """
-
-    def __init__(self, terms: Sequence[_Term], sizes: Sequence[int], work: Work) -> None:
-        self.terms = terms
-        self.rows: list[list[tuple[Span, ...]]] = []
-        self.bits: list[list[int]] = []
-        for axis, size in enumerate(sizes):
-            tracks = [term.tracks[axis] for term in terms]
-            # From period to period tracks drift apart or together evenly: they are widest in the first or the last.
-            period = min(lcm(*[track.period for track in tracks]), size)
-            work.spend(4 * period * len(tracks))
-            units = dict.fromkeys((*range(period), *range(size - period, size)))
-            rows = [tuple([track.span(unit) for track in tracks]) for unit in units]
-            self.rows.append(rows)
-            self.bits.append([sum((span is not None) << i for i, span in enumerate(row)) for row in rows])
-        found = self._met(self.bits)
-        self.all_see = 0 not in found
-        """Whether every unit sees something."""
-        self.alive = found - {0}
-        """What says something to the units that see anything."""
-        self.any = reduce(or_, self.alive, 0)
-        """What says something to any of them."""
-
-    def _met(self, columns: Iterable[Iterable[int]]) -> set[int]:
-        """The bits of units from those of their places along some axes."""
-        found = {(1 << len(self.terms)) - 1}
-        for column in columns:
-            found = {bits & other for bits in found for other in {*column}}
-        return found
-
-    def _chosen(self, bits: int) -> list[_Term]:
-        """The terms whose bits are set."""
-        return [term for i, term in enumerate(self.terms) if bits >> i & 1]
-
-    def spans(self, axis: int) -> set[tuple[int, int]]:
-        """What the units that see anything see along an axis of the image; among them the widest."""
-        if not self.alive:
-            return set()
-        if self.terms[0].box is not None:
-            found = {hull([term.box[axis] for term in self._chosen(bits) if term.box]) for bits in self.alive}
-        else:
-            others = self._met(self.bits[:axis] + self.bits[axis + 1 :])
-            found = {
-                hull([span for i, span in enumerate(row) if (bits & other) >> i & 1])
-                for row, bits in zip(self.rows[axis], self.bits[axis], strict=True)
-                for other in others
-            }
-        return {span for span in found if span is not None}
-
-    def first(self, axis: int) -> Span:
-        """What the first unit sees along an axis of the image."""
-        bits = reduce(and_, [column[0] for column in self.bits], (1 << len(self.terms)) - 1)
-        chosen = self._chosen(bits)
-        return hull([term.tracks[axis].span(0) if term.box is None else term.box[axis] for term in chosen])
-
-    def stride(self, axis: int) -> Fraction | None:
-        """The pixels from a unit's field to the next one's along an axis of the image, if there is one number."""
-        terms = self._chosen(self.any)
-        if any(_still(term, axis) for term in terms):
-            return None
-        rates = {term.tracks[axis].rate for term in terms}
-        return Fraction(*rates.pop()) if len(rates) == 1 else None
-
-    def whole(self, axes: Iterable[int]) -> bool:
-        """Whether the units that see anything see the same, wherever they stand."""
-        if not axes or not self.any or not all(_still(term, axis) for term in self._chosen(self.any) for axis in axes):
-            return False
-        return all(len(self.spans(axis)) == 1 for axis in axes)
 
 
 def seen_by(graph: Graph, layer: Node | str, unit: Sequence[int] = (), of: Node | None = None) -> tuple[Seen, ...]:
@@ -515,9 +281,8 @@ def seen_by(graph: Graph, layer: Node | str, unit: Sequence[int] = (), of: Node 
         want = f"its units are numbered {where}" if sizes else "its output is flat: give no unit"
         raise RequestError(f"{node.name} has no unit {','.join(map(str, unit)) or '()'}", hint=want)
     work = Work(sum([len(other.inputs) for other in graph.nodes]))
-    sights = Sights(work)
-    targets = [of] if of else sorted(graph.inputs, key=lambda node: len(node.output) == 1)
-    for target in targets:
+    sights = Sights(graph, work)
+    for target in _targets(graph) if of is None else [of]:
         walk = Walk(graph, target.index, sights)
         if walk.depends(node.index):
             try:
@@ -532,20 +297,21 @@ def seen_by(graph: Graph, layer: Node | str, unit: Sequence[int] = (), of: Node 
     return ()
 
 
-def field_steps(node: Node, fields: Sequence[Field]) -> list[Step]:
+def field_steps(graph: Graph, fields: Sequence[Field], node: Node) -> list[Step]:
     """How the figures of a node's field come about: by which formula, or in words.
 
     The formulas are those that compute the fields. Where all dimensions are alike there is one set of steps; there is
     none where a layer keeps the field of its input, where there is no field, or where it is unknown.
 
     Args:
-        node: a node of a graph.
-        fields: the fields of the graph's nodes.
+        graph: the network.
+        fields: the fields of its nodes.
+        node: one of them.
 
     >>> from cnncalc.language.expand import expand
     >>> from cnncalc.zoo import load
     >>> graph = expand(load("alexnet"))
-    >>> for step in field_steps(graph["conv2"], receptive_fields(graph)):
+    >>> for step in field_steps(graph, receptive_fields(graph), graph["conv2"]):
     ...     print(f"{step.label}: {step.text}")
     Receptive field: 19 + (5 - 1)*8 = 51
     Effective stride: 8*1 = 8
@@ -557,7 +323,7 @@ def field_steps(node: Node, fields: Sequence[Field]) -> list[Step]:
     work = Work(0)
     ways = [
         (source, before, lens)
-        for source, lens in zip(node.inputs, Sights(work).of(node), strict=True)
+        for source, lens in zip(node.inputs, Sights(graph, work).of(node), strict=True)
         if isinstance(before := fields[source.index], ReceptiveField) and before.input == field.input
     ]
     if len(ways) == 1 and ways[0][2].own and not ways[0][0].is_input:
@@ -567,7 +333,7 @@ def field_steps(node: Node, fields: Sequence[Field]) -> list[Step]:
         return columns[0] if columns else []
     names = dimension_names(len(columns))
     return [
-        replace(step, label=f"{step.label}, {name}")
+        step._replace(label=f"{step.label}, {name}")
         for name, column in zip(names, columns, strict=True)
         for step in column
     ]

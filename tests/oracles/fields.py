@@ -24,11 +24,9 @@ from itertools import product
 from math import gcd, lcm
 from typing import Any, ClassVar
 
-from cnncalc.graph import Builder, Graph, Node
-from cnncalc.ops.sight import WHOLE, Binned, Resampled, Sight, Sliding, Spread, Transposed
-
 from cnncalc.costs.receptive_field import ReceptiveField, Seen, receptive_fields, seen_by
 from cnncalc.errors import OpError, RequestError
+from cnncalc.graph import Builder, Graph, Node
 from cnncalc.ops import (
     AdaptiveAvgPool,
     Add,
@@ -47,6 +45,7 @@ from cnncalc.ops import (
     Upsample,
 )
 from cnncalc.ops.base import Op
+from cnncalc.ops.sight import WHOLE, Binned, Resampled, Sight, Sliding, Spread, Transposed
 
 Way = tuple[Any, ...]
 """How units look along one axis: a word and numbers."""
@@ -81,6 +80,10 @@ class Look:
 
     source: int
     ways: tuple[Way, ...] | None
+
+    @property
+    def anywhere_all(self) -> bool:
+        return self.ways is not None and any(way[0] == "all" for way in self.ways)
 
     def all_along(self, axis: int) -> bool:
         return self.ways is not None and self.ways[axis][0] == "all"
@@ -159,19 +162,18 @@ class Case:
 
     def through(self, target: int, look: Look, unit: Position) -> tuple[tuple[int, int, bool], ...] | None:
         """What a unit sees through one of its node's inputs."""
-        if look.ways is None:
-            everything = self.together(target, look.source)
-            return tuple((axis[0], axis[-1], True) for axis in everything) if all(everything) else None
-        sizes = self.sizes(look.source)
-        rows = [range(n) if way[0] == "all" else taps(way, u) for way, u, n in zip(look.ways, unit, sizes, strict=True)]
-        found = around(self.span(target, look.source, place) for place in product(*rows))
-        if found is None or len(sizes) != len(self.sizes(target)):
-            return found
-        if not any(way[0] == "all" for way in look.ways):
-            return found
-        everything = self.together(target, look.source)
+        everything = self.together(target, look.source) if look.ways is None or look.anywhere_all else []
         if not all(everything):
             return None
+        if look.ways is None or (look.ways and all(way[0] == "all" for way in look.ways)):
+            return tuple((axis[0], axis[-1], True) for axis in everything)
+        sizes = self.sizes(look.source)
+        rows = [
+            range(n) if way[0] == "all" else taps(way, u) for way, u, n in zip(look.ways, unit, sizes, strict=True)
+        ]
+        found = around(self.span(target, look.source, place) for place in product(*rows))
+        if found is None or not everything or len(sizes) != len(everything):
+            return found
         return tuple(
             (everything[axis][0], everything[axis][-1], True) if look.all_along(axis) else old
             for axis, old in enumerate(found)

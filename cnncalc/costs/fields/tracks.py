@@ -186,17 +186,19 @@ class Track:
     of shift 0 is that of units that see the same, wherever they stand. Equal tracks of one `Loom` are one object.
     """
 
-    __slots__ = ("_middle", "gaps", "ordered", "pattern", "period", "rate", "shift", "spans")
+    __slots__ = ("_middle", "empty", "gaps", "ordered", "pattern", "period", "rate", "shift", "spans")
 
     def __init__(self, period: int, shift: int, spans: tuple[Span, ...]) -> None:
         self.period = period
         self.shift = shift
         self.spans = spans
-        common = gcd(shift, period)
+        common = gcd(shift, period) if period > 1 else 1
         self.rate = (shift // common, period // common)
         """Pixels per unit, as a fraction in lowest terms."""
+        self.empty = period == 1 and spans[0] is None
+        """Whether no unit sees anything."""
         self.gaps = period > 1 and None in spans
-        """Whether some units see nothing."""
+        """Whether some units see nothing, and others something."""
         self.ordered = period == 1 or (not self.gaps and self._ordered())
         """Whether no unit sees nothing, and none sees a pixel before the first or after the last of a later one."""
         self.pattern = _pattern(spans) if self.gaps else ()
@@ -213,10 +215,11 @@ class Track:
         span = self.spans[phase]
         return span and (span[0] + turns * self.shift, span[1] + turns * self.shift)
 
-    @property
-    def constant(self) -> bool:
-        """Whether all units that see anything see the same."""
-        return self.shift == 0
+    def seen(self, unit: int) -> tuple[int, int]:
+        """The first and last pixel of a unit that sees something."""
+        span = self.span(unit)
+        assert span is not None
+        return span
 
     def middle(self) -> Fraction:
         """How far the middle of a unit's field is from the unit's number times the rate, on average."""
@@ -249,7 +252,7 @@ class Loom:
             period, shift, spans = _shortest(period, shift, spans)
         known = self._tracks.get((period, shift, spans))
         if known is None:
-            if max([shift, *(abs(end) for span in spans if span for end in span)]) > LARGEST:
+            if shift > LARGEST or any(span and max(-span[0], span[1]) > LARGEST for span in spans):
                 raise beyond_bounds()
             known = self._tracks[period, shift, spans] = Track(period, shift, spans)
         return known
@@ -262,19 +265,18 @@ class Loom:
         """What units see through two layers: `outer` from the units to inner's, `inner` from those to the pixels."""
         if inner.shift == 0 and not inner.gaps and not outer.gaps:
             return inner
+        if inner.period == 1 and outer.window is not None:
+            return self._slid(inner, outer.window)
         known = self._chained.get((inner, outer))
         if known is None:
-            window = outer.window if inner.period == 1 else None
-            known = self._slid(inner, window) if window else self._chain(inner, outer)
-            self._chained[inner, outer] = known
+            known = self._chained[inner, outer] = self._chain(inner, outer)
         return known
 
     def _slid(self, inner: Track, window: Sliding) -> Track:
         """A field of one stride through a sliding window."""
-        assert inner.spans[0] is not None
-        first, last = inner.spans[0]
+        k, s, p, _, d = window
+        first, last = inner.seen(0)
         r, j, q = last - first + 1, inner.shift, -first
-        k, s, p, d = window.kernel, window.stride, window.before, window.dilation
         size = field_size.function(r, k, j) if d == 1 else dilated_field_size.function(r, d, k, j)
         padding = field_padding.function(q, p, j)
         return self.track(1, field_stride.function(j, s), ((-padding, size - 1 - padding),))

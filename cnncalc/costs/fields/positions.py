@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import gcd
 from typing import TypeAlias
 
-from cnncalc.costs.tracks import Taps, Work
+from cnncalc.costs.fields.tracks import Taps, Work
 
 Positions: TypeAlias = tuple[range, ...]
 """A set of positions along one axis; without a range where there is none."""
@@ -60,7 +60,7 @@ def within(positions: Positions, n: int, work: Work) -> Positions:
 def seen_through(units: Positions, taps: Taps, n: int, work: Work) -> Positions:
     """The elements from 0 to n - 1 that some units see through one layer.
 
-    >>> from cnncalc.costs.tracks import taps
+    >>> from cnncalc.costs.fields.tracks import taps
     >>> from cnncalc.ops.sight import Sliding
     >>> seen_through((range(2),), taps(Sliding(3, stride=4), 9, 2, Work(0)), 9, Work(0))
     (range(0, 5, 4), range(1, 6, 4), range(2, 7, 4))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TypeAlias
 
-from cnncalc.costs.positions import Box, Positions, seen_through, whole_box, within
-from cnncalc.costs.tracks import Taps, Work, taps
+from cnncalc.costs.fields.positions import Box, Positions, seen_through, whole_box, within
+from cnncalc.costs.fields.tracks import Taps, Work, taps
 from cnncalc.errors import RequestError
-from cnncalc.graph import Node
+from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Op, Shape, count, show
 from cnncalc.ops.sight import WHOLE, Binned, Reach, Resampled, Sight, Sliding, Spread, Window
 
@@ -29,7 +29,7 @@ class Lens:
         units: the layer's.
     """
 
-    __slots__ = ("_covers", "_work", "looks", "own", "reach", "sizes", "units")
+    __slots__ = ("_alive", "_covers", "_work", "looks", "own", "reach", "sizes", "units")
 
     def __init__(self, reach: Reach | None, looks: tuple[Look, ...], sizes: Shape, units: Shape, work: Work) -> None:
         spread = bool(looks) and all(look is SPREAD for look in looks)
@@ -40,6 +40,7 @@ class Lens:
         self.units = units
         self._work = work
         self._covers: bool | None = None
+        self._alive: dict[tuple[range, ...], tuple[range, ...] | None] = {}
 
     def back(self, box: Box) -> Box | None:
         """The positions of the input that a box of units sees; None if there is none."""
@@ -71,11 +72,13 @@ class Lens:
     def alive(self, below: tuple[range, ...]) -> tuple[range, ...] | None:
         """Units that each see one of some positions of the input, stretches of them along each axis; not all such
         units, and None where none are found easily."""
-        if self.reach is not None:
-            return tuple(map(range, self.units))
-        rows = zip(self.looks, below, self.units, strict=True)
-        found = tuple([_alive(look, stretch, m) for look, stretch, m in rows])
-        return found if all(found) else None
+        if below not in self._alive:
+            if self.reach is not None:
+                found = tuple(map(range, self.units))
+            else:
+                found = tuple(map(_alive, self.looks, below, self.units))
+            self._alive[below] = found if all(found) else None
+        return self._alive[below]
 
 
 def _alive(look: Look, below: range, m: int) -> range:
@@ -97,8 +100,9 @@ def _alive(look: Look, below: range, m: int) -> range:
 class Sights:
     """The lenses of a graph's nodes."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, graph: Graph, work: Work) -> None:
         self.work = work
+        self._of: list[tuple[Lens, ...] | None] = [None] * len(graph.nodes)
         self._lenses: dict[tuple[Op, tuple[Shape, ...]], tuple[Lens, ...]] = {}
         self._equal: dict[tuple[Reach | tuple[Look, ...], Shape, Shape], Lens] = {}
         self._taps: dict[tuple[type, Window, int, int], Taps] = {}
@@ -109,6 +113,13 @@ class Sights:
         Raises:
             RequestError: the op says what cannot be.
         """
+        found = self._of[node.index]
+        if found is None:
+            found = self._of[node.index] = self._found(node)
+        return found
+
+    def _found(self, node: Node) -> tuple[Lens, ...]:
+        """The lenses of a node; those of equal ops on equal inputs are the same."""
         shapes = node.input_shapes
         key = (node.op, shapes)
         known = self._lenses.get(key)

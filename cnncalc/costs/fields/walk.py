@@ -7,13 +7,14 @@ holds nothing sees nothing through this branch, whatever it would see along the 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
 from heapq import heappop, heappush
 
-from cnncalc.costs.positions import Box, Positions, tidy, whole_box
-from cnncalc.costs.sights import Lens, Sights
+from cnncalc.costs.fields.positions import Box, Positions, tidy, whole_box
+from cnncalc.costs.fields.sights import Lens, Sights
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.sight import UNKNOWN
+
+SHORT_WALKS = 4
 
 
 class Walk:
@@ -30,6 +31,7 @@ class Walk:
         self.target = target
         self.sights = sights
         self.work = sights.work
+        self._walked = 0
         self._together: dict[int, Box | None] = {}
         self._alive: list[tuple[range, ...] | None] = []
         self._depends: list[bool] = []
@@ -37,18 +39,34 @@ class Walk:
     def depends(self, index: int) -> bool:
         """Whether a node reads the input, on whatever way."""
         found = self._depends
-        for node in self.nodes[len(found) : index + 1]:
-            found.append(node.index == self.target or any(found[source.index] for source in node.inputs))
+        if index >= len(found):
+            for node in self.nodes[len(found) : index + 1]:
+                found.append(node.index == self.target or True in [found[source.index] for source in node.inputs])
         return found[index]
 
     def seen(self, index: int, box: Box) -> Box | None:
-        """The pixels that a box of units of a node sees, along each axis; None if they see none."""
-        found = self._down({index: [box]}, every=True)
+        """The pixels that a box of units of a node sees, along each axis; None if they see none.
+
+        Raises:
+            UnknownSight: a layer on the way does not say what its units see.
+        """
+        found = self._down({index: [box]}, through=True)
         assert not isinstance(found, int)
         return found
 
     def together(self, index: int) -> Box | None:
-        """The pixels that all units of a node see, along each axis; None if they see none."""
+        """The pixels that all units of a node see, along each axis; None if they see none.
+
+        Raises:
+            UnknownSight: a layer on the way does not say what its units see.
+        """
+        # A few walks are shortest each on its own. Where there are many, what all units see is worked out for every
+        # node that they meet, so that none of them is walked through again.
+        if index not in self._together and self._walked < SHORT_WALKS:
+            self._walked += 1
+            found = self._down({index: [whole_box(self.nodes[index].output[1:])]}, through=True)
+            assert not isinstance(found, int)
+            self._together[index] = found
         stack = [index]
         while stack:
             current = stack[-1]
@@ -61,23 +79,23 @@ class Walk:
 
     def _gather(self, index: int) -> list[int]:
         """Work out what all units of a node see, or tell of which other nodes this must be known first."""
-        node = self.nodes[index]
         if index == self.target:
-            self._together[index] = whole_box(node.output[1:])
+            self._together[index] = whole_box(self.nodes[index].output[1:])
             return []
         parts: list[Box | None] = []
         missing: list[int] = []
         partly: dict[int, list[Box]] = {}
-        for source, lens in self._sources(node):
-            if lens.covers:
-                if source.index in self._together:
-                    parts.append(self._together[source.index])
-                else:
-                    missing.append(source.index)
-            elif box := lens.back(whole_box(lens.units)):
-                partly.setdefault(source.index, []).append(box)
+        for source, lens in self._ways(index):
+            if not lens.covers:
+                box = lens.back(whole_box(lens.units))
+                if box is not None:
+                    partly.setdefault(source, []).append(box)
+            elif source in self._together:
+                parts.append(self._together[source])
+            else:
+                missing.append(source)
         if partly and not missing:
-            found = self._down(partly, every=False)
+            found = self._down(partly, through=False)
             if isinstance(found, int):
                 return [found]
             parts.append(found)
@@ -85,40 +103,51 @@ class Walk:
             self._together[index] = self._union(parts)
         return missing
 
-    def _sources(self, node: Node) -> Iterable[tuple[Node, Lens]]:
+    def _ways(self, index: int) -> list[tuple[int, Lens]]:
         """The nodes that a node reads and that depend on the input, and how it looks at them."""
+        node = self.nodes[index]
         lenses = self.sights.of(node)
         self.work.spend(len(lenses))
+        self.depends(index)
+        ways = []
         for source, lens in zip(node.inputs, lenses, strict=True):
-            if self.depends(source.index):
+            if self._depends[source.index]:
                 if lens.reach is UNKNOWN:
                     raise UnknownSight(node.name)
-                yield source, lens
+                ways.append((source.index, lens))
+        return ways
 
-    def _down(self, wanted: dict[int, list[Box]], every: bool) -> Box | int | None:
-        """What boxes of units, by their nodes' indices, see together. Unless `every` node is to be walked through,
-        what all units of a node see must be known where they are met: if it is not, the node's index is returned."""
+    def _down(self, wanted: dict[int, list[Box]], through: bool) -> Box | int | None:
+        """What boxes of units, by their nodes' indices, see together.
+
+        Where all units of a node are met of which it is known what they see, that is taken. Where it is not known,
+        the walk goes on `through` the node; or else the node's index is returned, for it to be worked out.
+        """
         found: list[Box | None] = []
         heap = sorted(-index for index in wanted)
         while heap:
             index = -heappop(heap)
-            boxes = self._merged(index, wanted.pop(index))
+            boxes = wanted.pop(index)
+            if len(boxes) > 1:
+                boxes = self._merged(index, boxes)
             if index == self.target:
                 found += boxes
                 continue
-            node = self.nodes[index]
-            if not every and boxes == [whole_box(node.output[1:])]:
+            if (not through or index in self._together) and boxes == [whole_box(self.nodes[index].output[1:])]:
                 if index not in self._together:
                     return index
                 found.append(self._together[index])
                 continue
-            for source, lens in self._sources(node):
-                seen = [part for part in map(lens.back, boxes) if part is not None]
-                if seen and source.index not in wanted:
-                    heappush(heap, -source.index)
-                    wanted[source.index] = []
-                if seen:
-                    wanted[source.index] += seen
+            for source, lens in self._ways(index):
+                for box in boxes:
+                    part = lens.back(box)
+                    if part is None:
+                        continue
+                    if source in wanted:
+                        wanted[source].append(part)
+                    else:
+                        wanted[source] = [part]
+                        heappush(heap, -source)
         return self._union(found)
 
     def _union(self, boxes: list[Box | None]) -> Box | None:
@@ -135,10 +164,10 @@ class Walk:
         merged: list[Box] = []
         for box in dict.fromkeys(boxes):
             self._add(merged, box)
-        sure = self._alive_at(index) if len(merged) > 1 else None
+        sure = self.alive(index) if len(merged) > 1 else None
         if sure is None:
             return merged
-        # A box that holds a unit which sees something on every way down never comes to nothing on one of them, and
+        # A box that holds a unit that sees something on every way down never comes to nothing on one of them, and
         # so its positions along one axis never depend on those along another.
         safe = [box for box in merged if all(map(_meet, box, sure))]
         rest = [box for box in merged if box not in safe]
@@ -165,29 +194,30 @@ class Walk:
             return both
         return None
 
-    def _alive_at(self, index: int) -> tuple[range, ...] | None:
+    def alive(self, index: int) -> tuple[range, ...] | None:
         """Units of a node, stretches along each axis, that see a pixel on every way down to the input. There may be
         more; None where none are found easily."""
         found = self._alive
-        for node in self.nodes[len(found) : index + 1]:
-            if node.index == self.target:
-                found.append(tuple(map(range, node.output[1:])))
-            else:
+        if index >= len(found):
+            for node in self.nodes[len(found) : index + 1]:
                 found.append(self._alive_in(node))
         return found[index]
 
     def _alive_in(self, node: Node) -> tuple[range, ...] | None:
-        """As `_alive_at`, the nodes before being known."""
-        stretches = []
+        """As `alive`, the nodes before being known."""
+        if node.index == self.target:
+            return tuple(map(range, node.output[1:]))
+        common: tuple[range, ...] | None = None
         for source, lens in zip(node.inputs, self.sights.of(node), strict=True):
             if self.depends(source.index):
                 below = self._alive[source.index]
                 found = None if below is None else lens.alive(below)
                 if found is None:
                     return None
-                stretches.append(found)
-        common = tuple([_common(axis) for axis in zip(*stretches, strict=True)])
-        return common if all(common) else None
+                common = found if common in (None, found) else _common(common or (), found)
+                if not all(common):
+                    return None
+        return common
 
 
 def _meet(positions: Positions, stretch: range) -> bool:
@@ -196,9 +226,9 @@ def _meet(positions: Positions, stretch: range) -> bool:
     return any(first < len(part) and part[first] in stretch for first, part in zip(firsts, positions, strict=True))
 
 
-def _common(stretches: tuple[range, ...]) -> range:
-    """The positions that are in all of some stretches."""
-    return range(max(stretch.start for stretch in stretches), min(stretch.stop for stretch in stretches))
+def _common(a: tuple[range, ...], b: tuple[range, ...]) -> tuple[range, ...]:
+    """The positions that are in both of two stretches along each axis."""
+    return tuple([range(max(x.start, y.start), min(x.stop, y.stop)) for x, y in zip(a, b, strict=True)])
 
 
 class UnknownSight(Exception):
