@@ -78,7 +78,7 @@ def _seen_by_phase(units: range, taps: Taps, n: int, work: Work) -> list[range]:
     """What equally spaced units see, those of each phase of the taps together."""
     phases = taps.period // gcd(units.step, taps.period)
     stride, shift = units.step * phases, units.step * phases // taps.period * taps.shift
-    work.spend(min(phases, len(units)))
+    work.spend(12 * min(phases, len(units)))
     found: list[range] = []
     for start in units[:phases]:
         span = taps.span(start)
@@ -93,7 +93,7 @@ def _repeated(window: range, times: int, shift: int, n: int, work: Work) -> list
     step = window.step
     if times == 1 or (shift % step == 0 and len(window) * step >= shift):  # the copies meet
         return [_clipped(range(window[0], window[-1] + shift * (times - 1) + 1, step), n)]
-    work.spend(min(len(window), times))
+    work.spend(4 * min(len(window), times))
     if len(window) <= times:
         return [_clipped(range(first, first + shift * times, shift), n) for first in window]
     moves = range(0, shift * times, shift)
@@ -115,14 +115,14 @@ def tidy(parts: list[range], work: Work) -> Positions:
     some = {part if len(part) > 1 else range(part[0], part[0] + 1) for part in parts if part}
     if len(some) <= 1:
         return tuple(some)
-    work.spend(4 * len(some))
+    work.spend(12 * len(some))
     solid = _merged([part for part in some if part.step == 1])
     combs = [part for part in some if part.step > 1]
     if combs:
         filled, rest = _filled(combs)
         solid = _merged([*solid, *filled, *[part for part in rest if part.step == 1]])
         combs = [part for part in rest if part.step > 1]
-        work.spend(len(combs) * (len(solid) + len(combs)))
+        work.spend(2 * len(combs) * (len(solid) + len(combs)))
         combs = [comb for comb in combs if not any(_within(comb, other) for other in (*solid, *combs))]
     return tuple(sorted([*solid, *combs], key=lambda part: (part.start, part.step, part.stop)))
 

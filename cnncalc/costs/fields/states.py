@@ -159,6 +159,7 @@ class States:
 
     def _looked(self, state: State, lens: Lens) -> State:
         """A state seen through taps."""
+        self.work.spend(20 * len(state.terms))
         terms = []
         for term in state.terms:
             seen = tuple(map(self._chain, term.tracks, lens.looks))
@@ -212,11 +213,12 @@ class States:
         """The same terms, those made one whose units move alike and see something alike."""
         groups: dict[tuple[Any, ...], Term] = {}
         for term in dict.fromkeys(terms):
+            self.work.spend(20)
             key = tuple([(track.rate, track.pattern) for track in term.tracks])
             groups[key] = self._joined(groups[key], term) if key in groups else term
         found = list(groups.values())
         if len(found) > 1:
-            self.work.spend(len(found) ** 2)
+            self.work.spend(8 * len(found) * len(found))
             full = [term for term in found if not any(track.gaps for track in term.tracks)]
             found = [term for term in found if not any(self._adds_nothing(term, other) for other in full)]
         return tuple(found)
@@ -304,7 +306,7 @@ class Survey:
             tracks = [term.tracks[axis] for term in terms]
             # From period to period tracks drift apart or together evenly: they are widest in the first or the last.
             period = min(lcm(*[track.period for track in tracks]), size)
-            work.spend(4 * period * len(tracks))
+            work.spend(6 * period * len(tracks))
             units = dict.fromkeys((*range(period), *range(size - period, size)))
             rows = [tuple([track.span(unit) for track in tracks]) for unit in units]
             self.rows.append(rows)
@@ -343,7 +345,7 @@ class Survey:
             found = {hull([term.box[axis] for term in self._chosen(bits) if term.box]) for bits in self.alive}
         else:
             others = self._met(self.bits[:axis] + self.bits[axis + 1 :])
-            self._work.spend(len(others) * len(self.rows[axis]))
+            self._work.spend(2 * len(others) * len(self.rows[axis]) * len(self.terms))
             found = {
                 hull([span for i, span in enumerate(row) if (bits & other) >> i & 1])
                 for row, bits in zip(self.rows[axis], self.bits[axis], strict=True)

@@ -22,8 +22,11 @@ from cnncalc.ops.sight import Binned, Resampled, Sliding, Transposed, Window
 LARGEST = 10**18
 """Pixels beyond which no field is worked out."""
 
-STEPS = 1_000_000
-STEPS_PER_INPUT = 30
+STEPS = 4_000_000
+"""The steps that any network may take, each about a quarter of a microsecond."""
+
+STEPS_PER_INPUT = 120
+"""And those for each input that a node reads."""
 
 
 @Formula
@@ -150,7 +153,7 @@ def taps(window: Window, n: int, m: int, work: Work) -> Taps:
         return _stretched(window, work)
     assert isinstance(window, (Binned, Resampled))
     period, shift = m // gcd(n, m), n // gcd(n, m)
-    work.spend(period)
+    work.spend(6 * period)
     if isinstance(window, Binned):
         return Taps(period, shift, tuple((u * n // m, -(-(u + 1) * n // m) - 1) for u in range(period)))
     if window.linear:  # around ((2 u + 1) n - m) / (2 m)
@@ -162,7 +165,7 @@ def taps(window: Window, n: int, m: int, work: Work) -> Taps:
 def _stretched(window: Transposed, work: Work) -> Taps:
     """A window over elements with zeros between them: of its positions, those that hold an element."""
     f, d = window.stride, window.dilation
-    work.spend(f)
+    work.spend(6 * f)
     common = gcd(d, f)
     turn = f // common  # so many positions of the window from an element to the next, d // common elements on
     inverse = pow(d // common, -1, turn) if turn > 1 else 0
@@ -286,7 +289,7 @@ class Loom:
         turns = inner.period // gcd(outer.shift, inner.period)
         period = outer.period * turns
         shift = outer.shift * turns // inner.period * inner.shift
-        self.work.spend(4 * period)
+        self.work.spend(8 * period)
         spans: list[Span] = []
         for unit in range(period):
             seen = outer.span(unit)
@@ -302,7 +305,7 @@ class Loom:
         units = range(seen[0], seen[1] + 1, step)
         around = inner.period // gcd(inner.period, step)
         ends = units if len(units) <= 2 * around else (*units[:around], *units[-around:])
-        self.work.spend(len(ends))
+        self.work.spend(3 * len(ends))
         return hull(inner.span(unit) for unit in ends)
 
     def joined(self, a: Track, b: Track) -> Track:
@@ -312,7 +315,7 @@ class Loom:
         known = self._joined.get((a, b))
         if known is None:
             period = lcm(a.period, b.period)
-            self.work.spend(4 * period)
+            self.work.spend(8 * period)
             spans = tuple(hull((a.span(unit), b.span(unit))) for unit in range(period))
             known = self._joined[a, b] = self.track(period, a.shift * (period // a.period), spans)
         return known
@@ -321,7 +324,7 @@ class Loom:
         """The track of units that see the same, if in another track they see anything."""
         if not track.gaps:
             return self.constant(span)
-        self.work.spend(track.period)
+        self.work.spend(4 * track.period)
         return self.track(track.period, 0, tuple(seen and span for seen in track.spans))
 
 

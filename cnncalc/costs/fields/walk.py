@@ -107,7 +107,7 @@ class Walk:
         """The nodes that a node reads and that depend on the input, and how it looks at them."""
         node = self.nodes[index]
         lenses = self.sights.of(node)
-        self.work.spend(len(lenses))
+        self.work.spend(16 * len(lenses))
         self.depends(index)
         ways = []
         for source, lens in zip(node.inputs, lenses, strict=True):
@@ -139,6 +139,7 @@ class Walk:
                 found.append(self._together[index])
                 continue
             for source, lens in self._ways(index):
+                self.work.spend(8 * len(boxes))
                 for box in boxes:
                     part = lens.back(box)
                     if part is None:
@@ -178,7 +179,7 @@ class Walk:
         """Add a box to others, made one with those with which it makes a box."""
         at = 0
         while at < len(merged):
-            self.work.spend(1)
+            self.work.spend(40)
             joined = self._joined(merged[at], box)
             if joined is None:
                 at += 1
