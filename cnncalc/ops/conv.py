@@ -212,7 +212,9 @@ class Conv(SlidingOp, frozen=True):
         if self.connections is None:
             return _convolved(inputs[0], windows)
         reads = sum(map(len, self.connections))  # each output channel convolves a copy of its input channels
-        return Saved(extra=(Extra("selected channels", padded_elements((reads, *inputs[0][1:]), windows)),))
+        selected = (reads, *inputs[0][1:])
+        elements = int(prod(selected)) if even(windows) else padded_elements(selected, windows)
+        return Saved(extra=(Extra("selected channels", elements),))
 
 
 class ConvTranspose(Op, frozen=True):
