@@ -30,10 +30,8 @@ def unsaid(op: Op, shapes: tuple[Shape, ...]) -> list[str]:
         found.append("what its units see")
     if op.saved(shapes, output, (True,) * len(shapes)) is None:
         found.append("what autograd saves")
-    for tool in CONVENTIONS.values():
-        if not (kind in tool.rules or kind in tool.nothing or tool.name in kind.tools):
-            found.append(f"what {tool.name} counts")
-    return found
+    tools = (tool.name for tool in CONVENTIONS.values() if kind not in tool.rules and kind not in tool.nothing)
+    return [*found, *(f"what {tool} counts" for tool in tools if tool not in kind.tools)]
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
