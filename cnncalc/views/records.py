@@ -303,7 +303,7 @@ def network_document(
 
 def layer_record(row: Row, **more: Any) -> LayerRecord:
     """The record of a layer."""
-    unknown = row.unknown
+    unknown = unknown_numbers(row)
     return LayerRecord(
         name=row.name,
         kind=row.op.kind,
@@ -324,6 +324,16 @@ def layer_record(row: Row, **more: Any) -> LayerRecord:
         unknown=unknown or UNSET,
         **more,
     )
+
+
+def unknown_numbers(row: Row) -> dict[str, str]:
+    """The numbers of a layer that are unknown, counts and bytes, each with the reason."""
+    found = row.unknown
+    if row.read_bytes is None:
+        found["read_bytes"] = found.get("params") or found["buffers"]
+    if row.saved_bytes is None:
+        found["saved_bytes"] = f"{row.op.kind} does not say what autograd saves of it"
+    return found
 
 
 def field_record(field: ReceptiveField) -> FieldRecord:
