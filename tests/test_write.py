@@ -186,7 +186,8 @@ class Maker:
     def add(self, op: Op, *inputs):
         name = self.name()
         if name is None:  # an automatic one may meet a scope
-            name = self.builder.automatic_name(op.kind, self.builder.here, lambda local: self.full(local) in self.given)
+            full = self.builder.automatic_name(op.kind, self.builder.here, lambda local: self.full(local) in self.given)
+            name = full.rsplit(".", 1)[-1]
             self.given.add(self.full(name))
         node = self.builder.add(op, *inputs, name=name)
         self.nodes.append(node)

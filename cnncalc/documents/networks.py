@@ -16,6 +16,7 @@ import msgspec
 from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.conventions import count_as
 from cnncalc.costs.memory import Memory
+from cnncalc.costs.receptive_field import UnknownField
 from cnncalc.errors import OpError
 from cnncalc.formula import prod
 from cnncalc.graph import Builder, Graph, Node
@@ -147,7 +148,10 @@ class View:
 
     def field(self, index: int) -> int:
         """What a unit sees of the input's height, in pixels."""
-        return int(self.rows[index].receptive_field.size[0])
+        field = self.rows[index].receptive_field
+        if isinstance(field, UnknownField):
+            raise OpError(f"what {self.names[index]} sees is unknown")
+        return int(field.size[0])
 
     @property
     def _memory(self) -> Memory:

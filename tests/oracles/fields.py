@@ -168,9 +168,7 @@ class Case:
         if look.ways is None or (look.ways and all(way[0] == "all" for way in look.ways)):
             return tuple((axis[0], axis[-1], True) for axis in everything)
         sizes = self.sizes(look.source)
-        rows = [
-            range(n) if way[0] == "all" else taps(way, u) for way, u, n in zip(look.ways, unit, sizes, strict=True)
-        ]
+        rows = [range(n) if way[0] == "all" else taps(way, u) for way, u, n in zip(look.ways, unit, sizes, strict=True)]
         found = around(self.span(target, look.source, place) for place in product(*rows))
         if found is None or not everything or len(sizes) != len(everything):
             return found
