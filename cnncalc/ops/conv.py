@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Step, Switch, anywhere, divide, prod
-from cnncalc.ops.base import Costs, Extra, Op, Saved, Shape, Words, count, per_dimension, spatial
+from cnncalc.ops.base import HALF, Casts, Costs, Extra, Op, Saved, Shape, Words, count, per_dimension, spatial
 from cnncalc.ops.sight import Sight, Sliding, Transposed
 from cnncalc.ops.window import (
     PADDING_WORDS,
@@ -153,6 +153,7 @@ class Conv(SlidingOp, frozen=True):
     connections: tuple[tuple[Natural, ...], ...] | None = None
 
     kind: ClassVar[str] = "conv"
+    casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "out_channels"
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = {
@@ -211,8 +212,10 @@ class Conv(SlidingOp, frozen=True):
         windows = self.slides(inputs[0])
         if self.connections is None:
             return _convolved(inputs[0], windows)
-        reads = sum(map(len, self.connections))  # each output channel convolves a copy of its input channels
-        return Saved(extra=(Extra("selected channels", padded_elements((reads, *inputs[0][1:]), windows)),))
+        # Each output channel convolves a copy of its input channels; uneven padding copies these once more.
+        selected = (sum(map(len, self.connections)), *inputs[0][1:])
+        elements = prod(selected) if even(windows) else padded_elements(selected, windows)
+        return Saved(extra=(Extra("selected channels", elements),))
 
 
 class ConvTranspose(Op, frozen=True):
@@ -234,6 +237,7 @@ class ConvTranspose(Op, frozen=True):
     bias: bool = True
 
     kind: ClassVar[str] = "conv_transpose"
+    casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "out_channels"
     costs: ClassVar[Costs] = {
         "params": transposed_params,
@@ -330,6 +334,7 @@ class Depthwise(SlidingOp, frozen=True):
     bias: bool = True
 
     kind: ClassVar[str] = "depthwise"
+    casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "kernel"
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = {
@@ -382,6 +387,7 @@ class Separable(SlidingOp, frozen=True):
     bias: bool = True
 
     kind: ClassVar[str] = "separable"
+    casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "out_channels"
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = {

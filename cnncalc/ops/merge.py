@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, anywhere, prod
-from cnncalc.ops.base import Costs, Elementwise, Extra, Op, Saved, Shape, show
+from cnncalc.ops.base import AS_GIVEN, Casts, Costs, Elementwise, Extra, Op, Saved, Shape, show
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -46,6 +46,7 @@ class Add(_Merge, frozen=True):
     """
 
     kind: ClassVar[str] = "add"
+    casts: ClassVar[Casts | None] = Casts(of=2)  # the others are added to the sum of two
     costs: ClassVar[Costs] = {"add": merged}
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -65,6 +66,7 @@ class Concat(_Merge, frozen=True):
     """
 
     kind: ClassVar[str] = "concat"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -81,6 +83,7 @@ class Multiply(_Merge, frozen=True):
     """
 
     kind: ClassVar[str] = "multiply"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"mul": merged}
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -105,7 +108,7 @@ class Multiply(_Merge, frozen=True):
         product, product_needed, sizes = 0, needed[0], inputs[0]
         for factor in range(1, len(inputs)):
             if needed[factor] and factor > 1:
-                extra.append(Extra("product so far", prod(sizes)))
+                extra.append(Extra("product so far", prod(sizes), of=factor))
             elif needed[factor]:
                 kept.append(product)
             if product_needed:

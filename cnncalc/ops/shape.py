@@ -7,6 +7,9 @@ from typing import Any, ClassVar, Literal
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Step, Switch, anywhere, prod
 from cnncalc.ops.base import (
+    AS_GIVEN,
+    WIDENED,
+    Casts,
     Costs,
     Elementwise,
     Op,
@@ -36,6 +39,7 @@ class Flatten(Op, frozen=True):
     """
 
     kind: ClassVar[str] = "flatten"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
 
@@ -82,6 +86,7 @@ class Pad(Op, frozen=True):
     channels: tuple[Whole, Whole] = (0, 0)
 
     kind: ClassVar[str] = "pad"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "padding"
@@ -130,6 +135,7 @@ class Slice(Elementwise, frozen=True):
     channels: tuple[Whole, Whole]
 
     kind: ClassVar[str] = "slice"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "channels"
@@ -160,6 +166,7 @@ class ChannelShuffle(Elementwise, frozen=True):
     groups: Positive
 
     kind: ClassVar[str] = "channel_shuffle"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "groups"
@@ -210,6 +217,7 @@ class Upsample(Op, frozen=True):
     mode: Literal["nearest", "linear"] = "nearest"
 
     kind: ClassVar[str] = "upsample"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "factor"
     words: ClassVar[Words] = {"mode": ("nearest", "linear")}
@@ -252,6 +260,7 @@ class Identity(Elementwise, frozen=True):
     """The input, unchanged. Any shape."""
 
     kind: ClassVar[str] = "identity"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
 
@@ -283,6 +292,7 @@ class Scale(Elementwise, frozen=True):
     bias: bool = False
 
     kind: ClassVar[str] = "scale"
+    casts: ClassVar[Casts | None] = WIDENED
     costs: ClassVar[Costs] = {
         "params": scale_params,
         "weights": none_of_them,
