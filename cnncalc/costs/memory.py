@@ -27,6 +27,7 @@ from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import Formula, Step, Switch, prod
 from cnncalc.formula import total as sum_of
 from cnncalc.graph import Graph, Node
+from cnncalc.ops import Slice
 from cnncalc.ops.base import AS_GIVEN, HALF, OF_INPUTS, OF_OUTPUT, OF_PARAMETERS, Casts, Extra, Op, Saved, Shape, cost_steps
 
 # mypy: disable-error-code="no-untyped-def"
@@ -310,6 +311,13 @@ class _Sizes(NamedTuple):
     inner: int
 
 
+class _Layout(NamedTuple):
+    """How a tensor lies in memory: with its channels last, [N, *spatial, C]; with gaps, as a slice of another."""
+
+    last: bool = False
+    gaps: bool = False
+
+
 class _Types(NamedTuple):
     """Bytes per number of a node's inputs as the op takes them, and of its output; and what casts them."""
 
@@ -331,6 +339,9 @@ class _Account:
         self.half_weights = 0  # bytes of the weights that autograd saves in half precision
         self.known: dict[tuple[Op, tuple[Shape, ...]], _Sizes] = {}
         self.sizes = [self._sizes(node) for node in graph.nodes]
+        self.layouts: list[_Layout] = []
+        for node in graph.nodes:
+            self.layouts.append(self._layout(node))
         self.types: list[_Types] = []
         for node in graph.nodes:
             self.types.append(self._types(node))
@@ -347,6 +358,27 @@ class _Account:
             params, buffers, weights = (_amount(steps, quantity) for quantity in ("params", "buffers", "weights"))
             self.known[key] = _Sizes(params, buffers, weights, node.op.inner(*shapes) if shapes else 0)
         return self.known[key]
+
+    def _layout(self, node: Node) -> _Layout:
+        """How a node's output lies in memory, in training."""
+        shapes = node.input_shapes
+        if not shapes:
+            return _Layout()
+        inputs = [self.layouts[source.index] for source in node.inputs]
+        if node.op.is_view(*shapes, training=True) and not self._gathers(node):
+            cut = isinstance(node.op, Slice) and node.output != shapes[0]
+            return _Layout(inputs[0].last and len(node.output) > 1, inputs[0].gaps or cut)
+        return _Layout(node.op.gives_last(shapes, tuple([layout.last for layout in inputs])))
+
+    def _gathers(self, node: Node) -> bool:
+        """Whether an op copies its input first, because of how it lies in memory."""
+        if not node.op.gathers:
+            return False
+        (source,) = node.inputs
+        layout = self.layouts[source.index]
+        channels, *sizes = source.output
+        last = layout.last and channels > 1 and prod(sizes) > 1 and len(sizes) not in node.op.keeps_last
+        return last or (layout.gaps and not node.op.is_view(source.output))
 
     def _types(self, node: Node) -> _Types:
         """The types in which a node takes its inputs and gives its output. Of an op that does not say what mixed
@@ -369,7 +401,8 @@ class _Account:
         owners: list[int] = []
         for node in self.graph.nodes:
             shared = not node.is_input and (
-                node in self.overwriting or node.op.is_view(*node.input_shapes, training=training)
+                node in self.overwriting
+                or (node.op.is_view(*node.input_shapes, training=training) and not self._gathers(node))
             )
             owners.append(owners[node.inputs[0].index] if shared else node.index)
         return owners
@@ -488,9 +521,9 @@ class _Account:
                 self.half_weights = total((self.half_weights, self._half_weights(node)))
             row: list[Held] = []
             for source in [node.inputs[number] for number in saved.inputs]:
-                if self.is_cast(source, node):
+                if self.is_cast(source, node) or self._gathers(node):
                     copied = prod(source.output) * self.batch * self.types[node.index].inputs
-                    row.append(Held(f"{source.name}, cast", copied))
+                    row.append(Held(f"copy of {source.name}", copied))
                 else:
                     self._save(owners[source.index], seen, row)
             if saved.output:

@@ -169,6 +169,8 @@ def log_softmax_exps(elements, m):
 class _AcrossChannels(Elementwise, frozen=True):
     """What softmax and its logarithm share: elements at m positions."""
 
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
+
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "m": prod(output[1:])}
 

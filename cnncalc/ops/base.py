@@ -108,6 +108,10 @@ WIDENED = Casts("given", "float32")
 """Nothing is cast, and the output is float32: a parameter or buffer of that type takes part in it."""
 
 
+EVERY = frozenset({1, 2, 3})
+"""PyTorch's spatial dimensions."""
+
+
 class Site(NamedTuple):
     """Where an op stands, as far as its numbers go: the op, the shapes that it reads, and the one that it gives."""
 
@@ -166,6 +170,9 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
     - `costs`: its formulas, for one sample; `once` names those that a whole batch needs once;
     - `saves`: what autograd saves of it, where that does not depend on options and shapes;
     - `casts`: what mixed precision does with its types, where that does not depend on options and shapes;
+    - `keeps_last`: the numbers of spatial dimensions in which PyTorch's layer keeps the order in memory of an input
+      whose channels come last, [N, *spatial, C], which changes no number and no shape;
+    - `gathers`: whether it first copies an input whose memory is not in one piece and in the order that it needs;
     - `in_place`: whether PyTorch's layer can overwrite its input, and what its backward pass then needs: its
       "output" alone, or a "copy" of the input;
     - `tools`: what other tools count of it, by the tool's name: a function of its `Site` that gives counts by
@@ -180,6 +187,8 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
     once: ClassVar[frozenset[str]] = frozenset()
     saves: ClassVar[Saved | None] = None
     casts: ClassVar[Casts | None] = None
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
+    gathers: ClassVar[bool] = False
     in_place: ClassVar[str] = ""
     tools: ClassVar[Mapping[str, Any]] = {}
 
@@ -220,6 +229,10 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
         """Whether the output is its input's memory, seen anew: nothing is computed, nothing moved."""
         return False
 
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        """Whether the channels come last in the output's memory; `last` says it of each input."""
+        return last[0] and len(inputs[0]) - 1 in self.keeps_last
+
     def inner(self, *inputs: Shape) -> int:
         """Elements of the tensors between the steps of an op that is several in one."""
         return 0
@@ -245,7 +258,9 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
 
 class Elementwise(Op, frozen=True):
     """An op whose output elements each depend on the same element of its inputs; an input's size of 1 may be spread
-    over the output's. With one input the shape is kept."""
+    over the output's. With one input the shape is kept, and the order in memory."""
+
+    keeps_last: ClassVar[frozenset[int]] = EVERY
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return inputs[0]

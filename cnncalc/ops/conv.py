@@ -153,6 +153,7 @@ class Conv(SlidingOp, frozen=True):
     connections: tuple[tuple[Natural, ...], ...] | None = None
 
     kind: ClassVar[str] = "conv"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "out_channels"
     words: ClassVar[Words] = PADDING_WORDS
@@ -208,6 +209,9 @@ class Conv(SlidingOp, frozen=True):
             return self.costs
         return {"params": sparse_params, "weights": sparse_weights, "mac": sparse_macs, "add": bias_adds}
 
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return self.connections is None and super().gives_last(inputs, last)
+
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         windows = self.slides(inputs[0])
         if self.connections is None:
@@ -237,6 +241,7 @@ class ConvTranspose(Op, frozen=True):
     bias: bool = True
 
     kind: ClassVar[str] = "conv_transpose"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "out_channels"
     costs: ClassVar[Costs] = {
@@ -334,6 +339,7 @@ class Depthwise(SlidingOp, frozen=True):
     bias: bool = True
 
     kind: ClassVar[str] = "depthwise"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "kernel"
     words: ClassVar[Words] = PADDING_WORDS
@@ -387,6 +393,7 @@ class Separable(SlidingOp, frozen=True):
     bias: bool = True
 
     kind: ClassVar[str] = "separable"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2})
     casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "out_channels"
     words: ClassVar[Words] = PADDING_WORDS

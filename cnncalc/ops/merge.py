@@ -23,6 +23,12 @@ class _Merge(Elementwise, frozen=True):
     arity: ClassVar[int | None] = None
     saves: ClassVar[Saved | None] = Saved()
 
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        # The first input that is not spread over the output decides.
+        output = self.output_shape(*inputs)
+        whole = [order for shape, order in zip(inputs, last, strict=True) if _equal(shape, output)]
+        return (whole or last)[0]
+
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "b": len(inputs)}
 
@@ -73,6 +79,9 @@ class Concat(_Merge, frozen=True):
         if not all(_equal(shape[1:], inputs[0][1:]) for shape in inputs):
             raise _mismatch(self.kind, inputs, "concat joins channels: the spatial sizes must be equal")
         return (sum(shape[0] for shape in inputs), *inputs[0][1:])
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return all(last) and len(inputs[0]) - 1 in (2, 3)
 
 
 class Multiply(_Merge, frozen=True):

@@ -122,6 +122,7 @@ class BatchNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-5
 
     kind: ClassVar[str] = "batchnorm"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {
         "params": affine_params,
@@ -173,6 +174,9 @@ class LayerNorm(Elementwise, frozen=True):
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         return (WHOLE,) if self.over == "all" else super().windows(*inputs)
 
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return self.over == "channels" and len(inputs[0]) > 1  # it is computed with the channels last
+
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,), extra=(_moments(self.symbols(inputs, output)["m"], self.affine),))
 
@@ -190,6 +194,8 @@ class GroupNorm(Elementwise, frozen=True):
     affine: bool = True
 
     kind: ClassVar[str] = "groupnorm"
+    gathers: ClassVar[bool] = True
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "groups"
     costs: ClassVar[Costs] = MOMENTS

@@ -14,6 +14,7 @@ from cnncalc.errors import OpError
 from cnncalc.formula import Formula, anywhere, gcd, prod
 from cnncalc.ops.base import (
     AS_GIVEN,
+    EVERY,
     FLOAT32,
     HALF,
     OF_OUTPUT,
@@ -187,6 +188,7 @@ class MaxPool(_WindowPool, frozen=True):
     ceil: bool = False
 
     kind: ClassVar[str] = "maxpool"
+    keeps_last: ClassVar[frozenset[int]] = EVERY
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = MAXIMUM
 
@@ -219,6 +221,7 @@ class AvgPool(_WindowPool, frozen=True):
     count_include_pad: bool = True
 
     kind: ClassVar[str] = "avgpool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = AVERAGE
 
@@ -255,6 +258,7 @@ class LPPool(_WindowPool, frozen=True):
     ceil: bool = False
 
     kind: ClassVar[str] = "lppool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     costs: ClassVar[Costs] = {"mul": window_each, "add": window_adds, "exp": one_each}
 
     def axes(self, x: Shape) -> list[Axis]:
@@ -378,6 +382,7 @@ class AdaptiveAvgPool(_AdaptivePool, frozen=True):
     """
 
     kind: ClassVar[str] = "adaptive_avgpool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     costs: ClassVar[Costs] = {"add": adaptive_work, "div": one_each}
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
@@ -397,6 +402,7 @@ class AdaptiveMaxPool(_AdaptivePool, frozen=True):
     """
 
     kind: ClassVar[str] = "adaptive_maxpool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     costs: ClassVar[Costs] = {"compare": adaptive_work}
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
@@ -416,6 +422,7 @@ class GlobalAvgPool(_GlobalPool, frozen=True):
     """
 
     kind: ClassVar[str] = "global_avgpool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     saves: ClassVar[Saved | None] = Saved()
     costs: ClassVar[Costs] = AVERAGE
 
@@ -433,6 +440,7 @@ class GlobalMaxPool(_GlobalPool, frozen=True):
     """
 
     kind: ClassVar[str] = "global_maxpool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     costs: ClassVar[Costs] = MAXIMUM
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:

@@ -39,6 +39,7 @@ class Flatten(Op, frozen=True):
     """
 
     kind: ClassVar[str] = "flatten"
+    gathers: ClassVar[bool] = True
     casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
@@ -86,6 +87,7 @@ class Pad(Op, frozen=True):
     channels: tuple[Whole, Whole] = (0, 0)
 
     kind: ClassVar[str] = "pad"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
@@ -166,6 +168,7 @@ class ChannelShuffle(Elementwise, frozen=True):
     groups: Positive
 
     kind: ClassVar[str] = "channel_shuffle"
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
     casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
@@ -217,6 +220,7 @@ class Upsample(Op, frozen=True):
     mode: Literal["nearest", "linear"] = "nearest"
 
     kind: ClassVar[str] = "upsample"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = AS_GIVEN
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "factor"
