@@ -308,7 +308,8 @@ class _Sizes(NamedTuple):
     params: int | None
     buffers: int | None
     weights: int | None  # parameters that a product reads, so without biases
-    inner: int
+    inner: int  # of tensors that are written and read once more
+    temporaries: int  # of tensors alive at once inside it
 
 
 class _Layout(NamedTuple):
@@ -356,7 +357,10 @@ class _Account:
         if key not in self.known:
             steps = cost_steps(node.op, shapes, node.output, self.graph.training)
             params, buffers, weights = (_amount(steps, quantity) for quantity in ("params", "buffers", "weights"))
-            self.known[key] = _Sizes(params, buffers, weights, node.op.inner(*shapes) if shapes else 0)
+            inner, temporaries = 0, 0
+            if shapes:
+                inner, temporaries = node.op.inner(*shapes), node.op.temporaries(shapes, node.output)
+            self.known[key] = _Sizes(params, buffers, weights, inner, temporaries)
         return self.known[key]
 
     def _layout(self, node: Node) -> _Layout:
@@ -433,12 +437,12 @@ class _Account:
         running, alive = 0, []
         for change, node in zip(changes, self.graph.nodes, strict=False):
             running += change
-            alive.append(running + self.inner_bytes(node))
+            alive.append(running + self.temporary_bytes(node))
         return alive
 
-    def inner_bytes(self, node: Node) -> int:
-        """The bytes of the tensors between the steps of an op that is several in one."""
-        return self.sizes[node.index].inner * self.batch * self.types[node.index].output
+    def temporary_bytes(self, node: Node) -> int:
+        """The bytes of the tensors alive inside an op that is several in one."""
+        return self.sizes[node.index].temporaries * self.batch * self.types[node.index].output
 
     def held_at(self, node: Node | None, lives: Mapping[int, tuple[int, int]]) -> list[Held]:
         """The tensors alive while a node runs, the oldest first; without one, the inputs."""
@@ -450,9 +454,9 @@ class _Account:
             for owner, (first, last) in sorted(lives.items())
             if first <= node.index <= last
         ]
-        inner = self.inner_bytes(node)
-        if inner:
-            held.append(Held(f"inside {node.name}", inner))
+        temporary = self.temporary_bytes(node)
+        if temporary:
+            held.append(Held(f"inside {node.name}", temporary))
         return held
 
     def traffic_steps(self, node: Node) -> list[Step]:

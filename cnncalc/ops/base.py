@@ -237,6 +237,11 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
         """Elements of the tensors between the steps of an op that is several in one."""
         return 0
 
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        """Elements of the tensors alive at once inside an op that PyTorch runs in several steps, at inference, besides
+        inputs and output."""
+        return self.inner(*inputs)
+
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         """What autograd saves of this op in training, as PyTorch builds it; None if that is unknown. `needed` says
         which inputs need a gradient."""

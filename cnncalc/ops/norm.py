@@ -261,6 +261,10 @@ class LRN(Elementwise, frozen=True):
         n, padded = prod(output), (output[0] + self.size - 1) * prod(output[1:])
         return Saved((0,), extra=(Extra("squares", padded, OF_OUTPUT), Extra("sums and powers", 2 * n, OF_OUTPUT)))
 
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        # The squares and their padded copy; then the sums and what two further steps make of them.
+        return max((output[0] + self.size - 1) * prod(output[1:]), 2 * prod(output))
+
     def autocast(self, *inputs: Shape) -> Casts | None:
         # The sum over the channels is PyTorch's avg_pool3d, which works in float32; in one dimension avg_pool2d.
         return AS_GIVEN if len(inputs[0]) == 2 else WIDENED
@@ -301,6 +305,9 @@ class L2Norm(Elementwise, frozen=True):
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "m": prod(output[1:])}
+
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        return prod(output[1:])  # the norms
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         m = prod(output[1:])

@@ -274,6 +274,13 @@ class LPPool(_WindowPool, frozen=True):
         covered = covered_elements(inputs[0], self.slides(inputs[0]), output)
         return Saved(extra=(Extra("padded input", covered), Extra("powers", covered, OF_OUTPUT), roots))
 
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        # The powers, then the means, their signs and roots; and all the while a padded copy, if there is one.
+        if not self.padded(inputs[0], output):
+            return max(prod(inputs[0]), 3 * prod(output))
+        covered = covered_elements(inputs[0], self.slides(inputs[0]), output)
+        return covered + max(covered, 3 * prod(output))
+
     def padded(self, x: Shape, output: Shape) -> bool:
         """Whether a window reaches past the image: then the image is padded, and cut to what the windows cover."""
         ends = [(m - 1) * w.stride + w.kernel for w, m in zip(self.slides(x), output[1:], strict=True)]
@@ -320,6 +327,12 @@ class StochasticPool(_WindowPool, frozen=True):
         # The windows are a view of the covered image if their elements lie evenly apart in it; else a copy each.
         elements = output[0] * prod(covered) if _evenly_apart(kernel, covered) else prod(output) * prod(kernel)
         return Saved((0,), extra=(Extra("choices", prod(output), INDEX_BYTES), Extra("windows", elements)))
+
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        # The input without negatives and its padded copy; that, its squares and two means; that, two means and their
+        # quotient (and a mask of one byte an element, left out here).
+        n, m, covered = prod(inputs[0]), prod(output), covered_elements(inputs[0], self.slides(inputs[0]), output)
+        return max(n + covered - m, 2 * covered + m, covered + 3 * m)
 
 
 @Formula
@@ -469,6 +482,10 @@ class AttentionPool(_GlobalPool, frozen=True):
         "div": positions,
         "exp": positions,
     }
+
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        positions = prod(inputs[0][1:])
+        return max(2 * positions - prod(output), positions)  # the scores, and their softmax
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         # The scores and the weighted sum each save the input.

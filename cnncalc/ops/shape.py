@@ -308,5 +308,8 @@ class Scale(Elementwise, frozen=True):
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"c": output[0], "elements": prod(output), "bias": Switch(self.bias)}
 
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        return prod(output) if self.bias else 0  # the product, to which the offset is added
+
 
 KINDS: tuple[type[Op], ...] = (Flatten, Pad, Slice, ChannelShuffle, Upsample, Identity, Scale)

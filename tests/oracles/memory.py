@@ -45,10 +45,14 @@ def saved_by_layer(
         if storage.data_ptr() not in own | seen:
             seen.add(storage.data_ptr())
             weights, others = found.get(running, Saved(0, 0))
+            # Of the tensor that owns the storage: on one thread conv_transpose3d gives its output a storage as large as
+            # its input's.
+            whole = tensor if tensor._base is None else tensor._base
+            size = whole.numel() * whole.itemsize
             if of_parameter(tensor):
-                found[running] = Saved(weights + storage.nbytes(), others)
+                found[running] = Saved(weights + size, others)
             else:
-                found[running] = Saved(weights, others + storage.nbytes())
+                found[running] = Saved(weights, others + size)
         return tensor
 
     for name, module in model.layers.items():
