@@ -28,7 +28,19 @@ from cnncalc.formula import Formula, Step, Switch, prod
 from cnncalc.formula import total as sum_of
 from cnncalc.graph import Graph, Node
 from cnncalc.ops import Slice
-from cnncalc.ops.base import AS_GIVEN, HALF, OF_INPUTS, OF_OUTPUT, OF_PARAMETERS, Casts, Extra, Op, Saved, Shape, cost_steps
+from cnncalc.ops.base import (
+    AS_GIVEN,
+    HALF,
+    OF_INPUTS,
+    OF_OUTPUT,
+    OF_PARAMETERS,
+    Casts,
+    Extra,
+    Op,
+    Saved,
+    Shape,
+    cost_steps,
+)
 
 # mypy: disable-error-code="no-untyped-def"
 

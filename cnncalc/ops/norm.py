@@ -263,7 +263,7 @@ class LRN(Elementwise, frozen=True):
 
     def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         # The squares and their padded copy; then the sums and what two further steps make of them.
-        return max((output[0] + self.size - 1) * prod(output[1:]), 2 * prod(output))
+        return int(max((output[0] + self.size - 1) * prod(output[1:]), 2 * prod(output)))
 
     def autocast(self, *inputs: Shape) -> Casts | None:
         # The sum over the channels is PyTorch's avg_pool3d, which works in float32; in one dimension avg_pool2d.
@@ -307,7 +307,7 @@ class L2Norm(Elementwise, frozen=True):
         return {"elements": prod(output), "m": prod(output[1:])}
 
     def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
-        return prod(output[1:])  # the norms
+        return int(prod(output[1:]))  # the norms
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         m = prod(output[1:])

@@ -6,6 +6,7 @@ past the edge is counted whole, as the hardware that does not know better would 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
@@ -277,9 +278,9 @@ class LPPool(_WindowPool, frozen=True):
     def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         # The powers, then the means, their signs and roots; and all the while a padded copy, if there is one.
         if not self.padded(inputs[0], output):
-            return max(prod(inputs[0]), 3 * prod(output))
+            return int(max(prod(inputs[0]), 3 * prod(output)))
         covered = covered_elements(inputs[0], self.slides(inputs[0]), output)
-        return covered + max(covered, 3 * prod(output))
+        return int(covered + max(covered, 3 * prod(output)))
 
     def padded(self, x: Shape, output: Shape) -> bool:
         """Whether a window reaches past the image: then the image is padded, and cut to what the windows cover."""
@@ -298,7 +299,7 @@ def _evenly_apart(kernel: list[int], sizes: list[int]) -> bool:
     (True, False, True)
     """
     wide = [dimension for dimension, k in enumerate(kernel) if k > 1]
-    return all(prod(sizes[i + 1 : j + 1]) == kernel[j] for i, j in zip(wide, wide[1:], strict=False))
+    return all(prod(sizes[i + 1 : j + 1]) == kernel[j] for i, j in pairwise(wide))
 
 
 class StochasticPool(_WindowPool, frozen=True):
@@ -332,7 +333,7 @@ class StochasticPool(_WindowPool, frozen=True):
         # The input without negatives and its padded copy; that, its squares and two means; that, two means and their
         # quotient (and a mask of one byte an element, left out here).
         n, m, covered = prod(inputs[0]), prod(output), covered_elements(inputs[0], self.slides(inputs[0]), output)
-        return max(n + covered - m, 2 * covered + m, covered + 3 * m)
+        return int(max(n + covered - m, 2 * covered + m, covered + 3 * m))
 
 
 @Formula
@@ -485,7 +486,7 @@ class AttentionPool(_GlobalPool, frozen=True):
 
     def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         positions = prod(inputs[0][1:])
-        return max(2 * positions - prod(output), positions)  # the scores, and their softmax
+        return int(max(2 * positions - prod(output), positions))  # the scores, and their softmax
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         # The scores and the weighted sum each save the input.

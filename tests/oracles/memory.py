@@ -71,9 +71,7 @@ def of_parameter(tensor: Any) -> bool:
     return step is not None and step.name() == "torch::autograd::AccumulateGrad"
 
 
-def saved_by_pytorch(
-    net: Network, batch: int, inplace: bool, dtype: str = "float32", mixed: bool = False
-) -> int:
+def saved_by_pytorch(net: Network, batch: int, inplace: bool, dtype: str = "float32", mixed: bool = False) -> int:
     """The bytes that autograd saves in a forward pass in training, copies of weights in half precision too."""
     return sum(map(sum, saved_by_layer(net, batch, inplace, dtype, mixed).values()))
 
@@ -107,3 +105,23 @@ def peak_by_pytorch(net: Network, batch: int, inplace: bool) -> int:
     with torch.no_grad(), Watch():
         model(torch.rand(batch, *net.input))
     return peak
+
+
+def disagreement(net: Network, batch: int, inplace: bool, mixed: bool) -> str | None:
+    """The first layer of which autograd saves another number of bytes than predicted, in words; None if all agree, or
+    if PyTorch cannot run the network, whose numbers are no numbers."""
+    from cnncalc.costs.memory import Memory
+
+    try:
+        found = saved_by_layer(net, batch, inplace, mixed=mixed)
+    except RuntimeError as error:
+        if "probability tensor" in str(error):  # stochastic pooling of what a root of negative numbers gave
+            return None
+        raise
+    memory = Memory(net, batch, inplace=inplace, mixed=mixed)
+    for layer in memory.layers:
+        theirs = found.get(layer.node.name, Saved(0, 0)).others
+        if layer.saved_bytes != theirs:
+            return f"{layer.node.name}: autograd saves {theirs:,} bytes, predicted {layer.saved}"
+    weights, predicted = sum(saved.weights for saved in found.values()), memory.training().half_weights
+    return None if weights == predicted else f"weights in half precision: {weights:,}, predicted {predicted:,}"

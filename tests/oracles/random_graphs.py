@@ -27,7 +27,13 @@ def _sizes(rng: Rng, d: int, low: int, high: int) -> Any:
 
 def _padding(rng: Rng, d: int, high: int) -> Any:
     return rng.choice(
-        [0, "same", "valid", rng.randint(0, high), tuple((rng.randint(0, high), rng.randint(0, high)) for _ in range(d))]
+        [
+            0,
+            "same",
+            "valid",
+            rng.randint(0, high),
+            tuple((rng.randint(0, high), rng.randint(0, high)) for _ in range(d)),
+        ]
     )
 
 
