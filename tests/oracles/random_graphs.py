@@ -196,3 +196,19 @@ def told(graph: Graph) -> str:
     """A network in one line a node, for a message."""
     rows = [f"{node.name}({', '.join(x.name for x in node.inputs)}): {node.op}" for node in graph.nodes]
     return "\n".join([*rows, f"outputs: {', '.join(node.name for node in graph.outputs.values())}"])
+
+
+def read_only(graph: Graph) -> Graph:
+    """The network without what its first output does not depend on."""
+    needed = {next(iter(graph.outputs.values()))}
+    for node in reversed(graph.nodes):
+        if node in needed:
+            needed.update(node.inputs)
+    builder = Builder()
+    made: dict[Node, Node] = {}
+    for node in graph.nodes:
+        if node.is_input:
+            made[node] = builder.input(*node.output)
+        elif node in needed:
+            made[node] = builder.add(node.op, *[made[source] for source in node.inputs], name=node.name)
+    return builder.graph(made[next(iter(graph.outputs.values()))])
