@@ -106,9 +106,15 @@ def positions(hw):
 
 
 @Formula
+def attention_compares(hw):
+    """The largest of the scores."""
+    return hw - 1
+
+
+@Formula
 def attention_adds(hw):
-    """The bias of each score, and the sum of the exponentials."""
-    return hw + hw - 1
+    """The bias of each score, the subtraction of the largest, and the sum of the exponentials."""
+    return 2 * hw + hw - 1
 
 
 @Formula
@@ -479,6 +485,7 @@ class AttentionPool(_GlobalPool, frozen=True):
         "params": score_params,
         "weights": score_weights,
         "mac": attention_macs,
+        "compare": attention_compares,
         "add": attention_adds,
         "div": positions,
         "exp": positions,
