@@ -18,11 +18,11 @@ is one body, so a number and its explanation cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import reduce
 from math import gcd as whole_gcd
 from operator import mul
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 # How tightly a piece of text binds, loosest first: what decides where brackets are needed.
 _SUM, _QUOTIENT, _PRODUCT, _ATOM = range(4)
@@ -203,6 +203,8 @@ def anywhere(condition: Any) -> bool:
     >>> anywhere(3 > 2)
     True
     """
+    if type(condition) is bool:  # by far the most common
+        return condition
     return bool(condition.any() if is_array(condition) else condition)
 
 
@@ -223,9 +225,13 @@ class Formula:
         Raises:
             OverflowError: the result of a calculation over arrays is beyond 64 bits.
         """
+        return self.of(values)
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        """Compute from a table of values; as calling it does."""
         chosen = [values[name] for name in self.names]
         result = self.function(*chosen)
-        if is_array(result):
+        if type(result) is not int and is_array(result):
             self._check_bits(chosen)
         return result
 
@@ -287,8 +293,7 @@ def _symbols(value: Any) -> Any:
     return Term.of(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One number and where it comes from: what it is, the formula, and the values that go into it.
 
     A number that no formula gives, such as the hull of several receptive fields, has the formula None; it is then
@@ -297,14 +302,14 @@ class Step:
 
     label: str
     formula: Formula | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = MappingProxyType({})
     given: int = 0
     reason: str = ""
 
     @property
     def value(self) -> int:
         """The number."""
-        return self.given if self.formula is None else int(self.formula(**self.values))
+        return self.given if self.formula is None else int(self.formula.of(self.values))
 
     @property
     def meaning(self) -> str:

@@ -22,7 +22,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from cnncalc.errors import OpError, Place, RequestError, did_you_mean
+from msgspec import Struct
+
+from cnncalc.errors import OpError, Place, RequestError, did_you_mean, shorten
 from cnncalc.ops.base import Input, Op, Shape, count, show
 
 MAX_SIZE = 10**9
@@ -59,8 +61,7 @@ def join(scope: Scope, name: str) -> str:
     return f"{scope.path}.{name}" if scope.path else name
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Node:
+class Node(Struct, frozen=True, eq=False):
     """An op at its place in a graph: its full name, the nodes that it reads, and its output shape without the batch.
 
     `index` is its place in `graph.nodes`. Nodes are compared by identity.
@@ -178,7 +179,7 @@ class Graph:
     def unknown(self, name: str, known: Any) -> RequestError:
         """The error of a name that nothing bears."""
         hint = did_you_mean(name, known) or "`cnncalc shapes NETWORK --all` lists the layers"
-        return RequestError(f"{self.name} has no layer '{name[:80]}'", hint=hint)
+        return RequestError(f"{self.name} has no layer '{name[:80]}'", hint=hint, code="unknown-name")
 
     def groups(self, depth: int = 1) -> list[Group]:
         """The layers by the scopes of a depth, in order of first appearance."""
@@ -195,6 +196,15 @@ class Graph:
             for source in node.inputs:
                 found[source.index] += 1
         return found
+
+
+def automatic_stem(kind: str) -> str:
+    """What the automatic names of a kind begin with, before their number.
+
+    >>> automatic_stem("relu"), automatic_stem("relu6")
+    ('relu', 'relu6_')
+    """
+    return f"{kind}_" if kind[-1:].isdigit() else kind
 
 
 def scopes_of(node: Node) -> Iterator[Scope]:
@@ -216,7 +226,9 @@ def checked_shape(sizes: Sequence[Any]) -> Shape:
     """
     whole = tuple(size.__index__() if hasattr(size, "__index__") and size is not True else size for size in sizes)
     if not 1 <= len(whole) <= MAX_DIMENSIONS or not all(type(n) is int and 1 <= n <= MAX_SIZE for n in whole):
-        raise RequestError(f"an input has 1 to {MAX_DIMENSIONS} sizes from 1 to 10^9, not {show(whole)}")
+        found = shorten(show(whole))
+        message = f"an input has 1 to {MAX_DIMENSIONS} sizes from 1 to 10^9, not {found}"
+        raise RequestError(message, code="unfit-input")
     return whole
 
 
@@ -259,7 +271,8 @@ class Builder:
             RequestError: an unfit shape, or a name that is taken.
         """
         shape = checked_shape(sizes)
-        return self._place(name, Input(shape), (), shape, self.here, origin)
+        full = join(self.here, name)
+        return self._append(Node(full, Input(shape), (), shape, len(self.nodes), self.here, origin))
 
     def add(
         self,
@@ -285,11 +298,18 @@ class Builder:
             RequestError: the name is taken.
         """
         scope = scope or self.here
-        if name is None:
-            name = self.automatic_name(op.kind, scope, taken)
-        full = join(scope, name)
-        op, output = self.infer(op, tuple([node.output for node in inputs]), full)
-        return self._place(name, op, inputs, output, scope, origin)
+        full = self.automatic_name(op.kind, scope, taken) if name is None else join(scope, name)
+        return self.place(op, inputs, full, scope, origin)
+
+    def place(self, op: Op, inputs: tuple[Node, ...], name: str, scope: Scope, origin: Origin) -> Node:
+        """Add an op under a full name.
+
+        Raises:
+            OpError: the op does not fit its inputs.
+            RequestError: the name is taken.
+        """
+        op, output = self.infer(op, tuple([node.output for node in inputs]), name)
+        return self._append(Node(name, op, inputs, output, len(self.nodes), scope, origin))
 
     def infer(self, op: Op, shapes: tuple[Shape, ...], name: str) -> tuple[Op, Shape]:
         """An op, the same object for equal ones, and its output shape on inputs of some shapes."""
@@ -299,22 +319,24 @@ class Builder:
         return known
 
     def automatic_name(self, kind: str, scope: Scope, taken: Callable[[str], bool] | None = None) -> str:
-        """The kind and its number in the scope, past names that are given."""
+        """The full name of the kind with its number in the scope, past names that are given: relu1; relu6_1 for a kind
+        that ends in a digit, so that no name reads as another's."""
         key = (scope, kind)
+        stem = automatic_stem(kind)
         while True:
             number = self._counters[key] = self._counters.get(key, 0) + 1
-            name = f"{kind}{number}"
-            if join(scope, name) not in self.names and not (taken and taken(name)):
-                return name
+            name = f"{stem}{number}"
+            full = join(scope, name)
+            if full not in self.names and not (taken and taken(name)):
+                return full
 
-    def _place(self, name: str, op: Op, inputs: tuple[Node, ...], output: Shape, scope: Scope, origin: Origin) -> Node:
+    def _append(self, node: Node) -> Node:
         """Add a node whose shape is known."""
-        full = join(scope, name)
-        if full in self.names:
-            raise RequestError(f"the name '{full}' is given twice", hint="each name stands once in its scope")
-        node = Node(full, op, inputs, output, len(self.nodes), scope, origin)
+        if node.name in self.names:
+            hint = "each name stands once in its scope"
+            raise RequestError(f"the name '{node.name}' is given twice", hint=hint, code="name-taken")
         self.nodes.append(node)
-        self.names[full] = node
+        self.names[node.name] = node
         return node
 
     def graph(self, output: Node | Mapping[str, Node]) -> Graph:
@@ -332,14 +354,15 @@ class Builder:
 def _output_shape(op: Op, shapes: tuple[Shape, ...], name: str) -> Shape:
     """The output shape of an op, an error if it does not fit."""
     if op.arity is not None and len(shapes) != op.arity:
-        raise OpError(f"{op.kind} has {count(op.arity, 'input')}, not {len(shapes)}")
+        raise OpError(f"{op.kind} has {count(op.arity, 'input')}, not {len(shapes)}", code="arity")
     if not shapes:
-        raise OpError(f"{op.kind} needs an input")
+        raise OpError(f"{op.kind} needs an input", code="arity")
     try:
         output = op.output_shape(*shapes)
     except OpError as error:
         error.context = f"in {name}, on an input of {', '.join(map(show, shapes))}"
         raise
     if max(output) > MAX_SIZE:
-        raise OpError("a layer's output is larger than 10^9 in one dimension", label=show(output))
+        message = "a layer's output is larger than 10^9 in one dimension"
+        raise OpError(message, label=show(output), code="output-too-large")
     return output

@@ -38,6 +38,7 @@ try:
 except cnncalc.SpecError:
     pass
 for kind in cnncalc.ops.KINDS.values():
+    cnncalc.ops.options._fields(kind)
     try:
         msgspec.convert({}, kind)
     except msgspec.ValidationError:

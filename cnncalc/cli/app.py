@@ -138,7 +138,7 @@ def wrapped(text: str, width: int) -> str:
 
     lines = []
     for line in text.split("\n"):
-        start = re.match(r"error: | *= ", line)
+        start = re.match(r"error(\[[\w-]+\])?: | *= ", line)
         indent = " " * (start.end() if start else 0)
         parts = (
             textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

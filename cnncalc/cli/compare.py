@@ -46,5 +46,10 @@ def compare(
     if not profile and (device, dtype) != ("cpu", "float32"):
         raise RequestError("--device and --dtype are about measuring", hint="add --profile")
     analyses = [conditions.expand(load_spec(name)).analyze(conditions.batch) for name in networks]
-    shown = view(Comparison(analyses), grouping.detail(output, conditions))
+    profiles = []
+    if profile:
+        from cnncalc.cli.measured import measure
+
+        profiles = measure(analyses, device, dtype, conditions.training)
+    shown = view(Comparison(analyses), grouping.detail(output, conditions), profiles)
     output.write(shown, grouping.strict)

@@ -232,18 +232,10 @@ def _standard_input() -> str:
     """The spec on standard input."""
     import sys
 
-    from cnncalc.errors import RequestError
+    from cnncalc.language.files import decoded
     from cnncalc.language.nodes import MAX_BYTES
 
-    data = sys.stdin.buffer.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise RequestError(f"standard input is larger than {MAX_BYTES:,} bytes: no spec is")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RequestError(
-            "standard input is not text", hint=f"byte {error.start} is not UTF-8; a spec is YAML"
-        ) from None
+    return decoded(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input", "spec", MAX_BYTES)
 
 
 def parse_size(text: str) -> tuple[int, ...]:

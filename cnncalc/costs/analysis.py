@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.costs.amount import total
 from cnncalc.costs.memory import DTYPES, LayerMemory, Memory, known
-from cnncalc.costs.receptive_field import ReceptiveField, receptive_fields
-from cnncalc.errors import RequestError
+from cnncalc.errors import RequestError, shorten
 from cnncalc.formula import prod
 from cnncalc.graph import Graph, Group, Node
-from cnncalc.ops.base import OPERATIONS, Op, Shape, cost_steps
+from cnncalc.ops.base import OPERATIONS, Op, Shape, cost_numbers
+
+if TYPE_CHECKING:
+    from cnncalc.costs.receptive_field import ReceptiveField
 
 COUNTS = ("params", "weights", "buffers", "macs", "flops", "activations")
 
@@ -320,22 +322,22 @@ class Costs:
     @property
     def params(self) -> int:
         """Trainable parameters."""
-        return self.counts.params or 0
+        return _at_least(self.counts.params)
 
     @property
     def buffers(self) -> int:
         """Numbers that are stored and not trained."""
-        return self.counts.buffers or 0
+        return _at_least(self.counts.buffers)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates for the batch."""
-        return self.counts.macs or 0
+        return _at_least(self.counts.macs)
 
     @property
     def flops(self) -> int:
         """2 x MACs + all other operations, for the batch."""
-        return self.counts.flops or 0
+        return _at_least(self.counts.flops)
 
     @property
     def operations(self) -> Mapping[str, int | None]:
@@ -360,6 +362,8 @@ class Costs:
     @cached_property
     def receptive_fields(self) -> list[ReceptiveField]:
         """What a unit of each node sees of the network's input, by the node's index."""
+        from cnncalc.costs.receptive_field import receptive_fields  # most commands do not ask
+
         return receptive_fields(self.graph)
 
     @cached_property
@@ -396,6 +400,11 @@ class Costs:
         return GroupRow(group.name, self.rows(group.nodes))
 
 
+def _at_least(total: int | None) -> int:
+    """A total over all layers, of which there is always one: 0 of no layers, at least 0 of unknown ones."""
+    return 0 if total is None else total
+
+
 def checked_batch(batch: object) -> int:
     """A batch as a whole number from 1.
 
@@ -404,7 +413,8 @@ def checked_batch(batch: object) -> int:
     """
     whole = batch.__index__() if hasattr(batch, "__index__") and not isinstance(batch, bool) else 0
     if not 1 <= whole <= MAX_BATCH:
-        raise RequestError(f"a batch is a whole number from 1 to 10^12, not {str(batch)[:40]}")
+        found = shorten(str(batch))
+        raise RequestError(f"a batch is a whole number from 1 to 10^12, not {found}", code="unfit-batch")
     return int(whole)
 
 
@@ -414,8 +424,7 @@ MAX_BATCH = 10**12
 def count(node: Node, batch: int, training: bool) -> Counts:
     """The counts of one layer for a batch, by its op's formulas."""
     op = node.op
-    steps = cost_steps(op, node.input_shapes, node.output, training)
-    numbers = {quantity: step.value if step else None for quantity, step in steps.items()}
+    numbers = cost_numbers(op, node.input_shapes, node.output, training)
     operations: dict[str, int | None] = {}
     for quantity in OPERATIONS:
         number = numbers.get(quantity, 0)

@@ -39,7 +39,7 @@ from cnncalc.ops.base import (
     Op,
     Saved,
     Shape,
-    cost_steps,
+    cost_numbers,
 )
 
 # mypy: disable-error-code="no-untyped-def"
@@ -310,7 +310,7 @@ def known(table: Mapping[str, int], name: str, what: str) -> int:
     """A table's entry; an error that names the others."""
     if name not in table:
         hint = did_you_mean(name, list(table)) or f"one of {', '.join(table)}"
-        raise RequestError(f"unknown {what} '{name[:40]}'", hint=hint)
+        raise RequestError(f"unknown {what} '{name[:40]}'", hint=hint, code="unknown-word")
     return table[name]
 
 
@@ -367,8 +367,8 @@ class _Account:
         shapes = node.input_shapes
         key = (node.op, shapes)
         if key not in self.known:
-            steps = cost_steps(node.op, shapes, node.output, self.graph.training)
-            params, buffers, weights = (_amount(steps, quantity) for quantity in ("params", "buffers", "weights"))
+            numbers = cost_numbers(node.op, shapes, node.output, self.graph.training)
+            params, buffers, weights = (numbers.get(quantity, 0) for quantity in ("params", "buffers", "weights"))
             inner, temporaries = 0, 0
             if shapes:
                 inner, temporaries = node.op.inner(*shapes), node.op.temporaries(shapes, node.output)
@@ -584,9 +584,3 @@ class _Account:
         if not extra.per_sample:
             self.saved_once += extra.elements * itemsize
         return extra.elements * (self.batch if extra.per_sample else 1) * itemsize
-
-
-def _amount(steps: Mapping[str, Step | None], quantity: str) -> int | None:
-    """A quantity of an op's costs: 0 if it has none, None if it does not say."""
-    step = steps.get(quantity, 0)
-    return step.value if isinstance(step, Step) else step

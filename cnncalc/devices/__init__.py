@@ -77,7 +77,7 @@ def load(name: str) -> Device:
     if path.suffix in (".yaml", ".yml") or "/" in name:
         return _read(path)
     hint = did_you_mean(name, names()) or f"one of {', '.join(names())}, or the path of a YAML file"
-    raise RequestError(f"no device is called '{name[:40]}'", hint=hint)
+    raise RequestError(f"no device is called '{name[:40]}'", hint=hint, code="unknown-word")
 
 
 def _read(path: Path) -> Device:

@@ -6,11 +6,12 @@ One walk does it all; the builder of the graph infers the shapes and names the l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from cnncalc.errors import OpError, Place, RequestError, SpecError, did_you_mean
+from cnncalc.errors import OpError, Place, RequestError, SpecError, did_you_mean, shorten
 from cnncalc.graph import MAX_SIZE, Builder, Graph, Node, Scope, checked_shape, join
-from cnncalc.language.expressions import Expression, evaluate_text
+from cnncalc.language.expressions import Expression
 from cnncalc.language.model import (
     BlockItem,
     GroupItem,
@@ -22,8 +23,10 @@ from cnncalc.language.model import (
     Spec,
     Variable,
     evaluate,
+    given_value,
     work_of,
 )
+from cnncalc.language.reader import no_layers
 from cnncalc.language.typed import make_op, placed
 from cnncalc.ops.base import Op, Shape, show
 
@@ -70,10 +73,7 @@ def expand(
     else:
         shape = checked_shape([input] if isinstance(input, int) else input)
     if spec.layers is None:
-        mend = (
-            f"{spec.extends} has none either: list them here" if spec.extends else "a family has none: its members do"
-        )
-        raise SpecError("the spec has no 'layers'", spec.place, hint=mend)
+        raise no_layers(spec)
     return _Expander(spec, variables, training, max_layers).expand(shape)
 
 
@@ -93,14 +93,17 @@ def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
     if len(sizes) == len(own):
         if own[0] == sizes[-1] < 5 <= sizes[0] and spatial:  # 224x224x3
             right = show((sizes[-1], *sizes[:-1]))
-            raise RequestError(f"the channels of {show(sizes)} stand last", hint=f"channels come first: {right}")
+            hint = f"channels come first: {right}"
+            raise RequestError(f"the channels of {show(sizes)} stand last", hint=hint, code="unfit-input")
         return sizes
     if len(sizes) == spatial:
         return (own[0], *sizes)
     if len(sizes) == 1:
         return (own[0], *sizes * spatial)
     raise RequestError(
-        f"the input {show(sizes)} has {len(sizes)} sizes", hint=f"this network's input is {show(own)}: {len(own)} sizes"
+        f"the input {show(sizes)} has {len(sizes)} sizes",
+        hint=f"this network's input is {show(own)}: {len(own)} sizes",
+        code="unfit-input",
     )
 
 
@@ -122,23 +125,22 @@ def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dic
             hint = did_you_mean(name, known) or (
                 f"its variables are {', '.join(known)}" if known else "it has no variables"
             )
-            raise RequestError(f"{spec.name} has no variable '{name[:80]}'", hint=hint)
+            raise RequestError(f"{spec.name} has no variable '{name[:80]}'", hint=hint, code="unknown-variable")
     values: dict[str, Any] = {}
     scope = {"training": training}
     work = 0
     for variable in spec.variables.values():
         work += work_of(variable.value)
         if work > MAX_VARIABLES_WORK:
-            raise SpecError("the variables hold too many values", variable.place)
+            raise SpecError("the variables hold too many values", variable.place, code="too-many-values")
         if variable.name in given:
-            value = given[variable.name]
-            here = {**scope, **values}
-            values[variable.name] = evaluate_text(value, here) if isinstance(value, str) else evaluate(value, here)
+            values[variable.name] = evaluate(given_value(given[variable.name], variable.name), {**scope, **values})
         elif variable.required:
             raise SpecError(
                 f"the variable '{variable.name}' has no value",
                 variable.place,
                 hint=f"give one: --set {variable.name}=VALUE",
+                code="missing-value",
             )
         else:
             values[variable.name] = evaluate(variable.value, {**scope, **values})
@@ -148,12 +150,14 @@ def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dic
 def _input_shape(spec: Spec, variables: Mapping[str, Any]) -> Shape:
     """The spec's own input shape."""
     if spec.input is None:
-        raise SpecError("the spec has no 'input'", spec.place, hint="such as input: [3, 224, 224]")
+        raise SpecError("the spec has no 'input'", spec.place, hint="such as input: [3, 224, 224]", code="missing-key")
     sizes = []
     for size in evaluate(spec.input.value, variables):
         number = _as_integer(size)
         if number is None or not 1 <= number <= MAX_SIZE:
-            raise SpecError(f"the sizes of 'input' are whole numbers from 1 to 10^9, not {size}", spec.input.place)
+            found = shorten(str(size), 40)
+            message = f"the sizes of 'input' are whole numbers from 1 to 10^9, not {found}"
+            raise SpecError(message, spec.input.place, code="unfit-input")
         sizes.append(number)
     return tuple(sizes)
 
@@ -207,7 +211,9 @@ class _Expander:
         self.nesting += 1  # which bounds the recursion: every way down leads through here
         for item in items:
             if self.nesting > MAX_NESTING:
-                raise SpecError(f"groups and blocks are more than {MAX_NESTING} deep in each other", item.place)
+                raise SpecError(
+                    f"groups and blocks are more than {MAX_NESTING} deep in each other", item.place, code="too-deep"
+                )
             tensor = self.item(item, tensor, here)
         self.nesting -= 1
         return tensor
@@ -245,35 +251,42 @@ class _Expander:
         """Bound the work: layers are bounded, and so are items that make none, and long lists of values."""
         self.work += work
         if self.work > WORK + WORK_PER_LAYER * self.max_layers:
-            raise SpecError("the spec expands to too many items", place)
+            raise SpecError("the spec expands to too many items", place, code="too-much-work")
 
     def inside(self, item: Item, here: _Here, name: str) -> _Here:
         """Inside the scope that a name opens."""
-        self.full_name(item, here, name)
-        return _Here(Scope(name, here.scope), here.variables)
+        scope = Scope(name, here.scope)
+        self.check_length(item, scope.path)
+        return _Here(scope, here.variables)
 
-    def full_name(self, item: Item, here: _Here, name: str) -> str:
-        """A name with the scopes around it. A million layers with names without end would fill the memory."""
-        full = join(here.scope, name)
-        if len(full) > MAX_NAME:
+    def check_length(self, item: Item, name: str) -> None:
+        """Bound a name with the scopes around it. A million layers with names without end would fill the memory."""
+        if len(name) > MAX_NAME:
             raise SpecError(
-                f"a name with the names around it is longer than {MAX_NAME} characters", item.name_place or item.place
+                f"a name with the names around it is longer than {MAX_NAME} characters",
+                item.name_place or item.place,
+                code="name-too-long",
             )
-        return full
 
     def condition(self, option: Option, tensor: Node, here: _Here) -> bool:
         value = self.value(option, tensor, here)
         if not isinstance(value, (bool, int, float)):
-            raise SpecError("'when' is a condition", option.place, label="this is not true or false")
+            raise SpecError(
+                "'when' is a condition", option.place, label="this is not true or false", code="unfit-condition"
+            )
         return bool(value)
 
     def times(self, option: Option, tensor: Node, here: _Here) -> int:
         value = self.value(option, tensor, here)
         number = _as_integer(value)
         if number is None or number < 0:
-            raise SpecError("'repeat' is a whole number from 0", option.place, label=f"got {str(value)[:40]}")
+            raise SpecError(
+                "'repeat' is a whole number from 0", option.place, label=f"got {str(value)[:40]}", code="unfit-repeat"
+            )
         if number > self.max_layers:
-            raise SpecError(f"the network would have more than {self.max_layers:,} layers", option.place)
+            raise SpecError(
+                f"the network would have more than {self.max_layers:,} layers", option.place, code="too-many-layers"
+            )
         return number
 
     def value(self, option: Option, tensor: Node, here: _Here) -> Any:
@@ -311,12 +324,13 @@ class _Expander:
                 f"'{name}' does not stand before this layer",
                 option.place,
                 hint="'from' names an earlier layer",
+                code="forward-from",
             )
         known = [full.rsplit(".", 1)[-1] for full in list(self.tensors)[:10_000]]
         hint = did_you_mean(name, [*self.tensors, *known] if len(known) < 10_000 else known)
         if hint is None and self.tensors:
             hint = "before it stand " + ", ".join(list(self.tensors)[-8:])
-        raise SpecError(f"no layer is called '{name[:60]}'", option.place, hint=hint)
+        raise SpecError(f"no layer is called '{name[:60]}'", option.place, hint=hint, code="unknown-layer")
 
     def bind(self, item: Item, name: str, tensor: Node) -> None:
         """Let a full name stand for a tensor; names are distinct."""
@@ -325,6 +339,7 @@ class _Expander:
                 f"the name '{name}' is given twice",
                 item.name_place or item.place,
                 hint="each name stands once in its scope: give another, or a name to the block or group around it",
+                code="name-taken",
             )
         self.tensors[name] = tensor
 
@@ -337,21 +352,23 @@ class _Expander:
     def place(self, item: Item, op: Op, inputs: tuple[Node, ...], here: _Here, name: str | None) -> Node:
         """Add a layer to the graph; its node. An op that does not fit is an error at the option to blame."""
         if self.layers >= self.max_layers:
-            raise SpecError(f"the network has more than {self.max_layers:,} layers", item.place)
+            raise SpecError(f"the network has more than {self.max_layers:,} layers", item.place, code="too-many-layers")
         if name is None:
-            name = self.builder.automatic_name(op.kind, here.scope, lambda name: self.reserved(name, item))
-        full = self.full_name(item, here, name)
+            full = self.builder.automatic_name(op.kind, here.scope, partial(self.reserved, item))
+        else:
+            full = join(here.scope, name)
+        self.check_length(item, full)
         if full in self.tensors:
             self.bind(item, full, inputs[0])
         try:
-            node = self.builder.add(op, *inputs, name=name, scope=here.scope, origin=item.place)
+            node = self.builder.place(op, inputs, full, here.scope, item.place)
         except OpError as error:
             raise placed(error, item) from None
         self.tensors[full] = node
         self.layers += 1
         return node
 
-    def reserved(self, name: str, item: Item) -> bool:
+    def reserved(self, item: Item, name: str) -> bool:
         """Whether the spec gives a name somewhere, so that no automatic name may be it."""
         if name not in self.spec.names:
             return False
@@ -394,7 +411,9 @@ class _Expander:
         end = self.group(item, tensor, here, name)
         full = join(here.scope, name)
         if full == "output":
-            raise SpecError("'output' is the trunk's own output; call the head otherwise", item.place)
+            raise SpecError(
+                "'output' is the trunk's own output; call the head otherwise", item.place, code="name-taken"
+            )
         self.heads[full] = end
         return tensor
 
@@ -402,6 +421,6 @@ class _Expander:
         """The branches, then the layer in which they meet. An absent branch is left out; it is no identity."""
         branches = [branch for branch in item.branches if self.present(branch, tensor, here)]
         if not branches:
-            raise SpecError(f"'{item.kind.kind}' has no branch whose condition holds", item.place)
+            raise SpecError(f"'{item.kind.kind}' has no branch whose condition holds", item.place, code="no-branch")
         ends = tuple([self.repeated(branch, tensor, here) for branch in branches])
         return self.place(item, item.kind(), ends, here, name)

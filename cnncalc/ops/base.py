@@ -296,18 +296,27 @@ class Input(Op, frozen=True):
         return ()
 
 
+def cost_numbers(op: Op, inputs: tuple[Shape, ...], output: Shape, training: bool = False) -> dict[str, int | None]:
+    """An op's costs by quantity; None where one is unknown."""
+    formulas = op.formulas()
+    if not formulas:
+        return {}
+    values = {**op.symbols(inputs, output), "training": Switch(training)}
+    numbers = {quantity: None if formula is None else int(formula.of(values)) for quantity, formula in formulas.items()}
+    if "params" in numbers and "weights" not in numbers:
+        numbers["weights"] = None  # which of its parameters a product reads was not said
+    return numbers
+
+
 def cost_steps(op: Op, inputs: tuple[Shape, ...], output: Shape, training: bool = False) -> dict[str, Step | None]:
     """An op's costs, each as the formula that gives it and the values to substitute; None where it is unknown."""
     formulas = op.formulas()
     if not formulas:
         return {}
     values = {**op.symbols(inputs, output), "training": Switch(training)}
-    steps = {
+    return {
         quantity: None if formula is None else Step(quantity, formula, values) for quantity, formula in formulas.items()
     }
-    if "params" in steps and "weights" not in steps:
-        steps["weights"] = None  # which of its parameters a product reads was not said
-    return steps
 
 
 def spatial(shape: Shape, kind: str) -> Shape:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -12,8 +13,12 @@ from cnncalc.costs.compare import Comparison, Pair, intensity, largest_field, ra
 from cnncalc.ops.base import show
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Cell, Column, Table, beside, number
-from cnncalc.views import Detail, View
+from cnncalc.views import Detail, View, measured
 from cnncalc.views.common import EVERY_SCOPE, MOST_ROWS, changes, unknown_reasons
+from cnncalc.views.measurements import LatencyRecord
+
+if TYPE_CHECKING:
+    from cnncalc.pytorch.profile import Profile
 
 
 class ComparedRecord(Struct):
@@ -37,7 +42,7 @@ class ComparedRecord(Struct):
     intensity: float
     receptive_field: tuple[int, ...] | None
     at_least: list[str]
-    profile: dict[str, Any] | UnsetType = UNSET
+    profile: LatencyRecord | UnsetType = UNSET
 
 
 class ComparisonDocument(Struct):
@@ -47,11 +52,11 @@ class ComparisonDocument(Struct):
     networks: list[ComparedRecord]
 
 
-def view(comparison: Comparison, detail: Detail, latency: Table | None = None) -> View:
+def view(comparison: Comparison, detail: Detail, profiles: Sequence[Profile] = ()) -> View:
     """The totals with their ratios to the first network's, and two networks also group by group.
 
     Args:
-        latency: a table of measured times, a row per network.
+        profiles: the measured latency of each network, if any.
     """
     networks = comparison.networks
     whole = [_totals(networks, detail), _beyond(networks)]
@@ -61,17 +66,18 @@ def view(comparison: Comparison, detail: Detail, latency: Table | None = None) -
         matched = comparison.groups(EVERY_SCOPE if detail.all else detail.depth or 1)
         if any(pair.counting and pair.first and pair.second for pair in matched):
             groups = [_groups(comparison, matched, asked)]
-    times = [latency] if latency else []
+    times = [measured.table(profiles)] if profiles else []
+    timed = {profile.costs.graph: profile for profile in profiles}
     flat = groups[0] if groups and asked else beside([*whole, *times])
     return View(
         (*whole, *groups, *times),
-        lambda: ComparisonDocument(SCHEMA, [record(costs) for costs in networks]),
+        lambda: ComparisonDocument(SCHEMA, [record(costs, timed.get(costs.graph)) for costs in networks]),
         csv=flat,
         unknown=[reason for costs in networks for reason in unknown_reasons(costs)],
     )
 
 
-def record(costs: Costs) -> ComparedRecord:
+def record(costs: Costs, profile: Profile | None = None) -> ComparedRecord:
     """The record of a network in a comparison."""
     totals = {
         "params": costs.params,
@@ -95,11 +101,12 @@ def record(costs: Costs) -> ComparedRecord:
         intensity=intensity(costs),
         receptive_field=largest_field(costs),
         at_least=[name for name, value in totals.items() if isinstance(value, AtLeast)],
-        **{name: int(value) for name, value in totals.items()},  # type: ignore[arg-type]
+        profile=measured.record(profile) if profile else UNSET,
+        **{name: int(value) for name, value in totals.items()},
     )
 
 
-def _totals(networks: Any, detail: Detail) -> Table:
+def _totals(networks: Sequence[Costs], detail: Detail) -> Table:
     """The totals, a network a row, with their ratios to the first network's."""
     first = networks[0]
     rows: list[list[Cell]] = []
@@ -131,7 +138,7 @@ def _totals(networks: Any, detail: Detail) -> Table:
     return Table(f"Compared with {first.graph.name}{same}{changed}", columns, rows, notes=notes)
 
 
-def _beyond(networks: Any) -> Table:
+def _beyond(networks: Sequence[Costs]) -> Table:
     """Memory, traffic and receptive field, a network a row."""
     rows: list[list[Cell]] = [
         [

@@ -8,7 +8,7 @@ none changes its meaning within a schema number. Counts are for the whole batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -16,8 +16,11 @@ from msgspec import UNSET, Struct, UnsetType
 from cnncalc.costs.amount import AtLeast
 from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.memory import Held
-from cnncalc.costs.receptive_field import ReceptiveField, plain
 from cnncalc.render.json import SCHEMA
+from cnncalc.views.measurements import ProfileRecord
+
+if TYPE_CHECKING:
+    from cnncalc.costs.receptive_field import ReceptiveField
 
 Record = TypeVar("Record")
 
@@ -247,7 +250,7 @@ class NetworkDocument(Struct):
     bottlenecks: list[RankingRecord] | UnsetType = UNSET
     classes: list[ClassRecord] | UnsetType = UNSET
     answers: list[str] | UnsetType = UNSET
-    profile: dict[str, Any] | UnsetType = UNSET
+    profile: ProfileRecord | UnsetType = UNSET
 
 
 def network_document(
@@ -300,7 +303,7 @@ def network_document(
 
 def layer_record(row: Row, **more: Any) -> LayerRecord:
     """The record of a layer."""
-    unknown = row.unknown
+    unknown = unknown_numbers(row)
     return LayerRecord(
         name=row.name,
         kind=row.op.kind,
@@ -323,8 +326,20 @@ def layer_record(row: Row, **more: Any) -> LayerRecord:
     )
 
 
+def unknown_numbers(row: Row) -> dict[str, str]:
+    """The numbers of a layer that are unknown, counts and bytes, each with the reason."""
+    found = row.unknown
+    if row.read_bytes is None:
+        found["read_bytes"] = found.get("params") or found["buffers"]
+    if row.saved_bytes is None:
+        found["saved_bytes"] = f"{row.op.kind} does not say what autograd saves of it"
+    return found
+
+
 def field_record(field: ReceptiveField) -> FieldRecord:
     """The record of a receptive field: whole numbers as integers, fractions as decimals."""
+    from cnncalc.costs.receptive_field import plain  # tables have no need of it
+
     strides = tuple(None if stride is None else plain(stride) for stride in field.stride)
     return FieldRecord(field.size, strides, field.padding)
 

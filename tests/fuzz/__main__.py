@@ -21,11 +21,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from .check import Finding, check_file, check_text
+from .check import check_file, check_text
 from .commands import check_command
+from .limits import Finding, bound_memory
 from .mutate import Mutator
-
-MEMORY = 512 * 2**20
 
 
 def main() -> int:
@@ -86,12 +85,6 @@ def try_one(mutator: Mutator, share: float, commands: float, file: Path, outcome
         file.write_bytes(data + f"\n# {finding}\n# {request}\n".encode("utf-8", "backslashreplace"))
         return str(finding)
     return None
-
-
-def bound_memory() -> None:
-    """Let the process grow by `MEMORY` and no further: beyond, Python raises a MemoryError, which is a finding."""
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 if __name__ == "__main__":

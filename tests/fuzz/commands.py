@@ -12,7 +12,7 @@ import typer
 
 from cnncalc.cli.app import app
 
-from .check import Finding, time_limit
+from .limits import Finding, time_limit
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "show": ("--expanded",),

@@ -28,11 +28,11 @@ from cnncalc.language.reader import SPEC_KEYS, read_value
 from cnncalc.ops import KINDS
 from cnncalc.zoo import index as zoo
 
-from .__main__ import bound_memory
-from .check import MAX_LAYERS, Finding, _check_error, _check_message, time_limit
+from .limits import Finding, bound_memory, check_error, check_message, time_limit
 from .mutate import EXPRESSIONS, HUGE, NEGATIVE, NUMBERS, UNICODE, WORDS
 
 MOST = 250_000
+MAX_LAYERS = 20_000
 SECRET = "hunter2hunter2"
 CODES = frozenset(known())
 DEVICE = ("title", "source", "flops", "bandwidth", "memory")
@@ -148,15 +148,16 @@ class Maker:
     def options(self, names: list[str]) -> str:
         """A layer of a kind with some of its options."""
         r = self.r
-        kind = KINDS[r.choice(list(KINDS))]
-        if kind.merges:
-            return f"{kind.name}: [[], [{self.item(names, 9)}]]"
+        word = r.choice(list(KINDS))
+        kind = KINDS[word]
+        if kind.arity is None:
+            return f"{word}: [[], [{self.item(names, 9)}]]"
         options = [
             f"{field.name}: {self.option(names)}"
             for field in msgspec.structs.fields(kind)
             if field.name != kind.main and (field.required or r.random() < 0.1)
         ]
-        return ", ".join([f"{kind.name}: {self.option(names) if kind.main else ''}", *options])
+        return ", ".join([f"{word}: {self.option(names) if kind.main else ''}", *options])
 
     def option(self, names: list[str]) -> str:
         r = self.r
@@ -448,8 +449,8 @@ def _attempt(what: str, text: str, action: Callable[[], Any]) -> Any:
         with time_limit(f"the message of {what}", 0.5):
             error.render()
         if what in ("reading", "expanding") and isinstance(error, SpecError):
-            _check_error(error, text)
-        _check_message(error)
+            check_error(error, text)
+        check_message(error)
         if error.code not in CODES:
             raise Finding(f"{error.code} is no code") from error
         return error
@@ -488,6 +489,8 @@ def main() -> int:
                 if arguments.print:
                     print(text[:3000], flush=True)
         slowest = max(slowest, (time.process_time() - before, f"text {number} ({name})"))
+        if sum(outcomes.values()) % 10_000 == 0:
+            print(f"{sum(outcomes.values()):,} texts in {time.monotonic() - started:.0f} s", flush=True)
     told = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
     seconds = time.monotonic() - started
     print(f"{arguments.count:,} texts in {seconds:.0f} s: {told}; slowest {slowest[0]:.2f} s, {slowest[1]}")

@@ -48,7 +48,7 @@ def convention(name: str) -> Convention:
     """
     if name not in CONVENTIONS:
         hint = did_you_mean(name, list(CONVENTIONS)) or f"one of {', '.join(CONVENTIONS)}"
-        raise RequestError(f"no convention is called '{name[:40]}'", hint=hint)
+        raise RequestError(f"no convention is called '{name[:40]}'", hint=hint, code="unknown-word")
     return CONVENTIONS[name]
 
 
