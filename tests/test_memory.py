@@ -91,7 +91,10 @@ def test_largest_batch_is_the_largest() -> None:
     assert net.analyze().memory.largest_batch(1000) == 0
 
 
-@pytest.mark.parametrize(("text", "amount"), [("24GiB", 24 * 2**30), ("512 mb", 512_000_000), ("1e3", 1000), ("0", 0)])
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("24GiB", 24 * 2**30), ("512 mb", 512_000_000), ("1e3", 1000), ("0", 0), ("2TB", 2 * 10**12), ("1 KiB", 1024)],
+)
 def test_amounts(text: str, amount: int) -> None:
     assert parse_bytes(text) == amount
 
