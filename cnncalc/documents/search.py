@@ -43,7 +43,7 @@ MANY_NETWORKS = 5
 """From so many networks on, a quarter of these layers are many."""
 
 MANY_DIGITS = log(10_000)
-FEW_LAYERS = 150
+FEW_LAYERS = 700
 """Networks so small that input sizes are tried which are not quite as near."""
 
 MOST_SHOWN = 4
