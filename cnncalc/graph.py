@@ -198,6 +198,15 @@ class Graph:
         return found
 
 
+def automatic_stem(kind: str) -> str:
+    """What the automatic names of a kind begin with, before their number.
+
+    >>> automatic_stem("relu"), automatic_stem("relu6")
+    ('relu', 'relu6_')
+    """
+    return f"{kind}_" if kind[-1:].isdigit() else kind
+
+
 def scopes_of(node: Node) -> Iterator[Scope]:
     """The scopes around a node, the nearest first, without the root."""
     scope: Scope | None = node.scope
@@ -321,7 +330,7 @@ class Builder:
         """The full name of the kind with its number in the scope, past names that are given: relu1; relu6_1 for a kind
         that ends in a digit, so that no name reads as another's."""
         key = (scope, kind)
-        stem = f"{kind}_" if kind[-1:].isdigit() else kind
+        stem = automatic_stem(kind)
         while True:
             number = self._counters[key] = self._counters.get(key, 0) + 1
             name = f"{stem}{number}"

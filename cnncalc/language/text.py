@@ -181,7 +181,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)  # no option is beyond the largest number of a spec
+        return str(value)
     if isinstance(value, float):
         return _decimal(value)
     return word_text(str(value))

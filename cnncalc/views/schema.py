@@ -32,7 +32,7 @@ def document_schema() -> dict[str, Any]:
     >>> document_schema()["$defs"]["NetworkDocument"]["properties"]["schema"]
     {'const': 2}
     """
-    kinds = (NetworkDocument, *DOCUMENTS.values())
+    kinds: tuple[type[msgspec.Struct], ...] = (NetworkDocument, *DOCUMENTS.values())
     choices, records = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     for kind in kinds:
         records[kind.__name__]["properties"]["schema"] = {"const": SCHEMA}
