@@ -1,8 +1,13 @@
-"""docs/python.md: every block runs, and gives what the page says; the page is whole."""
+"""docs/python.md: every block runs, and gives what the page says; the page is whole.
+
+`python -m tests.test_python_page` writes the outputs anew.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import doctest
+import io
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,3 +70,25 @@ def test_every_method_is_on_the_page(kind: type) -> None:
 def test_linked_pages_exist() -> None:
     for page in re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", TEXT):
         assert (PAGE.parent / page).is_file(), page
+
+
+def rewritten(text: str) -> str:
+    """The text with the outputs of its blocks as they are today; tracebacks stay."""
+    names: dict[str, object] = {}
+
+    def block(found: re.Match[str]) -> str:
+        parts = []
+        for example in doctest.DocTestParser().get_examples(found[1]):
+            first, *rest = example.source.splitlines()
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed), contextlib.suppress(cnncalc.CnncalcError):
+                exec(compile(example.source, "<page>", "single"), names)
+            want = example.want if example.exc_msg else printed.getvalue()
+            parts.append("\n".join([f">>> {first}", *(f"... {line}".rstrip() for line in rest)]) + "\n" + want)
+        return "```python\n" + "".join(parts) + "\n```"
+
+    return BLOCK.sub(block, text)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(rewritten(TEXT), "utf-8")
