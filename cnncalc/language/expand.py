@@ -110,7 +110,8 @@ def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
 
 def _sizes(given: Any) -> Sequence[Any]:
     """One size, or several, as a list; what is no size is left to be refused."""
-    return given if isinstance(given, Sequence) and not isinstance(given, str) or is_array(given) else [given]
+    several = isinstance(given, Sequence) and not isinstance(given, str)
+    return given if several or is_array(given) else [given]
 
 
 def own_input(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool = False) -> Shape:
