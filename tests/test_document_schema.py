@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,17 @@ def test_the_schema_sees_what_is_wrong(path: str, value: object) -> None:
     validator = jsonschema.Draft202012Validator(document_schema())
     assert validator.is_valid(found)
     assert not validator.is_valid({**found, path: value})
+
+
+def test_the_example_of_the_page_is_a_part_of_the_document() -> None:
+    """docs/cli.md shows AlexNet's document with its first layer alone."""
+    (text,) = re.findall(r"```json\n(\{\"schema\".*?)```", (FILE.parent / "cli.md").read_text("utf-8"), re.DOTALL)
+    found = json.loads(CliRunner().invoke(app, ["params", "alexnet", "--format", "json"]).stdout)
+    assert json.loads(text) == {**found, "layers": found["layers"][:1]}
+
+
+def test_the_page_names_every_field() -> None:
+    text = (FILE.parent / "cli.md").read_text("utf-8")
+    for record in ("NetworkDocument", "Totals", "LayerRecord"):
+        for name in document_schema()["$defs"][record]["properties"]:
+            assert re.search(rf"\b{name}\b", text), f"{record}.{name}"

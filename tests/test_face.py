@@ -57,7 +57,7 @@ for found in pkgutil.walk_packages(cnncalc.__path__, "cnncalc."):
     if not found.name.startswith(("cnncalc.pytorch", "cnncalc.__main__", "cnncalc.onnx", "cnncalc.sweep")):
         importlib.import_module(found.name)
 modules = {name for name, value in vars(cnncalc).items() if isinstance(value, types.ModuleType)}
-print(sorted(modules & set(cnncalc.__all__)))
+print(sorted((modules & set(cnncalc.__all__)) - {"ops", "pytorch"}))
 print(hasattr(cnncalc, "memory"), callable(cnncalc.network), callable(cnncalc.compare))
 """
 
@@ -65,7 +65,7 @@ print(hasattr(cnncalc, "memory"), callable(cnncalc.network), callable(cnncalc.co
 def test_no_module_takes_the_place_of_a_name() -> None:
     """`cnncalc.memory` was now a module and now an AttributeError, by what had been imported."""
     run = subprocess.run([sys.executable, "-c", EVERYTHING], capture_output=True, text=True)
-    assert run.stdout.splitlines() == ["['ops']", "False True True"], run.stderr
+    assert run.stdout.splitlines() == ["[]", "False True True"], run.stderr
     with pytest.raises(AttributeError, match="no attribute 'analyse'"):
         _ = cc.analyse  # type: ignore[attr-defined]
 
@@ -122,7 +122,8 @@ class Balanced(HTMLParser):
         self.seen: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.open.append(tag)
+        if tag not in ("br", "hr", "meta", "col"):
+            self.open.append(tag)
         self.seen.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

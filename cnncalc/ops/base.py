@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import msgspec
 
 from cnncalc.errors import OpError
-from cnncalc.formula import Formula, Step, Switch, prod
+from cnncalc.formula import Formula, Step, Switch, is_array, prod
 from cnncalc.ops.options import check
 from cnncalc.ops.sight import POINT, UNKNOWN, Sight, Spread
 
@@ -362,4 +362,6 @@ def count(number: int, noun: str) -> str:
     >>> count(2, "group")
     '2 groups'
     """
+    if is_array(number):  # of many variants
+        return f"{number} {noun}s"
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
