@@ -370,7 +370,7 @@ def _slid(before: ReceptiveField, window: Sliding, axis: int, padding: int | Non
         size = Step("receptive field", dilated_field_size, {"r": r, "d": d, "k": k, "j": j})
     steps = [size, Step("effective stride", field_stride, {"j": j, "s": s})]
     if q is not None and padding is not None:
-        steps.append(Step("effective padding", field_padding, {"q": q, "p": p, "j": j}))
+        steps.append(Step("effective padding", field_padding, {"q": q, "before": p, "j": j}))
     return steps
 
 

@@ -48,9 +48,9 @@ def field_stride(j, s):
 
 
 @Formula
-def field_padding(q, p, j):
+def field_padding(q, before, j):
     """The padding before (q), and the layer's own in the strides before (j)."""
-    return q + p * j
+    return q + before * j
 
 
 class Work:
