@@ -320,22 +320,22 @@ class Costs:
     @property
     def params(self) -> int:
         """Trainable parameters."""
-        return self.counts.params or 0
+        return _at_least(self.counts.params)
 
     @property
     def buffers(self) -> int:
         """Numbers that are stored and not trained."""
-        return self.counts.buffers or 0
+        return _at_least(self.counts.buffers)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates for the batch."""
-        return self.counts.macs or 0
+        return _at_least(self.counts.macs)
 
     @property
     def flops(self) -> int:
         """2 x MACs + all other operations, for the batch."""
-        return self.counts.flops or 0
+        return _at_least(self.counts.flops)
 
     @property
     def operations(self) -> Mapping[str, int | None]:
@@ -394,6 +394,11 @@ class Costs:
 
     def _group(self, group: Group) -> GroupRow:
         return GroupRow(group.name, self.rows(group.nodes))
+
+
+def _at_least(total: int | None) -> int:
+    """A total over all layers, of which there is always one: 0 of no layers, at least 0 of unknown ones."""
+    return 0 if total is None else total
 
 
 def checked_batch(batch: object) -> int:

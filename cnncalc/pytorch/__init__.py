@@ -3,10 +3,9 @@
 The only folder that imports torch, and the only one that needs the extra `torch`
 (`pip install cnncalc[torch]`).
 
->>> from cnncalc.language.expand import expand
+>>> from cnncalc import network
 >>> from cnncalc.pytorch import build
->>> from cnncalc.zoo import load
->>> model = build(expand(load("alexnet")), device="meta")
+>>> model = build(network("alexnet"), device="meta")
 >>> list(model.state_dict())[:2]
 ['conv1.weight', 'conv1.bias']
 """

@@ -418,9 +418,8 @@ def build(graph: Graph, *, inplace: bool = False, device: str | torch.device | N
     One step of training:
 
     >>> import torch
-    >>> from cnncalc.language.expand import expand
-    >>> from cnncalc.zoo import load
-    >>> model = build(expand(load("lenet5")))
+    >>> from cnncalc import network
+    >>> model = build(network("lenet5"))
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> images, labels = torch.randn(8, 1, 32, 32), torch.randint(0, 84, (8,))
     >>> loss = torch.nn.functional.cross_entropy(model(images), labels)

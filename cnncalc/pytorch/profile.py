@@ -215,9 +215,8 @@ def profile(
     Raises:
         RequestError: the device or an option cannot be used, or the memory does not suffice.
 
-    >>> from cnncalc.language.expand import expand
-    >>> from cnncalc.zoo import load
-    >>> result = profile(expand(load("lenet5")), Settings(batch=2, repeats=3))
+    >>> from cnncalc import network
+    >>> result = profile(network("lenet5"), Settings(batch=2, repeats=3))
     >>> result.latency.count, len(result.layers.times), result.latency.median > 0
     (3, 15, True)
     """

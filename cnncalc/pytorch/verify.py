@@ -156,9 +156,8 @@ def verify(graph: Graph, *, device: str = "cpu", batch: int = 1, way: str = "") 
         RequestError: no such device, too little memory, a layer that PyTorch does not have, or an op that nothing
             says how to build.
 
-    >>> from cnncalc.language.expand import expand
-    >>> from cnncalc.zoo import load
-    >>> report = verify(expand(load("lenet5")))
+    >>> from cnncalc import network
+    >>> report = verify(network("lenet5"))
     >>> report.equal, report.macs, report.counted
     (True, 325680, {'torch.utils.flop_counter': 325680, 'fvcore': 325680})
     """

@@ -11,16 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import torch
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnncalc.errors import LayerError
-from cnncalc.ops import KINDS, explain_costs
-from cnncalc.pytorch.build import Site, build_layer
+from cnncalc.errors import OpError
+from cnncalc.ops import KINDS
+from cnncalc.ops.base import Site, cost_steps
+from cnncalc.ops.options import make
+from cnncalc.pytorch.build import build_op
 
 BATCH = 2
 
@@ -208,7 +209,7 @@ _WEIGHTED = [
 def layers(draw: Any) -> Case:
     """A random layer with inputs for it."""
     name = draw(st.sampled_from(_WEIGHTED))
-    if KINDS[name].merges:
+    if KINDS[name].arity is None:
         return Case(name, {}, _branches(draw))
     flat, options = DRAWN.get(name, (not issubclass(KINDS[name], _NEEDS_SPACE), lambda draw, x: {}))
     x = draw(shapes(flat=flat))
@@ -436,11 +437,11 @@ def pytorch_says(case: Case) -> Shape | None:
 
 
 def cnncalc_says(case: Case) -> tuple[Any, Shape] | str:
-    """The kind and the output shape by the calculator, or why it refuses the layer."""
+    """The op and the output shape by the calculator, or why it refuses the layer."""
     try:
-        kind = msgspec.convert(case.options, KINDS[case.kind])
-        return kind, kind.output_shape(*case.inputs)
-    except (LayerError, msgspec.ValidationError) as error:
+        op = make(KINDS[case.kind], case.options)
+        return op, op.output_shape(*case.inputs)
+    except OpError as error:
         return str(error)
 
 
@@ -500,16 +501,16 @@ def check(case: Case) -> str:
             return "refused"
         assert stricter(case, theirs), f"PyTorch gives {theirs}, cnncalc refuses: {ours}"
         return "stricter"
-    kind, shape = ours
+    op, shape = ours
     if theirs is None:
         assert quirk(case), f"cnncalc gives {shape}, PyTorch refuses"
     else:
         assert shape == theirs, f"cnncalc gives {shape}, PyTorch {theirs}"
-    module = build_layer(kind, Site(case.inputs, shape, inplace=False)).eval()
+    module = build_op(op, Site(op, case.inputs, shape)).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         y = module(*[torch.rand(BATCH, *x) for x in case.inputs])
     assert tuple(y.shape[1:]) == shape, f"the built module gives {tuple(y.shape[1:])}, not {shape}"
-    counts = {quantity: step.value for quantity, step in explain_costs(kind, case.inputs, shape).items()}
+    counts = {quantity: step.value for quantity, step in cost_steps(op, case.inputs, shape).items()}
     assert counts.get("params", 0) == parameters(module), "parameters"
     assert counts.get("buffers", 0) == buffers(module), "buffers"
     assert 2 * BATCH * counts.get("mac", 0) == counter.get_total_flops(), "MACs"

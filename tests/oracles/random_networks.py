@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import torch
 import yaml
 from hypothesis import assume
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnncalc.errors import LayerError
-from cnncalc.language.expand import Network, expand
+from cnncalc.costs.analysis import Costs
+from cnncalc.errors import OpError
+from cnncalc.graph import Graph
+from cnncalc.language.expand import expand
 from cnncalc.ops import KINDS
+from cnncalc.ops.options import make
 from cnncalc.pytorch.build import build
 from cnncalc.zoo.index import load_text
 from tests.oracles.random_layers import DRAWN, buffers, parameters
@@ -28,7 +30,7 @@ LARGEST = 4096  # elements of a tensor; bilinear pooling squares the channels
 Shape = tuple[int, ...]
 Items = list[Any]
 
-_SINGLE = [name for name, kind in KINDS.items() if not kind.merges]
+_SINGLE = [name for name, kind in KINDS.items() if kind.arity == 1]
 
 
 class _Drawer:
@@ -68,8 +70,8 @@ class _Drawer:
         kind = self.draw(st.sampled_from(_SINGLE))
         options = DRAWN[kind][1](self.draw, x) if kind in DRAWN and (len(x) > 1 or DRAWN[kind][0]) else {}
         try:
-            y = msgspec.convert(options, KINDS[kind]).output_shape(*[x])
-        except (LayerError, msgspec.ValidationError):
+            y = make(KINDS[kind], options).output_shape(x)
+        except OpError:
             return ["relu"], x
         if _elements(y) > LARGEST:
             return ["relu"], x
@@ -160,32 +162,31 @@ def check_spec(text: str, training: bool) -> int:
     Raises:
         AssertionError: they differ.
     """
-    from cnncalc.costs.analysis import analyse
-
-    network = expand(load_text(text), training=training)
-    costs = analyse(network, BATCH).layers
-    model = build(network, inplace=training).eval()
+    graph = expand(load_text(text), training=training)
+    costs = Costs(graph, BATCH)
+    model = build(graph, inplace=training).eval()
     given: dict[str, Shape] = {}
     counter = FlopCounterMode(display=False)
-    for layer, (module, _, _) in zip(network.layers, model.plan, strict=True):
-        module.register_forward_hook(lambda m, i, y, name=layer.name: given.update({name: tuple(y.shape[1:])}))
+    for name, module in model.layers.items():
+        module.register_forward_hook(lambda m, i, y, name=name: given.update({name: tuple(y.shape[1:])}))
     with torch.no_grad(), counter:
-        outputs = model(torch.rand(BATCH, *network.input))
+        outputs = model(torch.rand(BATCH, *graph.input))
     flops = counter.get_flop_counts()
-    for layer, cost, (module, _, _) in zip(network.layers, costs, model.plan, strict=True):
-        assert given[layer.name] == layer.output, f"{layer.name}: {layer.output}, PyTorch {given[layer.name]}"
-        assert cost.params == parameters(module), f"{layer.name}: parameters"
-        assert cost.buffers == buffers(module), f"{layer.name}: buffers"
-        counted = sum(flops.get(f"BuiltNetwork.{layer.name}", {}).values())
-        assert 2 * cost.macs == counted, f"{layer.name}: {cost.macs} MACs, PyTorch {counted / 2}"
-    assert sum(cost.params for cost in costs) == parameters(model)
-    _check_outputs(network, outputs)
-    return len(network.layers)
+    for row in costs.layers:
+        module = model.layers[row.name]
+        assert given[row.name] == row.output, f"{row.name}: {row.output}, PyTorch {given[row.name]}"
+        assert row.params == parameters(module), f"{row.name}: parameters"
+        assert row.buffers == buffers(module), f"{row.name}: buffers"
+        counted = sum(flops.get(f"BuiltNetwork.{row.name}", {}).values())
+        assert 2 * (row.macs or 0) == counted, f"{row.name}: {row.macs} MACs, PyTorch {counted / 2}"
+    assert costs.params == parameters(model)
+    _check_outputs(graph, outputs)
+    return len(graph.layers)
 
 
-def _check_outputs(network: Network, outputs: Any) -> None:
+def _check_outputs(graph: Graph, outputs: Any) -> None:
     """A lone output is a tensor; several are named."""
-    if len(network.outputs) == 1:
+    if len(graph.outputs) == 1:
         outputs = {"output": outputs}
     shapes = {name: tuple(y.shape[1:]) for name, y in outputs.items()}
-    assert shapes == {name: network.shape(tensor) for name, tensor in network.outputs.items()}
+    assert shapes == {name: node.output for name, node in graph.outputs.items()}

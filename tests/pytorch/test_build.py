@@ -11,9 +11,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from cnncalc import RequestError, expand, load, load_text  # noqa: E402
-from cnncalc.ops import KINDS  # noqa: E402
-from cnncalc.pytorch.build import BUILDERS, build, overwriting_layers  # noqa: E402
+from torch import nn  # noqa: E402
+
+from cnncalc import Builder, RequestError, load, load_text  # noqa: E402
+from cnncalc.costs.memory import overwriting_nodes  # noqa: E402
+from cnncalc.language.expand import expand  # noqa: E402
+from cnncalc.ops import KINDS, Add, Concat, Conv, Linear, ReLU  # noqa: E402
+from cnncalc.ops.base import Elementwise, Op, Saved, Site  # noqa: E402
+from cnncalc.pytorch import register_builder  # noqa: E402
+from cnncalc.pytorch.build import BUILDERS, build, build_op, example_inputs  # noqa: E402
 
 
 def network(text: str, **options):
@@ -32,11 +38,11 @@ def run(model, x):
 
 def only(model):
     """The one layer of a module."""
-    return model.plan[0][0]
+    return next(iter(model.layers.values()))
 
 
 def test_every_kind_has_a_builder():
-    assert set(BUILDERS) == set(KINDS.values())
+    assert set(KINDS.values()) <= set(BUILDERS)
 
 
 def test_names_read_like_the_spec():
@@ -215,7 +221,7 @@ def test_tensors_are_let_go_after_their_last_use():
         made.append(weakref.ref(output))
         alive.append(sum(reference() is not None for reference in made))
 
-    for module, _, _ in model.plan:
+    for module in model.layers.values():
         module.register_forward_hook(note)
     run(model, torch.randn(1, 1, 4))
     # relu, sigmoid and its input, tanh and its input, relu in the branch, add and both inputs, silu and its input
@@ -230,7 +236,7 @@ def test_in_place_changes_memory_and_no_number():
         plain = build(small)
         overwriting = build(small, inplace=True)
         overwriting.load_state_dict(plain.state_dict())
-        assert overwriting_layers(small)
+        assert overwriting_nodes(small)
         x = torch.randn(2, *small.input)
         plain.eval(), overwriting.eval()
         y = overwriting(x)
@@ -241,7 +247,7 @@ def test_in_place_changes_memory_and_no_number():
 def test_in_place_spares_what_others_read():
     conv = "{conv: 1, kernel: 1}"
     text = f"{{input: [1, 4], layers: [{conv}, {{add: [[relu], []]}}, flatten, relu, {{head: h, layers: []}}, silu]}}"
-    assert [network(text).layers[i].name for i in overwriting_layers(network(text))] == []
+    assert not overwriting_nodes(network(text))
 
 
 def test_it_copies_saves_and_compiles():
@@ -264,3 +270,112 @@ def test_another_input_size_is_refused():
 def test_four_dimensions_are_refused_clearly():
     with pytest.raises(RequestError, match="PyTorch has no Conv3d for 4 spatial dimensions"):
         built("{input: [1, 4, 4, 4, 4], layers: [{conv: 2, kernel: 3}]}")
+
+
+# Several inputs and outputs, and ops of one's own
+
+
+def two_inputs():
+    builder = Builder("siamese")
+    left, right = builder.input(2, 8, 8, name="left"), builder.input(3, 8, 8, name="right")
+    joined = builder.add(Concat(), left, builder.add(ReLU(), right), name="joined")
+    return builder.network({"sum": builder.add(Conv(4, kernel=3), joined, name="conv"), "joined": joined})
+
+
+def test_several_inputs_and_named_outputs():
+    model = build(two_inputs()).eval()
+    assert list(model.layers) == ["relu1", "joined", "conv"]
+    left, right = example_inputs(two_inputs(), 5)
+    outputs = run(lambda pair: model(*pair), (left, right))
+    assert {name: tuple(y.shape) for name, y in outputs.items()} == {"sum": (5, 4, 6, 6), "joined": (5, 5, 8, 8)}
+    assert torch.equal(outputs["joined"], torch.cat([left, right.clamp(min=0)], 1))
+
+
+def test_inputs_that_are_not_the_networks():
+    model = build(two_inputs())
+    with pytest.raises(ValueError, match=r"2 inputs \(left, right\), not 1"):
+        model(torch.randn(1, 2, 8, 8))
+    with pytest.raises(ValueError, match="an input 'right' of 3x8x8, not 2x8x8"):
+        model(torch.randn(1, 2, 8, 8), torch.randn(1, 2, 8, 8))
+
+
+def test_an_input_that_is_an_output_and_one_that_nobody_reads():
+    builder = Builder()
+    x, _ = builder.input(2, 4), builder.input(3, name="unread")
+    assert torch.equal(build(builder.network(x))(torch.ones(1, 2, 4), torch.ones(1, 3)), torch.ones(1, 2, 4))
+
+
+def test_a_layer_and_a_group_cannot_share_a_name():
+    for inside_first in (True, False):
+        builder = Builder()
+        y = builder.input(2, 4)
+        for inside in (inside_first, not inside_first):
+            if inside:
+                with builder.scope("block"):
+                    y = builder.add(ReLU(), y)
+            else:
+                y = builder.add(ReLU(), y, name="block")
+        with pytest.raises(RequestError, match="cannot share a name"):
+            build(builder.network(y))
+
+
+class Twice(Elementwise, frozen=True):
+    kind = "twice"
+    costs = {"mul": lambda elements: elements}
+    saves = Saved()
+    in_place = "output"
+
+
+class TwiceModule(nn.Module):
+    inplace = False
+
+    def forward(self, x):
+        return x.mul_(2) if self.inplace else 2 * x
+
+
+class NoBuilder(Op, frozen=True):
+    kind = "no_builder"
+
+    def output_shape(self, *inputs):
+        return inputs[0]
+
+
+def test_an_op_of_ones_own(monkeypatch):
+    monkeypatch.delitem(BUILDERS, Twice, raising=False)
+    builder = Builder()
+    y = builder.add(Linear(3), builder.input(4), name="fc")
+    graph = builder.network(builder.add(Twice(), y, name="twice"))
+    with pytest.raises(
+        RequestError, match=r"nothing says how 'twice' is built.*\n.*register_builder\(Twice, function\)"
+    ):
+        build(graph)
+    monkeypatch.setitem(BUILDERS, Twice, None)  # so that it is taken out again
+    register_builder(Twice, lambda op, site: TwiceModule())
+    for inplace in (False, True):
+        model = build(graph, inplace=inplace)
+        assert model.layers["twice"].inplace is inplace
+        x = torch.randn(2, 4)
+        assert torch.equal(model(x), 2 * model.layers["fc"](x))
+    register_builder(Twice, lambda op, site: lambda x: x)
+    with pytest.raises(RequestError, match=r"gives no torch\.nn\.Module"):
+        build(graph)
+    register_builder(Twice, lambda op, site: nn.Identity())
+    with pytest.raises(RequestError, match="no attribute 'inplace'"):
+        build(graph, inplace=True)
+
+
+def test_an_op_that_says_nothing():
+    op = NoBuilder()
+    with pytest.raises(RequestError, match="nothing says how 'no_builder' is built"):
+        build_op(op, Site(op, ((3, 4),), (3, 4)))
+
+
+def test_a_copy_does_not_hold_the_graph():
+    builder = Builder()
+    y = builder.input(1, 4)
+    for _ in range(3_000):
+        y = builder.add(ReLU(), y)
+    y = builder.add(Add(), y, builder.add(ReLU(), y))
+    model = copy.deepcopy(build(builder.network(y)))
+    assert len(model.layers) == 3_002
+    assert next(iter(model.layers.values())) is model.get_submodule("relu1")

@@ -7,12 +7,12 @@ import pytest
 pytest.importorskip("torch")
 
 from cnncalc import load
-from cnncalc.pytorch.verify import all_conditions, verify_specs
+from cnncalc.pytorch.verify import all_ways, verify_specs
 from cnncalc.zoo import index as zoo
 
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_every_layer_is_equal(name):
     spec = load(name)
-    for report in verify_specs([(spec, all_conditions(spec))], device="meta"):
-        assert report.equal, (report.conditions, report.differences[:5])
+    for report in verify_specs([(spec, all_ways(spec))], device="meta"):
+        assert report.equal, (report.way, report.mismatches[:5])
