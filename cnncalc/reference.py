@@ -34,6 +34,8 @@ _TYPES = {
     "Natural | tuple[Natural, ...]": "size",
     "tuple[Whole, Whole]": "[start, stop]",
     "tuple[tuple[Natural, ...], ...] | None": "list of lists of input channels",
+    "Positive | None": "whole number from 1",
+    "float | None": "number",
     "AxisNumber": "axis from 0",
     "AxisNumber | tuple[AxisNumber, ...]": "axis from 0, or a list of them",
     "tuple[AxisNumber, ...]": "list of axes from 0",

@@ -482,9 +482,7 @@ class _Items:
             item = self.head_item(head, argument, node)
         elif word in KINDS:
             kind = KINDS[word]
-            item = (
-                self.layer(kind, head, argument, node) if kind.arity == 1 else self.merge(kind, head, argument, node)
-            )
+            item = self.layer(kind, head, argument, node) if kind.arity == 1 else self.merge(kind, head, argument, node)
         else:
             item = self.call(head, argument, node)
         self.common(item, node)

@@ -6,7 +6,22 @@
 
 from __future__ import annotations
 
-from cnncalc.ops import activation, arithmetic, conv, learnt, linear, merge, norm, pool, rearrange, shape
+from cnncalc.ops import (
+    activation,
+    arithmetic,
+    attention,
+    conv,
+    learnt,
+    linear,
+    merge,
+    norm,
+    opaque,
+    pool,
+    rearrange,
+    recurrent,
+    sampling,
+    shape,
+)
 from cnncalc.ops.activation import (
     CELU,
     ELU,
@@ -30,12 +45,14 @@ from cnncalc.ops.activation import (
     Tanh,
 )
 from cnncalc.ops.arithmetic import Apply, Max, Mean, Power, Sum
+from cnncalc.ops.attention import Attention, MultiheadAttention, WindowAttention
 from cnncalc.ops.base import Elementwise, Extra, Input, Op, Saved, Shape
 from cnncalc.ops.conv import Conv, ConvTranspose, Depthwise, Separable
 from cnncalc.ops.learnt import ClassToken, Embedding, Parameter, PositionEmbedding
 from cnncalc.ops.linear import Linear
 from cnncalc.ops.merge import Add, Concat, Divide, MatMul, Maximum, Minimum, Multiply, Stack, Subtract
 from cnncalc.ops.norm import LRN, BatchNorm, GroupNorm, InstanceNorm, L2Norm, LayerNorm, RMSNorm
+from cnncalc.ops.opaque import Opaque
 from cnncalc.ops.pool import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,
@@ -49,6 +66,8 @@ from cnncalc.ops.pool import (
     StochasticPool,
 )
 from cnncalc.ops.rearrange import Permute, PixelShuffle, PixelUnshuffle, Reshape, Roll
+from cnncalc.ops.recurrent import GRU, LSTM
+from cnncalc.ops.sampling import DeformableConv, RoIAlign
 from cnncalc.ops.shape import ChannelShuffle, Flatten, Identity, Pad, Scale, Slice, Upsample
 
 FAMILIES: dict[str, tuple[type[Op], ...]] = {
@@ -62,6 +81,10 @@ FAMILIES: dict[str, tuple[type[Op], ...]] = {
     "Order and shape": rearrange.KINDS,
     "Arithmetic": arithmetic.KINDS,
     "Learnt tensors": learnt.KINDS,
+    "Attention": attention.KINDS,
+    "Recurrent": recurrent.KINDS,
+    "Sampling": sampling.KINDS,
+    "Opaque": opaque.KINDS,
 }
 
 KINDS: dict[str, type[Op]] = {kind.kind: kind for kinds in FAMILIES.values() for kind in kinds}
@@ -71,13 +94,16 @@ __all__ = [
     "ELU",
     "FAMILIES",
     "GELU",
+    "GRU",
     "KINDS",
     "LRN",
+    "LSTM",
     "SELU",
     "AdaptiveAvgPool",
     "AdaptiveMaxPool",
     "Add",
     "Apply",
+    "Attention",
     "AttentionPool",
     "AvgPool",
     "BatchNorm",
@@ -87,6 +113,7 @@ __all__ = [
     "Concat",
     "Conv",
     "ConvTranspose",
+    "DeformableConv",
     "Depthwise",
     "Divide",
     "Dropout",
@@ -116,8 +143,10 @@ __all__ = [
     "Mean",
     "Minimum",
     "Mish",
+    "MultiheadAttention",
     "Multiply",
     "Op",
+    "Opaque",
     "PReLU",
     "Pad",
     "Parameter",
@@ -130,6 +159,7 @@ __all__ = [
     "ReLU",
     "ReLU6",
     "Reshape",
+    "RoIAlign",
     "Roll",
     "Saved",
     "Scale",
@@ -147,4 +177,5 @@ __all__ = [
     "Sum",
     "Tanh",
     "Upsample",
+    "WindowAttention",
 ]

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from cnncalc.costs.memory import overwriting_nodes
 from cnncalc.errors import RequestError
 from cnncalc.graph import Graph, Node
-from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
+from cnncalc.ops import activation, conv, linear, merge, norm, opaque, pool, shape
 from cnncalc.ops.base import Op, Site, per_dimension, show
 from cnncalc.ops.sight import Sliding
 from cnncalc.ops.window import even
-from cnncalc.pytorch import modules, tensors
+from cnncalc.pytorch import attention, modules, recurrent, sampling, tensors
 
 Builder = Callable[[Any, Site], nn.Module]
 """Makes the module of an op at a site: the op again, the shapes that it reads, and the one that it gives."""
@@ -241,6 +241,13 @@ def _upsample(op: shape.Upsample, site: Site) -> nn.Module:
     return nn.Upsample(size=site.output[1:], mode=mode)
 
 
+def _opaque(op: opaque.Opaque, site: Site) -> nn.Module:
+    raise RequestError(
+        "an opaque layer cannot be built: only its output shape is known",
+        hint="an op of one's own can: see cnncalc.pytorch.register_builder",
+    )
+
+
 BUILDERS: dict[type[Op], Builder] = {
     conv.Conv: _conv,
     conv.ConvTranspose: _conv_transpose,
@@ -295,6 +302,10 @@ BUILDERS: dict[type[Op], Builder] = {
     shape.Identity: lambda op, site: nn.Identity(),
     shape.Scale: lambda op, site: modules.Scale(_channels(site), op.bias),
     **tensors.BUILDERS,
+    **attention.BUILDERS,
+    **recurrent.BUILDERS,
+    **sampling.BUILDERS,
+    opaque.Opaque: _opaque,
 }
 
 

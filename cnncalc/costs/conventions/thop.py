@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from cnncalc.costs.conventions.base import Convention, Counts, Rules, affine, macs, modules_macs, per_element, rest
+from cnncalc.costs.conventions.base import (
+    Convention,
+    Counts,
+    Rules,
+    affine,
+    macs,
+    modules_macs,
+    per_element,
+    recurrent_by_gates,
+    rest,
+    unseen,
+    unseen_products,
+)
 from cnncalc.formula import prod
-from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
+from cnncalc.ops import activation, attention, conv, linear, merge, norm, pool, recurrent, sampling, shape
 from cnncalc.ops.base import Site
 
 
@@ -47,6 +59,9 @@ THOP: Rules = {
     pool.AttentionPool: _attention,
     pool.BilinearPool: lambda site: {**macs(site), "missed": -site.count("mac")},
     merge.MatMul: lambda site: {**macs(site), "missed": -site.count("mac")},
+    **dict.fromkeys(attention.KINDS, unseen_products),
+    **dict.fromkeys(recurrent.KINDS, recurrent_by_gates(8, 7)),
+    sampling.DeformableConv: unseen,
     norm.BatchNorm: affine("normalisation", 4, 2),
     norm.InstanceNorm: affine("normalisation", 4, 2),
     norm.LayerNorm: lambda site: (
@@ -66,6 +81,8 @@ CONVENTION = Convention(
     THOP,
     rest(THOP),
     {
+        "bias": "those of recurrent layers: two for each gate",
+        "gates": "8 for each hidden feature of an LSTM, 7 of a GRU",
         "normalisation": "4 an element (2 without scale and shift)",
         "activation": "PReLU 1 an element, softmax 3 but 1 a position",
         "pooling": "average pooling 1 for each output; adaptive, the mean window and 1",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cnncalc.costs.conventions.base import Convention, Counts, Rules, macs, rest
+from cnncalc.costs.conventions.base import Convention, Counts, Rules, macs, recurrent_by_gates, rest, unseen_products
 from cnncalc.formula import prod
-from cnncalc.ops import activation, conv, learnt, linear, merge, norm, pool, shape
+from cnncalc.ops import activation, attention, conv, learnt, linear, merge, norm, pool, recurrent, sampling, shape
 from cnncalc.ops.base import Site
 
 
@@ -34,6 +34,18 @@ def _parameters(site: Site) -> Counts:
     return {"parameters": site.count("params")}
 
 
+def _projected(site: Site) -> Counts:
+    """The parameters of the projections, for each window."""
+    windows, each, _ = site.op.tokens(site.inputs[0])
+    sizes = site.symbols
+    biases = sizes["qkv"] * sizes["bias"] + sizes["c"] * sizes["out_bias"]
+    return {
+        **unseen_products(site),
+        "positions": site.count("weights") * windows * (1 - each),
+        "bias once": biases * windows,
+    }
+
+
 TORCHINFO: Rules = {
     conv.Conv: _conv,
     conv.Depthwise: _conv,
@@ -43,6 +55,11 @@ TORCHINFO: Rules = {
     pool.AttentionPool: _attention,
     pool.BilinearPool: lambda site: {**macs(site), "missed": -site.count("mac")},
     merge.MatMul: lambda site: {**macs(site), "missed": -site.count("mac")},
+    attention.Attention: unseen_products,
+    attention.MultiheadAttention: _projected,
+    attention.WindowAttention: _projected,
+    **dict.fromkeys(recurrent.KINDS, recurrent_by_gates(0, 0)),
+    sampling.DeformableConv: lambda site: {**macs(site), "bias": site.y * site.op.bias},
     learnt.Embedding: _parameters,
     norm.BatchNorm: _parameters,
     norm.GroupNorm: _parameters,
@@ -59,7 +76,7 @@ CONVENTION = Convention(
     TORCHINFO,
     rest(TORCHINFO),
     {
-        "bias": "parameters times output positions, so 1 for each output of a convolution",
+        "bias": "parameters times output positions, so 1 for each output of a convolution, 2 for each gate",
         "bias once": "parameters, so 1 for each bias of a linear layer",
         "parameters": "wrong: 1 a parameter, whatever the size of the image",
         "output size": "wrong: it multiplies the kernel with the outputs, which a stride makes too many",
