@@ -23,6 +23,7 @@ from cnncalc.ops import KINDS
 from cnncalc.ops.base import Site, cost_steps
 from cnncalc.ops.options import make
 from cnncalc.pytorch.build import build_op
+from tests.oracles.one_op import counted_kernels
 
 BATCH = 2
 
@@ -209,6 +210,42 @@ def _axis(draw: Any, x: Shape) -> Options:
     return _some(draw, {}, axis=st.integers(0, len(x)))
 
 
+def _heads(draw: Any, x: Shape) -> Options:
+    c = x[1] if len(x) == 2 else x[0]
+    fitting = [h for h in range(1, c + 1) if c % h == 0]
+    heads = draw(st.sampled_from(fitting)) if draw(st.integers(0, 5)) else draw(st.integers(0, 5))
+    options = _some(
+        draw,
+        {"heads": heads},
+        bias=st.booleans(),
+        out_bias=st.booleans(),
+        head_size=st.integers(1, 4),
+        value_size=st.integers(1, 4),
+    )
+    shares = [h for h in range(1, heads + 1) if heads % h == 0] or [1]
+    return _some(draw, options, kv_heads=st.sampled_from(shares) if draw(st.integers(0, 5)) else st.integers(1, 5))
+
+
+def _window_attention(draw: Any, x: Shape) -> Options:
+    return _some(
+        draw,
+        {**_heads(draw, x), "window": draw(sizes(2, 1, 5))},
+        shift=sizes(2, 0, 3),
+        grid=st.booleans(),
+        relative=st.booleans(),
+    )
+
+
+def _recurrent(draw: Any, x: Shape) -> Options:
+    return _some(
+        draw,
+        {"hidden": draw(st.integers(0, 6))},
+        layers=st.integers(1, 3),
+        bidirectional=st.booleans(),
+        bias=st.booleans(),
+    )
+
+
 # Each kind: whether its input may be flat, and how its options are drawn.
 DRAWN: dict[str, tuple[bool, Callable[[Any, Shape], Options]]] = {
     "conv": (False, _conv),
@@ -247,6 +284,10 @@ DRAWN: dict[str, tuple[bool, Callable[[Any, Shape], Options]]] = {
     "mean": (True, _reduction),
     "sum": (True, _reduction),
     "max": (True, _reduction),
+    "multihead_attention": (True, lambda draw, x: _some(draw, _heads(draw, x), causal=st.booleans())),
+    "window_attention": (False, _window_attention),
+    "lstm": (True, _recurrent),
+    "gru": (True, _recurrent),
     "embedding": (True, lambda draw, x: {"features": draw(st.integers(0, 8)), "count": draw(st.integers(2, 9))}),
     "class_token": (True, lambda draw, x: _some(draw, {}, count=st.integers(0, 3))),
     "parameter": (True, lambda draw, x: {"shape": tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=3)))}),
@@ -264,7 +305,7 @@ DRAWN: dict[str, tuple[bool, Callable[[Any, Shape], Options]]] = {
 
 # Windows have the most rules; they are drawn more often.
 _WEIGHTED = [
-    *KINDS,
+    *(word for word in KINDS if word != "opaque"),  # of which there is nothing to run
     *("conv", "conv", "conv", "conv", "conv_transpose", "conv_transpose", "depthwise", "separable"),
     *("maxpool", "maxpool", "maxpool", "avgpool", "avgpool", "avgpool", "lppool", "stochastic_pool", "upsample"),
 ]
@@ -278,7 +319,19 @@ def layers(draw: Any) -> Case:
         return DRAWN_BRANCHES.get(name, _merge)(draw, name)
     flat, options = DRAWN.get(name, (not issubclass(KINDS[name], _NEEDS_SPACE), lambda draw, x: {}))
     x = draw(shapes(flat=flat))
+    if name in SHAPED and draw(st.integers(0, 9)):
+        x = draw(st.tuples(*(st.integers(1, 9) for _ in range(SHAPED[name]))))
+    if name == "pixel_shuffle" and draw(st.booleans()):
+        x = (4 * x[0], *x[1:])
     return Case(name, options(draw, x), (x,))
+
+
+# How many sizes the inputs of some kinds have.
+SHAPED = {
+    **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle", "window_attention"), 3),
+    **dict.fromkeys(("multihead_attention", "lstm", "gru", "class_token"), 2),
+    "embedding": 1,
+}
 
 
 _NEEDS_SPACE = tuple(KINDS[name] for name in ("global_avgpool", "global_maxpool", "attention_pool", "bilinear_pool"))
@@ -302,10 +355,61 @@ def _matmul(draw: Any, name: str) -> Case:
     return Case(name, {}, ((*stack, n, k), second if draw(st.integers(0, 5)) else second[1:] or (3,)))
 
 
+def _sequence(draw: Any, c: Any = None) -> Shape:
+    return (draw(st.integers(1, 7)), draw(st.integers(1, 12)) if c is None else c)
+
+
+def _attention(draw: Any, name: str) -> Case:
+    """Queries, keys and values that mostly fit."""
+    shared, group, d, dv = (draw(st.integers(1, 3)) for _ in range(4))
+    heads = shared * group
+    q, k = _sequence(draw, heads * d), _sequence(draw, shared * d)
+    v = (k[0], shared * (d if draw(st.booleans()) else dv))
+    if draw(st.integers(0, 9)) == 0:
+        q, k, v = (_sequence(draw), _sequence(draw), _sequence(draw))
+    options = _some(draw, {"heads": heads}, causal=st.booleans(), scale=st.sampled_from([0.5, 1]))
+    if group > 1 or draw(st.booleans()):
+        options["kv_heads"] = shared
+    return Case(name, options, (q, k, v))
+
+
+def _deformable_conv(draw: Any, name: str) -> Case:
+    """An image, offsets, and perhaps a mask, that mostly fit."""
+    x = (draw(st.integers(1, 8)), draw(st.integers(1, 9)), draw(st.integers(1, 9)))
+    outputs, groups = _channels_and_groups(draw, x[0])
+    options = _window(draw, 2, {"out_channels": outputs}, bias=st.booleans(), offset_groups=st.integers(1, 2))
+    options = {**options, "groups": groups} if groups != 1 else options
+    try:
+        with torch.no_grad():
+            sizes = tuple(_torch_conv(torch.zeros(1, *x), **_without_offsets(options)).shape[2:])
+    except (Refused, RuntimeError, ValueError, TypeError):
+        sizes = x[1:]
+    area = options.get("offset_groups", 1)
+    for k in _all(options["kernel"], 2)[:2]:
+        area *= max(k, 1)
+    wrong = draw(st.integers(0, 9)) == 0
+    offsets, mask = (2 * area + wrong, *sizes), (area, *sizes)
+    return Case(name, options, (x, offsets, mask) if draw(st.booleans()) else (x, offsets))
+
+
+def _without_offsets(options: Options) -> Options:
+    return {key: value for key, value in options.items() if key != "offset_groups"}
+
+
+def _roi_align(draw: Any, name: str) -> Case:
+    x = draw(shapes()) if draw(st.integers(0, 9)) == 0 else (*_sequence(draw), draw(st.integers(1, 9)))
+    boxes = _sequence(draw, 4 if draw(st.integers(0, 9)) else 5)
+    options = {"output": draw(sizes(2, 1, 4))}
+    return Case(name, _some(draw, options, samples=st.integers(1, 2), aligned=st.booleans()), (x, boxes))
+
+
 DRAWN_BRANCHES: dict[str, Callable[[Any, str], Case]] = {
     "concat": _merge_along,
     "stack": _merge_along,
     "matmul": _matmul,
+    "attention": _attention,
+    "deformable_conv": _deformable_conv,
+    "roi_align": _roi_align,
 }
 
 
@@ -546,6 +650,82 @@ def _by_dimensions(name: str) -> Callable[..., torch.Tensor]:
     return layer
 
 
+def _torch_attention(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    heads: int = 1,
+    kv_heads: int | None = None,
+    causal: bool = False,
+    scale: float | None = None,
+) -> torch.Tensor:
+    shared = kv_heads or heads
+    if heads % shared:
+        raise Refused("heads that are not shared out")
+    q, k, v = (x.unflatten(2, (h, -1)).transpose(1, 2) for x, h in ((q, heads), (k, shared), (v, shared)))
+    k, v = (x.repeat_interleave(heads // shared, 1) for x in (k, v))
+    return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale).transpose(1, 2).flatten(2)
+
+
+def _torch_projected(x: torch.Tensor, options: Options) -> None:
+    """Refuse tokens [N, T, C] that the heads cannot share out."""
+    if x.dim() != 3:
+        raise Refused("no sequence")
+    heads = options["heads"]
+    if heads < 1 or heads % (options.get("kv_heads") or heads):
+        raise Refused("heads that are not shared out")
+    if "head_size" not in options:
+        nn.MultiheadAttention(x.shape[2], heads, batch_first=True)(x, x, x)
+
+
+def _torch_multihead(x: torch.Tensor, **options: Any) -> torch.Tensor:
+    _torch_projected(x, options)
+    return x
+
+
+def _torch_window_attention(x: torch.Tensor, window: Any, **options: Any) -> torch.Tensor:
+    if x.dim() != 4:
+        raise Refused("no image")
+    _torch_projected(x.flatten(2).transpose(1, 2), options)
+    window, shift = _all(window, 2), _all(options.get("shift", 0), 2)
+    if len(window) != 2 or len(shift) != 2 or min(window) < 1 or min(shift) < 0:
+        raise Refused("no window")
+    if any(s >= w for s, w in zip(shift, window, strict=True)) or (options.get("grid") and any(shift)):
+        raise Refused("shifted too far, or a grid")
+    return x
+
+
+def _torch_recurrent(name: str) -> Callable[..., torch.Tensor]:
+    def layer(x: torch.Tensor, hidden: int, layers: int = 1, **options: Any) -> torch.Tensor:
+        if x.dim() != 3:
+            raise Refused("no sequence")
+        y: torch.Tensor = getattr(nn, name)(x.shape[2], hidden, layers, batch_first=True, **options)(x)[0]
+        return y
+
+    return layer
+
+
+def _torch_deformable_conv(x: torch.Tensor, offsets: torch.Tensor, *mask: torch.Tensor, **options: Any) -> torch.Tensor:
+    y = _torch_conv(x, **_without_offsets(options))
+    groups, area = options.get("offset_groups", 1), 1
+    for k in _all(options["kernel"], 2):
+        area *= k
+    padding = options.get("padding", 0)
+    uneven = padding == "same" or (_pairs(padding) and any(before != after for before, after in padding))
+    if uneven or groups < 1 or x.shape[1] % groups:
+        raise Refused("torchvision's does not pad so, or has no such groups")
+    for given, numbers in zip((offsets, *mask), (2, 1), strict=False):
+        if given.shape[1:] != (numbers * groups * area, *y.shape[2:]):
+            raise Refused("offsets or mask that do not fit")
+    return y
+
+
+def _torch_roi_align(x: torch.Tensor, boxes: torch.Tensor, output: Any, **options: Any) -> torch.Tensor:
+    if x.dim() != 4 or boxes.shape[2] != 4 or len(_all(output, 2)) != 2:
+        raise Refused("no features, boxes or size")
+    return torch.zeros(x.shape[0], boxes.shape[1], x.shape[1], *_all(output, 2))
+
+
 def _refuse(why: str) -> Any:
     raise Refused(why)
 
@@ -623,6 +803,13 @@ ORACLE: dict[str, Callable[..., torch.Tensor]] = {
     "concat": lambda *xs, axis=0: torch.cat(xs, 1 + axis),
     "stack": lambda *xs, axis=0: torch.stack(xs, 1 + axis),
     "matmul": _torch_matmul,
+    "attention": _torch_attention,
+    "multihead_attention": _torch_multihead,
+    "window_attention": _torch_window_attention,
+    "lstm": _torch_recurrent("LSTM"),
+    "gru": _torch_recurrent("GRU"),
+    "deformable_conv": _torch_deformable_conv,
+    "roi_align": _torch_roi_align,
 }
 
 
@@ -664,6 +851,8 @@ def stricter(case: Case, shape: Shape) -> str | None:
         return "PyTorch applies Linear to the last dimension of anything"
     if case.kind == "pad" and options.get("mode", "zero") != "zero":
         return "PyTorch crops by circular and replicate padding too"
+    if case.kind == "deformable_conv" and options.get("padding") == "same":
+        return "padding that happens to be even"
     if case.kind == "instancenorm" and all(n == 1 for n in case.inputs[0][1:]):
         return "PyTorch refuses one position in training alone"
     if case.kind in ("maxpool", "avgpool") and _pairs(options.get("padding")):
@@ -712,7 +901,7 @@ def check(case: Case) -> str:
     else:
         assert shape == theirs, f"cnncalc gives {shape}, PyTorch {theirs}"
     module = build_op(op, Site(op, case.inputs, shape)).eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter, counted_kernels():
         y = module(*[torch.rand(BATCH, *x) for x in case.inputs])
     assert tuple(y.shape[1:]) == shape, f"the built module gives {tuple(y.shape[1:])}, not {shape}"
     counts = {quantity: step.value for quantity, step in cost_steps(op, case.inputs, shape).items()}

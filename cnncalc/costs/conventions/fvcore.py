@@ -43,7 +43,7 @@ CONVENTION = Convention(
     FVCORE,
     rest(FVCORE),
     {
-        "missed": "wrong: it does not know PyTorch's attention in one step, recurrent layers, or functions of one's own",
+        "missed": "wrong: it knows no recurrent layers, no attention in one step, no functions of one's own",
         "normalisation": "batch normalisation 2 an element (1 without scale and shift), others 5 (4)",
         "pooling": "global and adaptive average pooling: 1 for each input",
         "upsampling": "1 for each output if nearest, 4 if bilinear",
