@@ -35,6 +35,7 @@ _TYPES = {
     "tuple[Whole, Whole]": "[start, stop]",
     "tuple[tuple[Natural, ...], ...] | None": "list of lists of input channels",
     "Positive | None": "whole number from 1",
+    "Natural | None": "whole number from 0",
     "float | None": "number",
     "AxisNumber": "axis from 0",
     "AxisNumber | tuple[AxisNumber, ...]": "axis from 0, or a list of them",

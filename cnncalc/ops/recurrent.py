@@ -13,7 +13,7 @@ from cnncalc.ops.base import Costs, Op, Shape, show
 from cnncalc.ops.sight import WHOLE, Sight
 from cnncalc.ops.window import Positive
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
 
 def _weights(gates):

@@ -46,7 +46,7 @@ def attend(
 
 def _by_heads(x: Tensor, heads: int) -> Tensor:
     """[N, T, heads * d] as [N, heads, T, d]."""
-    return x.unflatten(2, (heads, -1)).transpose(1, 2)
+    return x.view(*x.shape[:2], heads, -1).transpose(1, 2)
 
 
 def _spread(x: Tensor, heads: int) -> Tensor:
@@ -131,12 +131,12 @@ class WindowAttention(MultiheadAttention):
     def _windows(self, x: Tensor) -> Tensor:
         """The tokens of each window: [N * windows, T, C]."""
         (rows, columns), (height, width) = self.counts, self.window
+        n, c = x.shape[:2]
         if self.grid:
-            parts = x.unflatten(3, (width, columns)).unflatten(2, (height, rows)).permute(0, 3, 5, 2, 4, 1)
+            parts = x.view(n, c, height, rows, width, columns).permute(0, 3, 5, 2, 4, 1)
         else:
-            parts = x.unflatten(3, (columns, width)).unflatten(2, (rows, height)).permute(0, 2, 4, 3, 5, 1)
-        copied = parts.clone(memory_format=torch.contiguous_format)
-        return copied.view(-1, height * width, x.shape[1])
+            parts = x.view(n, c, rows, height, columns, width).permute(0, 2, 4, 3, 5, 1)
+        return parts.clone(memory_format=torch.contiguous_format).view(-1, height * width, c)
 
     def _image(self, tokens: Tensor, n: int) -> Tensor:
         """The image of the windows' tokens: [N, C, H, W]."""

@@ -59,7 +59,7 @@ class DeformableConv(nn.Module):
         super().__init__()
         self.windows = op.conv().slides(x)
         self.groups, self.offset_groups = op.groups, op.offset_groups
-        kernel = tuple(window.kernel for window in self.windows)
+        kernel = (self.windows[0].kernel, self.windows[1].kernel)
         like = nn.Conv2d(x[0], op.out_channels, kernel, groups=op.groups, bias=op.bias)
         self.weight, self.bias = like.weight, like.bias
 
@@ -74,7 +74,7 @@ class DeformableConv(nn.Module):
         area = read.shape[1] // c
         parts = read.view(n * self.groups, c // self.groups * area, -1)
         kernels = weight.view(self.groups, -1, parts.shape[1]).repeat(n, 1, 1)
-        y = torch.bmm(kernels, parts).view(n, -1, *sizes)
+        y: Tensor = torch.bmm(kernels, parts).view(n, -1, *sizes)
         return y if bias is None else y + bias.view(-1, 1, 1)
 
     def _read(self, x: Tensor, offsets: Tensor, mask: Tensor | None) -> Tensor:
@@ -128,8 +128,9 @@ class RoIAlign(nn.Module):
         inside = (down >= -1) & (down <= height) & (across >= -1) & (across <= width)
         down, across = down.clamp(0, height - 1), across.clamp(0, width - 1)
         values = interpolate(x, down.flatten(1), across.flatten(1)).view(n, -1, *shape[1:]) * inside.unsqueeze(1)
-        parts = values.unflatten(4, (self.sizes[1], -1)).unflatten(3, (self.sizes[0], -1))
-        return parts.mean((4, 6)).transpose(1, 2).contiguous()
+        bins = (self.sizes[0], self.samples, self.sizes[1], self.samples)
+        means = values.view(*values.shape[:3], *bins).mean((4, 6))
+        return means.transpose(1, 2).contiguous()
 
     def _places(self, first: Tensor, last: Tensor, size: int) -> Tensor:
         """Along one axis, the places that the outputs of boxes [N, K] are means of: [N, K, size * samples]."""

@@ -73,7 +73,7 @@ class Convention:
 
 
 CONVOLUTIONS = (conv.Conv, conv.Depthwise, conv.Separable, conv.ConvTranspose)
-PRODUCTS = (
+PRODUCTS: tuple[type[Op], ...] = (
     pool.AttentionPool,
     pool.BilinearPool,
     merge.MatMul,
