@@ -36,7 +36,7 @@ def shift_adds(elements, shifted):
 
 @Formula
 def scale_muls(elements, factors):
-    """One for each element for the scale, if there is one; and for the square, if that is the power."""
+    """One for each element for the factor, if there is one; and for the square, if that is the power."""
     return elements * factors
 
 
@@ -53,14 +53,14 @@ def power_exps(elements, powers):
 
 
 class Power(Elementwise, frozen=True):
-    """(shift + scale * x) ^ power, with constants, Caffe's `Power` layer. Any shape, kept.
+    """(shift + factor * x) ^ power, with constants, Caffe's `Power` layer. Any shape, kept.
 
     >>> Power(0.5).output_shape((64, 56, 56))
     (64, 56, 56)
     """
 
     power: float = 1.0
-    scale: float = 1.0
+    factor: float = 1.0
     shift: float = 0.0
 
     kind: ClassVar[str] = "power"
@@ -71,18 +71,18 @@ class Power(Elementwise, frozen=True):
         return {
             "elements": prod(output),
             "shifted": int(self.shift != 0),
-            "factors": int(self.scale != 1) + int(self.power == 2),
+            "factors": int(self.factor != 1) + int(self.power == 2),
             "inverse": int(self.power == -1),
             "powers": int(self.power not in (1, 2, -1)),
         }
 
     def is_view(self, *inputs: Shape, training: bool = False) -> bool:
-        return self.power == 1 and self.scale == 1 and self.shift == 0
+        return self.power == 1 and self.factor == 1 and self.shift == 0
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         if self.power == 1:
             return Saved()
-        if self.scale == 1 and self.shift == 0:
+        if self.factor == 1 and self.shift == 0:
             return Saved((0,))
         return Saved(extra=(Extra("the base", prod(output)),))
 

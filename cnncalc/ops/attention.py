@@ -76,7 +76,8 @@ def share(features: int, heads: int, what: str) -> int:
 
 class Attention(Op, frozen=True):
     """Attention of three inputs, queries, keys and values: softmax(q * k / sqrt(d)) * v in each head, PyTorch's
-    `scaled_dot_product_attention`. With `kv_heads` several heads share keys and values (grouped queries).
+    `scaled_dot_product_attention`. `factor` stands for another than 1 / sqrt(d). With `kv_heads` several heads share
+    keys and values (grouped queries).
 
     Inputs [T, heads * d], [S, kv_heads * d] and [S, kv_heads * dv], output [T, heads * dv].
 
@@ -87,7 +88,7 @@ class Attention(Op, frozen=True):
     heads: Positive = 1
     kv_heads: Positive | None = None
     causal: bool = False
-    scale: float | None = None
+    factor: float | None = None
 
     kind: ClassVar[str] = "attention"
     arity: ClassVar[int | None] = 3

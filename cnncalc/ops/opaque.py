@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula
-from cnncalc.ops.base import QUANTITIES, UNKNOWN_COSTS, Costs, Op, Shape
+from cnncalc.ops.base import OPERATIONS, QUANTITIES, UNKNOWN_COSTS, Costs, Op, Shape
 from cnncalc.ops.window import Natural, Positive
 
 # mypy: disable-error-code="no-untyped-def"
@@ -30,12 +30,12 @@ class Opaque(Op, frozen=True):
     params: Natural | None = None
     weights: Natural | None = None
     buffers: Natural | None = None
-    mac: Natural | None = None
-    add: Natural | None = None
-    mul: Natural | None = None
-    div: Natural | None = None
-    compare: Natural | None = None
-    exp: Natural | None = None
+    macs: Natural | None = None
+    adds: Natural | None = None
+    muls: Natural | None = None
+    divs: Natural | None = None
+    compares: Natural | None = None
+    exps: Natural | None = None
 
     kind: ClassVar[str] = "opaque"
     arity: ClassVar[int | None] = None
@@ -47,12 +47,16 @@ class Opaque(Op, frozen=True):
         return self.output
 
     def formulas(self) -> Costs:
-        return {quantity: _GIVEN[quantity] if getattr(self, quantity) is not None else None for quantity in QUANTITIES}
+        return {
+            quantity: None if getattr(self, option) is None else as_given.renamed(given=option)
+            for quantity, option in _OPTIONS.items()
+        }
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {quantity: getattr(self, quantity) for quantity in QUANTITIES}
+        return {option: getattr(self, option) for option in _OPTIONS.values()}
 
 
-_GIVEN = {quantity: as_given.renamed(given=quantity) for quantity in QUANTITIES}
+_OPTIONS = {quantity: f"{quantity}s" if quantity in OPERATIONS else quantity for quantity in QUANTITIES}
+"""The option that gives each quantity."""
 
 KINDS: tuple[type[Op], ...] = (Opaque,)

@@ -65,10 +65,10 @@ def _costs(gates, exps, adds, muls, what):
 
 class _Recurrent(Op, frozen=True):
     """What the recurrent layers share. What autograd saves of them depends on the library that runs them (cuDNN's
-    and oneDNN's own work space), and so is unknown."""
+    and oneDNN's own work space), and so is unknown. `depth` layers stand above each other."""
 
     hidden: Positive
-    layers: Positive = 1
+    depth: Positive = 1
     bidirectional: bool = False
     bias: bool = True
 
@@ -94,7 +94,7 @@ class _Recurrent(Op, frozen=True):
             "t": inputs[0][0],
             "c": inputs[0][1],
             "h": self.hidden,
-            "layers": self.layers,
+            "layers": self.depth,
             "directions": self.directions,
             "bias": Switch(self.bias),
             "elements": prod(output),

@@ -130,17 +130,17 @@ def roi_divs(elements):
 
 class RoIAlign(Op, frozen=True):
     """The features in boxes of an image, each brought to one size by interpolation (He et al. 2017, Mask R-CNN),
-    torchvision's `roi_align`. `scale` takes the boxes' corners [left, top, right, bottom] to positions of the
+    torchvision's `roi_align`. `spatial_scale` takes the boxes' corners [left, top, right, bottom] to positions of the
     features; each output is the mean of `samples`^2 places. What weighs the neighbours is not counted.
 
     Inputs [C, H, W] and [K, 4], output [K, C, *output].
 
-    >>> RoIAlign(7, scale=1 / 16).output_shape((256, 50, 68), (1000, 4))
+    >>> RoIAlign(7, spatial_scale=1 / 16).output_shape((256, 50, 68), (1000, 4))
     (1000, 256, 7, 7)
     """
 
     output: Sizes
-    scale: float = 1.0
+    spatial_scale: float = 1.0
     samples: Positive = 2
     aligned: bool = False
 

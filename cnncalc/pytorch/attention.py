@@ -62,7 +62,7 @@ class Attention(nn.Module):
     def __init__(self, op: attention.Attention, fused: bool) -> None:
         super().__init__()
         self.heads, self.kv_heads = op.heads, op.kv_heads or op.heads
-        self.causal, self.scale, self.fused = op.causal, op.scale, fused
+        self.causal, self.scale, self.fused = op.causal, op.factor, fused
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return attend(q, k, v, self.heads, self.kv_heads, fused=self.fused, causal=self.causal, scale=self.scale)

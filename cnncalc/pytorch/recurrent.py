@@ -29,7 +29,7 @@ def _recurrent(layer: type[nn.Module]) -> Callable[[Any, Site], nn.Module]:
         layer(
             site.inputs[0][1],
             op.hidden,
-            op.layers,
+            op.depth,
             bias=op.bias,
             batch_first=True,
             bidirectional=op.bidirectional,

@@ -95,7 +95,9 @@ class DeformableConv(nn.Module):
 
         def grid(window: Any, size: int) -> Tensor:
             starts = torch.arange(size, device=offsets.device) * window.stride - window.before
-            return torch.arange(window.kernel, device=offsets.device)[:, None] * window.dilation + starts
+            inside = torch.arange(window.kernel, device=offsets.device) * window.dilation
+            places: Tensor = inside[:, None] + starts
+            return places
 
         shape = (high.kernel, wide.kernel, *sizes)
         rows = grid(high, sizes[0])[:, None, :, None].expand(shape).reshape(1, -1, sizes[0] * sizes[1])
@@ -111,7 +113,7 @@ class RoIAlign(nn.Module):
     def __init__(self, op: sampling.RoIAlign) -> None:
         super().__init__()
         self.sizes, self.samples = op.sizes(), op.samples
-        self.scale, self.aligned = op.scale, op.aligned
+        self.scale, self.aligned = op.spatial_scale, op.aligned
 
     def forward(self, x: Tensor, boxes: Tensor) -> Tensor:
         y: Tensor = _Again.apply(self._align, 1, x, boxes)  # type: ignore[no-untyped-call]

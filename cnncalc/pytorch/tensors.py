@@ -58,21 +58,21 @@ class Roll(nn.Module):
 
 
 class Power(nn.Module):
-    """(shift + scale * x) ^ power."""
+    """(shift + factor * x) ^ power."""
 
-    def __init__(self, power: float, scale: float, shift: float) -> None:
+    def __init__(self, power: float, factor: float, shift: float) -> None:
         super().__init__()
-        self.power, self.scale, self.shift = power, scale, shift
+        self.power, self.factor, self.shift = power, factor, shift
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.scale != 1:
-            x = x * self.scale
+        if self.factor != 1:
+            x = x * self.factor
         if self.shift != 0:
             x = x + self.shift
         return x if self.power == 1 else x**self.power
 
     def extra_repr(self) -> str:
-        return f"power={self.power}, scale={self.scale}, shift={self.shift}"
+        return f"power={self.power}, factor={self.factor}, shift={self.shift}"
 
 
 class Apply(nn.Module):
@@ -206,7 +206,7 @@ BUILDERS: Mapping[type[Op], Callable[[Any, Site], nn.Module]] = {
     rearrange.Roll: lambda op, site: Roll(op.shifts(site.inputs[0])),
     rearrange.PixelShuffle: lambda op, site: nn.PixelShuffle(op.factor),
     rearrange.PixelUnshuffle: lambda op, site: nn.PixelUnshuffle(op.factor),
-    arithmetic.Power: lambda op, site: Power(op.power, op.scale, op.shift),
+    arithmetic.Power: lambda op, site: Power(op.power, op.factor, op.shift),
     arithmetic.Apply: lambda op, site: Apply(op.function),
     arithmetic.Mean: _reduce("mean"),
     arithmetic.Sum: _reduce("sum"),

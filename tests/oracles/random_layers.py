@@ -201,7 +201,7 @@ def _power(draw: Any, x: Shape) -> Options:
         draw,
         {},
         power=st.sampled_from([0, 0.5, 1, 2, -1, 3]),
-        scale=st.sampled_from([1, 2, 0.5]),
+        factor=st.sampled_from([1, 2, 0.5]),
         shift=st.integers(0, 2),
     )
 
@@ -240,7 +240,7 @@ def _recurrent(draw: Any, x: Shape) -> Options:
     return _some(
         draw,
         {"hidden": draw(st.integers(0, 6))},
-        layers=st.integers(1, 3),
+        depth=st.integers(1, 3),
         bidirectional=st.booleans(),
         bias=st.booleans(),
     )
@@ -367,7 +367,7 @@ def _attention(draw: Any, name: str) -> Case:
     v = (k[0], shared * (d if draw(st.booleans()) else dv))
     if draw(st.integers(0, 9)) == 0:
         q, k, v = (_sequence(draw), _sequence(draw), _sequence(draw))
-    options = _some(draw, {"heads": heads}, causal=st.booleans(), scale=st.sampled_from([0.5, 1]))
+    options = _some(draw, {"heads": heads}, causal=st.booleans(), factor=st.sampled_from([0.5, 1]))
     if group > 1 or draw(st.booleans()):
         options["kv_heads"] = shared
     return Case(name, options, (q, k, v))
@@ -657,14 +657,14 @@ def _torch_attention(
     heads: int = 1,
     kv_heads: int | None = None,
     causal: bool = False,
-    scale: float | None = None,
+    factor: float | None = None,
 ) -> torch.Tensor:
     shared = kv_heads or heads
     if heads % shared:
         raise Refused("heads that are not shared out")
     q, k, v = (x.unflatten(2, (h, -1)).transpose(1, 2) for x, h in ((q, heads), (k, shared), (v, shared)))
     k, v = (x.repeat_interleave(heads // shared, 1) for x in (k, v))
-    return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale).transpose(1, 2).flatten(2)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=factor).transpose(1, 2).flatten(2)
 
 
 def _torch_projected(x: torch.Tensor, options: Options) -> None:
@@ -696,10 +696,10 @@ def _torch_window_attention(x: torch.Tensor, window: Any, **options: Any) -> tor
 
 
 def _torch_recurrent(name: str) -> Callable[..., torch.Tensor]:
-    def layer(x: torch.Tensor, hidden: int, layers: int = 1, **options: Any) -> torch.Tensor:
+    def layer(x: torch.Tensor, hidden: int, depth: int = 1, **options: Any) -> torch.Tensor:
         if x.dim() != 3:
             raise Refused("no sequence")
-        y: torch.Tensor = getattr(nn, name)(x.shape[2], hidden, layers, batch_first=True, **options)(x)[0]
+        y: torch.Tensor = getattr(nn, name)(x.shape[2], hidden, depth, batch_first=True, **options)(x)[0]
         return y
 
     return layer
@@ -781,7 +781,7 @@ ORACLE: dict[str, Callable[..., torch.Tensor]] = {
     "roll": _torch_roll,
     "pixel_shuffle": lambda x, factor: F.pixel_shuffle(_image(x), factor),
     "pixel_unshuffle": lambda x, factor: F.pixel_unshuffle(_image(x), factor),
-    "power": lambda x, power=1.0, scale=1.0, shift=0.0: (shift + scale * x) ** power,
+    "power": lambda x, power=1.0, factor=1.0, shift=0.0: (shift + factor * x) ** power,
     "apply": lambda x, function: getattr(torch, function)(x),
     "mean": _torch_reduction("mean"),
     "sum": _torch_reduction("sum"),

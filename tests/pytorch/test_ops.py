@@ -40,7 +40,14 @@ def _cases() -> list[tuple[Op, tuple[Shape, ...]]]:
         *(ops.HardTanh(), ops.HardTanh(0, 6), ops.Softmax(), ops.LogSoftmax()),
         *(ops.LayerNorm(over="last"), ops.LayerNorm(affine=False, over="last"), ops.PositionEmbedding()),
         *(ops.RMSNorm(over=over, affine=affine) for over in ("channels", "last", "all") for affine in (True, False)),
-        *(ops.Power(), ops.Power(2), ops.Power(-1), ops.Power(0.5, scale=2), ops.Power(1, 2, 3), ops.Power(3, shift=1)),
+        *(
+            ops.Power(),
+            ops.Power(2),
+            ops.Power(-1),
+            ops.Power(0.5, factor=2),
+            ops.Power(1, 2, 3),
+            ops.Power(3, shift=1),
+        ),
         *(ops.Apply(function) for function in ops.Apply.words["function"]),
         ops.Parameter((3, 4)),
     ):
@@ -78,7 +85,7 @@ def _attentions() -> list[tuple[Op, tuple[Shape, ...]]]:
     found = on(ops.Attention(), [(5, 8)] * 3) + on(ops.Attention(2), [(5, 8), (7, 8), (7, 8)])
     found += on(ops.Attention(2, causal=True), [(5, 8)] * 3, [(5, 8), (5, 8), (5, 4)])
     found += on(ops.Attention(4, kv_heads=2), [(5, 8), (7, 4), (7, 4)], [(5, 8), (7, 4), (7, 6)])
-    found += on(ops.Attention(1), [(5, 8), (7, 8), (7, 6)]) + on(ops.Attention(2, scale=0.5), [(5, 8)] * 3)
+    found += on(ops.Attention(1), [(5, 8), (7, 8), (7, 6)]) + on(ops.Attention(2, factor=0.5), [(5, 8)] * 3)
     for options in (
         *({"heads": 1}, {"heads": 2}, {"heads": 2, "bias": False}, {"heads": 2, "out_bias": False}),
         *({"heads": 4, "kv_heads": 2}, {"heads": 2, "head_size": 3}, {"heads": 2, "value_size": 6}),
@@ -99,13 +106,13 @@ def _attentions() -> list[tuple[Op, tuple[Shape, ...]]]:
 def _recurrent_and_sampling() -> list[tuple[Op, tuple[Shape, ...]]]:
     found = []
     for layer, layers, bidirectional, bias in itertools.product((ops.LSTM, ops.GRU), (1, 2), (0, 1), (0, 1)):
-        found += on(layer(4, layers=layers, bidirectional=bool(bidirectional), bias=bool(bias)), (5, 3))
+        found += on(layer(4, depth=layers, bidirectional=bool(bidirectional), bias=bool(bias)), (5, 3))
     deformable = ops.DeformableConv(6, kernel=3, padding=1)
     found += on(deformable, [IMAGE, (18, 6, 5)], [IMAGE, (18, 6, 5), (9, 6, 5)])
     grouped = ops.DeformableConv(6, kernel=(2, 3), groups=2, offset_groups=2, stride=2, dilation=1, bias=False)
     found += on(grouped, [IMAGE, (24, 3, 2), (12, 3, 2)])
     found += on(ops.RoIAlign(3), [IMAGE, (7, 4)])
-    return found + on(ops.RoIAlign((2, 3), samples=1, scale=0.5, aligned=True), [IMAGE, (7, 4)])
+    return found + on(ops.RoIAlign((2, 3), samples=1, spatial_scale=0.5, aligned=True), [IMAGE, (7, 4)])
 
 
 def _by_kind() -> dict[str, list[tuple[Op, tuple[Shape, ...]]]]:
@@ -297,7 +304,7 @@ def test_roi_align_of_a_ramp_is_the_middle_of_each_bin() -> None:
     x = torch.stack([rows, columns])[None]
     box = torch.tensor([[[4.0, 6.0, 24.0, 22.0]]])  # left, top, right, bottom
     for aligned in (False, True):
-        y = module_of(ops.RoIAlign((4, 5), scale=0.5, aligned=aligned), (2, 16, 20), (1, 4))(x, box)[0, 0]
+        y = module_of(ops.RoIAlign((4, 5), spatial_scale=0.5, aligned=aligned), (2, 16, 20), (1, 4))(x, box)[0, 0]
         shift = 0.5 if aligned else 0
         assert torch.allclose(y[0, :, 0], torch.tensor([3 + 2 * (i + 0.5) - shift for i in range(4)]))
         assert torch.allclose(y[1, 0], torch.tensor([2 + 2 * (j + 0.5) - shift for j in range(5)]))
@@ -314,7 +321,7 @@ def test_recurrent_layers_give_the_hidden_features_of_each_step() -> None:
 
 
 def test_opaque_counts_are_those_given_or_unknown() -> None:
-    graph = graph_of(ops.Opaque((2, 3), params=7, mac=12), (IMAGE, (4,)), learnt=False)
+    graph = graph_of(ops.Opaque((2, 3), params=7, macs=12), (IMAGE, (4,)), learnt=False)
     from cnncalc.costs.analysis import Costs
 
     costs = Costs(graph)
@@ -408,3 +415,10 @@ def test_sizes_may_be_arrays_of_many_variants() -> None:
 def _pick(number: Any, index: int) -> int:
     """One of an array's numbers, or the number itself."""
     return int(number[index]) if getattr(number, "ndim", 0) else int(number)
+
+
+def test_no_option_is_called_as_what_an_item_can_be() -> None:
+    """`{power: 2, scale: 3}` would be two things."""
+    reserved = {*ops.KINDS, "layers", "head", "name", "repeat", "when", "from"}
+    for word, kind in ops.KINDS.items():
+        assert not {name for name in kind.__struct_fields__ if name != kind.main} & reserved, word

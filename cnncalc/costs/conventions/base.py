@@ -226,7 +226,7 @@ def unseen(site: Site) -> dict[str, float]:
 def cells(site: Site) -> int:
     """The hidden features that a recurrent layer works out, of all layers, directions and steps."""
     op = site.op
-    return int(site.inputs[0][0] * op.layers * op.directions * op.hidden)
+    return int(site.inputs[0][0] * op.depth * op.directions * op.hidden)
 
 
 def recurrent_by_gates(lstm: int, gru: int) -> Rule:
