@@ -16,8 +16,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from cnncalc import CnncalcError, expand, load
+import msgspec
+
+from cnncalc import CnncalcError, network
 from cnncalc.pytorch import Settings, profile
+from cnncalc.views.profile import record
 
 NETWORKS = ["lenet5", "alexnet", "nin", "vgg16", "googlenet", "resnet18", "resnet50", "densenet121", "mobilenet_v2"]
 
@@ -47,15 +50,16 @@ def measure(name: str, settings: Settings, output: Path) -> None:
     """Measure, print a line, write a file."""
     what = file_name(name, settings).removesuffix(".json")
     try:
-        result = profile(expand(load(name)), settings)
+        result = profile(network(name), settings)
     except CnncalcError as error:
         print(f"{what:50} {error.render().splitlines()[0]}", flush=True)
         return
-    (output / file_name(name, settings)).write_text(json.dumps(result.as_json(), indent=1) + "\n")
-    latency, reached = result.latency, result.flops / result.latency.median / 1e12
+    (output / file_name(name, settings)).write_text(json.dumps(msgspec.to_builtins(record(result)), indent=1) + "\n")
+    latency, reached = result.latency, result.costs.flops / result.latency.median / 1e12
+    layers = result.layers.sum if result.layers else 0.0
     print(
         f"{what:50} {latency.median * 1e3:9.3f} ms [{latency.q1 * 1e3:.3f}, {latency.q3 * 1e3:.3f}]"
-        f" layers {result.layer_sum * 1e3:9.3f} ms {result.images_per_s:10,.0f} images/s {reached:7.2f} TFLOP/s",
+        f" layers {layers * 1e3:9.3f} ms {result.images_per_s:10,.0f} images/s {reached:7.2f} TFLOP/s",
         flush=True,
     )
 

@@ -16,9 +16,9 @@ from statistics import median
 import torch
 from torch.utils.benchmark import Timer
 
-from cnncalc import expand, load
-from cnncalc.pytorch.build import build, example_input
-from cnncalc.pytorch.device import check_device
+from cnncalc import network
+from cnncalc.pytorch.build import build, example_inputs
+from cnncalc.pytorch.device import checked_device
 from cnncalc.pytorch.timing import Call, clock_of, time_calls
 
 TOLERANCE = 0.03
@@ -42,13 +42,13 @@ def by_triton(call: Call, calls: int) -> float:
 
 def compare(name: str, device: str, batch: int, rounds: int) -> bool:
     """Time one network by both; whether they agree."""
-    network = expand(load(name))
-    model = build(network, device=device).eval()
-    x = example_input(network, batch, device=device)
+    net = network(name)
+    model = build(net, device=device).eval()
+    inputs = example_inputs(net, batch, device=device)
     with torch.inference_mode():
 
         def call() -> None:
-            model(x)
+            model(*inputs)
 
         calls = CALLS[device.partition(":")[0]]
         references = {DECIDES: by_pytorch}
@@ -82,10 +82,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--threads", type=int, help="CPU threads; PyTorch's own choice unless given")
     arguments = parser.parse_args()
-    check_device(arguments.device, ("cpu", "cuda"))
+    device = checked_device(arguments.device, ("cpu", "cuda"))
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    agree = [compare(name, arguments.device, arguments.batch, arguments.rounds) for name in arguments.networks]
+    agree = [compare(name, device, arguments.batch, arguments.rounds) for name in arguments.networks]
     return 0 if all(agree) else 1
 
 

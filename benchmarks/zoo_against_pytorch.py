@@ -2,7 +2,7 @@
 
     python -m benchmarks.zoo_against_pytorch [NETWORK ...]
 
-For each network: what torch, fvcore, ptflops, thop and torchinfo count, and the bytes that autograd keeps for the
+For each network: what torch, fvcore, ptflops, thop and torchinfo count, and the bytes that autograd saves for the
 backward pass, with and without activations in place, with and without the auxiliary heads. Prints a line a
 network; the exit status is 1 if any number differs, or a tool cannot run a network.
 """
@@ -13,9 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-from cnncalc import expand, load
+from cnncalc import network
 from cnncalc.costs.conventions import count_as
-from cnncalc.costs.memory import memory
+from cnncalc.costs.memory import Memory
 from cnncalc.zoo import index as zoo
 from tests.oracles.memory import kept_by_pytorch
 from tests.oracles.tools import TOOLS, count_by_tool
@@ -23,21 +23,20 @@ from tests.oracles.tools import TOOLS, count_by_tool
 
 def differences(name: str) -> Iterator[str]:
     """What differs for one network."""
-    spec = load(name)
-    net = expand(spec)
+    net = network(name)
     for tool in TOOLS:
         try:
             counted: object = count_by_tool(tool, net)
         except Exception as error:  # a tool's own failure is part of the answer
             counted = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-        if counted != count_as(net, tool):
+        if counted != int(count_as(net, tool)):
             yield f"{tool}: {counted}, here {count_as(net, tool)}"
-    trained = expand(spec, training=True)
+    trained = network(name, training=True)
     for heads in (net, trained) if len(trained.layers) != len(net.layers) else (net,):
         for inplace in (False, True):
-            kept, predicted = kept_by_pytorch(heads, 2, inplace), memory(heads, 2, inplace=inplace).kept
-            if kept != predicted:
-                yield f"kept by autograd, in place {inplace}: {kept}, here {predicted}"
+            saved, predicted = kept_by_pytorch(heads, 2, inplace), Memory(heads, 2, inplace=inplace).saved
+            if saved != predicted:
+                yield f"saved by autograd, in place {inplace}: {saved}, here {predicted}"
 
 
 def main() -> int:

@@ -18,11 +18,11 @@ is one body, so a number and its explanation cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import reduce
 from math import gcd as whole_gcd
 from operator import mul
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 # How tightly a piece of text binds, loosest first: what decides where brackets are needed.
 _SUM, _QUOTIENT, _PRODUCT, _ATOM = range(4)
@@ -125,7 +125,12 @@ def prod(factors: Any) -> Any:
     """
     if isinstance(factors, Term):
         return Term(f"prod({factors.text})")
-    return reduce(mul, factors) if len(factors) else 1
+    if not len(factors):
+        return 1
+    result = reduce(mul, factors)
+    if type(result) is not int and is_array(result):
+        check_bits(result, reduce(mul, map(_as_float, factors)), "a product")
+    return result
 
 
 def total(addends: Any) -> Any:
@@ -197,12 +202,30 @@ def is_array(value: object) -> bool:
     return hasattr(value, "dtype") and getattr(value, "ndim", 0) > 0
 
 
+def check_bits(result: Any, approximate: Any, what: str) -> None:
+    """Refuse an array of whole numbers that wrapped round: the same calculation in floating point is beyond them.
+    Sums, differences and products that fit are right, whatever was too large on the way.
+
+    Raises:
+        OverflowError: it is.
+    """
+    kind, bits = result.dtype.kind, 8 * result.dtype.itemsize
+    if kind == "i" and anywhere(abs(approximate) >= 2.0 ** (bits - 1)):
+        beyond = True
+    else:
+        beyond = kind == "u" and anywhere((approximate < 0) | (approximate >= 2.0**bits))
+    if beyond:
+        raise OverflowError(f"{what} is beyond {bits} bits: use wider numbers, or Python's, one network at a time")
+
+
 def anywhere(condition: Any) -> bool:
     """Whether a condition holds; of arrays, whether it holds anywhere.
 
     >>> anywhere(3 > 2)
     True
     """
+    if type(condition) is bool:  # by far the most common
+        return condition
     return bool(condition.any() if is_array(condition) else condition)
 
 
@@ -221,19 +244,17 @@ class Formula:
         """Compute. Extra values are ignored, so that a layer's formulas can share one set of symbols.
 
         Raises:
-            OverflowError: the result of a calculation over arrays is beyond 64 bits.
+            OverflowError: the result of a calculation over arrays is beyond their bits.
         """
+        return self.of(values)
+
+    def of(self, values: Mapping[str, Any]) -> Any:
+        """Compute from a table of values; as calling it does."""
         chosen = [values[name] for name in self.names]
         result = self.function(*chosen)
-        if is_array(result):
-            self._check_bits(chosen)
+        if type(result) is not int and is_array(result):
+            check_bits(result, self.function(*map(_as_float, chosen)), self.name)
         return result
-
-    def _check_bits(self, values: list[Any]) -> None:
-        """The same calculation in floating point, where it is too large to wrap round unnoticed."""
-        approximate = self.function(*map(_as_float, values))
-        if anywhere(abs(approximate) >= 2.0**63):
-            raise OverflowError(f"{self.name}: a count is beyond 64 bits: use Python's integers, one network at a time")
 
     def renamed(self, **symbols: str) -> Formula:
         """The same formula over other symbols.
@@ -287,8 +308,7 @@ def _symbols(value: Any) -> Any:
     return Term.of(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One number and where it comes from: what it is, the formula, and the values that go into it.
 
     A number that no formula gives, such as the hull of several receptive fields, has the formula None; it is then
@@ -297,14 +317,14 @@ class Step:
 
     label: str
     formula: Formula | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = MappingProxyType({})
     given: int = 0
     reason: str = ""
 
     @property
     def value(self) -> int:
         """The number."""
-        return self.given if self.formula is None else int(self.formula(**self.values))
+        return self.given if self.formula is None else int(self.formula.of(self.values))
 
     @property
     def meaning(self) -> str:

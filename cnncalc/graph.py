@@ -16,11 +16,13 @@ is the one place where shapes are inferred and nodes are named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from cnncalc.errors import OpError, Place, RequestError, did_you_mean, shorten
 from cnncalc.ops.base import Input, Op, Shape, count, show
@@ -59,8 +61,7 @@ def join(scope: Scope, name: str) -> str:
     return f"{scope.path}.{name}" if scope.path else name
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Node:
+class Node(Struct, frozen=True, eq=False):
     """An op at its place in a graph: its full name, the nodes that it reads, and its output shape without the batch.
 
     `index` is its place in `graph.nodes`. Nodes are compared by identity.
@@ -197,6 +198,15 @@ class Graph:
         return found
 
 
+def automatic_stem(kind: str) -> str:
+    """What the automatic names of a kind begin with, before their number.
+
+    >>> automatic_stem("relu"), automatic_stem("relu6")
+    ('relu', 'relu6_')
+    """
+    return f"{kind}_" if kind[-1:].isdigit() else kind
+
+
 def scopes_of(node: Node) -> Iterator[Scope]:
     """The scopes around a node, the nearest first, without the root."""
     scope: Scope | None = node.scope
@@ -261,7 +271,8 @@ class Builder:
             RequestError: an unfit shape, or a name that is taken.
         """
         shape = checked_shape(sizes)
-        return self._place(name, Input(shape), (), shape, self.here, origin)
+        full = join(self.here, name)
+        return self._append(Node(full, Input(shape), (), shape, len(self.nodes), self.here, origin))
 
     def add(
         self,
@@ -284,14 +295,29 @@ class Builder:
 
         Raises:
             OpError: the op does not fit its inputs.
+            RequestError: the name is taken; an input is of another network.
+        """
+        self._check_own(inputs)
+        scope = scope or self.here
+        full = self.automatic_name(op.kind, scope, taken) if name is None else join(scope, name)
+        return self.place(op, inputs, full, scope, origin)
+
+    def _check_own(self, nodes: Iterable[Node]) -> None:
+        """Refuse nodes that another builder has added."""
+        for node in nodes:
+            if node.index >= len(self.nodes) or self.nodes[node.index] is not node:
+                hint = "a builder's nodes read each other only"
+                raise RequestError(f"'{node.name}' is of another network", hint=hint, code="another-network")
+
+    def place(self, op: Op, inputs: tuple[Node, ...], name: str, scope: Scope, origin: Origin) -> Node:
+        """Add an op under a full name.
+
+        Raises:
+            OpError: the op does not fit its inputs.
             RequestError: the name is taken.
         """
-        scope = scope or self.here
-        if name is None:
-            name = self.automatic_name(op.kind, scope, taken)
-        full = join(scope, name)
-        op, output = self.infer(op, tuple([node.output for node in inputs]), full)
-        return self._place(name, op, inputs, output, scope, origin)
+        op, output = self.infer(op, tuple([node.output for node in inputs]), name)
+        return self._append(Node(name, op, inputs, output, len(self.nodes), scope, origin))
 
     def infer(self, op: Op, shapes: tuple[Shape, ...], name: str) -> tuple[Op, Shape]:
         """An op, the same object for equal ones, and its output shape on inputs of some shapes."""
@@ -301,34 +327,36 @@ class Builder:
         return known
 
     def automatic_name(self, kind: str, scope: Scope, taken: Callable[[str], bool] | None = None) -> str:
-        """The kind and its number in the scope, past names that are given."""
+        """The full name of the kind with its number in the scope, past names that are given: relu1; relu6_1 for a kind
+        that ends in a digit, so that no name reads as another's."""
         key = (scope, kind)
+        stem = automatic_stem(kind)
         while True:
             number = self._counters[key] = self._counters.get(key, 0) + 1
-            name = f"{kind}{number}"
-            if join(scope, name) not in self.names and not (taken and taken(name)):
-                return name
+            name = f"{stem}{number}"
+            full = join(scope, name)
+            if full not in self.names and not (taken and taken(name)):
+                return full
 
-    def _place(self, name: str, op: Op, inputs: tuple[Node, ...], output: Shape, scope: Scope, origin: Origin) -> Node:
+    def _append(self, node: Node) -> Node:
         """Add a node whose shape is known."""
-        full = join(scope, name)
-        if full in self.names:
+        if node.name in self.names:
             hint = "each name stands once in its scope"
-            raise RequestError(f"the name '{full}' is given twice", hint=hint, code="name-taken")
-        node = Node(full, op, inputs, output, len(self.nodes), scope, origin)
+            raise RequestError(f"the name '{node.name}' is given twice", hint=hint, code="name-taken")
         self.nodes.append(node)
-        self.names[full] = node
+        self.names[node.name] = node
         return node
 
     def graph(self, output: Node | Mapping[str, Node]) -> Graph:
         """The graph of what was added, with its output, or its outputs by name.
 
         Raises:
-            RequestError: it has no input.
+            RequestError: it has no input; an output is of another network.
         """
         if not any(node.is_input for node in self.nodes):
             raise RequestError("a network has an input", hint="add one: builder.input(3, 224, 224)")
         outputs = {"output": output} if isinstance(output, Node) else dict(output)
+        self._check_own(outputs.values())
         return Graph(self.name, tuple(self.nodes), outputs, self.title, self.notes, self.training)
 
 

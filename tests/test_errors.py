@@ -32,7 +32,7 @@ def test_the_design_s_example():
     )
     assert error_of(text).render() == textwrap.dedent(
         """\
-        error[spec]: groups must divide the input channels
+        error[op]: groups must divide the input channels
          --> my-net.yaml:5:36
           |
         5 |   - {conv: 256, kernel: 5, groups: 5, name: conv2}

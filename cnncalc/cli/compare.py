@@ -46,9 +46,10 @@ def compare(
     if not profile and (device, dtype) != ("cpu", "float32"):
         raise RequestError("--device and --dtype are about measuring", hint="add --profile")
     analyses = [conditions.expand(load_spec(name)).analyze(conditions.batch) for name in networks]
-    results = []
+    profiles = []
     if profile:
         from cnncalc.cli.measured import measure
 
-        results = measure(analyses, device, dtype, conditions.training)
-    output.write(view(Comparison(analyses), grouping.detail(output, conditions), results), grouping.strict)
+        profiles = measure(analyses, device, dtype, conditions.training)
+    shown = view(Comparison(analyses), grouping.detail(output, conditions), profiles)
+    output.write(shown, grouping.strict)

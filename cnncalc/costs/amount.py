@@ -39,6 +39,9 @@ def total(amounts: Iterable[int | None]) -> int:
     >>> total([1, 2]), total([1, None])
     (3, at least 1)
     """
+    amounts = list(amounts)
+    if not set(map(type, amounts)) - {int}:  # by far the most common
+        return sum(amounts)  # type: ignore[arg-type]
     known, complete = 0, True
     for amount in amounts:
         if amount is None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.costs.amount import total
 from cnncalc.costs.memory import DTYPES, LayerMemory, Memory, known
-from cnncalc.costs.receptive_field import ReceptiveField, receptive_fields
 from cnncalc.errors import RequestError, shorten
 from cnncalc.formula import prod
 from cnncalc.graph import Graph, Group, Node
-from cnncalc.ops.base import OPERATIONS, Op, Shape, cost_steps
+from cnncalc.ops.base import OPERATIONS, Op, Shape, cost_numbers
+
+if TYPE_CHECKING:
+    from cnncalc.costs.receptive_field import Field
 
 COUNTS = ("params", "weights", "buffers", "macs", "flops", "activations")
 
@@ -133,8 +135,8 @@ class Row:
         return self.memory.saved_bytes
 
     @property
-    def receptive_field(self) -> ReceptiveField:
-        """What a unit sees of the network's input."""
+    def receptive_field(self) -> Field:
+        """What a unit sees of the network's input; an `UnknownField` where a layer on the way does not say."""
         return self.analysis.receptive_fields[self.node.index]
 
     @property
@@ -239,7 +241,7 @@ class GroupRow:
         return self._sum([row.saved_bytes for row in self.rows])
 
     @property
-    def receptive_field(self) -> ReceptiveField:
+    def receptive_field(self) -> Field:
         """What a unit at the end of the group sees of the network's input."""
         return self.rows[-1].receptive_field
 
@@ -286,7 +288,7 @@ class Costs:
     >>> from cnncalc.zoo import load
     >>> costs = Costs(expand(load("alexnet")))
     >>> costs.params, costs["conv1"].params, costs.memory.peak
-    (60964224, 34944, 246180096)
+    (60964224, 34944, 248503296)
     """
 
     def __init__(
@@ -358,8 +360,10 @@ class Costs:
         return Memory(self.graph, self.batch, self.dtype, self.inplace, self.mixed)
 
     @cached_property
-    def receptive_fields(self) -> list[ReceptiveField]:
+    def receptive_fields(self) -> list[Field]:
         """What a unit of each node sees of the network's input, by the node's index."""
+        from cnncalc.costs.receptive_field import receptive_fields  # most commands do not ask
+
         return receptive_fields(self.graph)
 
     @cached_property
@@ -420,8 +424,7 @@ MAX_BATCH = 10**12
 def count(node: Node, batch: int, training: bool) -> Counts:
     """The counts of one layer for a batch, by its op's formulas."""
     op = node.op
-    steps = cost_steps(op, node.input_shapes, node.output, training)
-    numbers = {quantity: step.value if step else None for quantity, step in steps.items()}
+    numbers = cost_numbers(op, node.input_shapes, node.output, training)
     operations: dict[str, int | None] = {}
     for quantity in OPERATIONS:
         number = numbers.get(quantity, 0)

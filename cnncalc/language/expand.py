@@ -6,9 +6,11 @@ One walk does it all; the builder of the graph infers the shapes and names the l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from cnncalc.errors import OpError, Place, RequestError, SpecError, did_you_mean, shorten
+from cnncalc.formula import is_array
 from cnncalc.graph import MAX_SIZE, Builder, Graph, Node, Scope, checked_shape, join
 from cnncalc.language.expressions import Expression
 from cnncalc.language.model import (
@@ -70,7 +72,7 @@ def expand(
         shape = _input_shape(spec, scope)
         shape = shape if input is None else full_shape(input, shape)
     else:
-        shape = checked_shape([input] if isinstance(input, int) else input)
+        shape = checked_shape(_sizes(input))
     if spec.layers is None:
         raise no_layers(spec)
     return _Expander(spec, variables, training, max_layers).expand(shape)
@@ -87,7 +89,7 @@ def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
     >>> full_shape(320, (3, 224, 224)), full_shape((320, 240), (3, 224, 224))
     ((3, 320, 320), (3, 320, 240))
     """
-    sizes = checked_shape([given] if isinstance(given, int) or not hasattr(given, "__len__") else given)
+    sizes = checked_shape(_sizes(given))
     spatial = len(own) - 1
     if len(sizes) == len(own):
         if own[0] == sizes[-1] < 5 <= sizes[0] and spatial:  # 224x224x3
@@ -104,6 +106,12 @@ def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
         hint=f"this network's input is {show(own)}: {len(own)} sizes",
         code="unfit-input",
     )
+
+
+def _sizes(given: Any) -> Sequence[Any]:
+    """One size, or several, as a list; what is no size is left to be refused."""
+    several = isinstance(given, Sequence) and not isinstance(given, str)
+    return given if several or is_array(given) else [given]
 
 
 def own_input(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool = False) -> Shape:
@@ -254,19 +262,18 @@ class _Expander:
 
     def inside(self, item: Item, here: _Here, name: str) -> _Here:
         """Inside the scope that a name opens."""
-        self.full_name(item, here, name)
-        return _Here(Scope(name, here.scope), here.variables)
+        scope = Scope(name, here.scope)
+        self.check_length(item, scope.path)
+        return _Here(scope, here.variables)
 
-    def full_name(self, item: Item, here: _Here, name: str) -> str:
-        """A name with the scopes around it. A million layers with names without end would fill the memory."""
-        full = join(here.scope, name)
-        if len(full) > MAX_NAME:
+    def check_length(self, item: Item, name: str) -> None:
+        """Bound a name with the scopes around it. A million layers with names without end would fill the memory."""
+        if len(name) > MAX_NAME:
             raise SpecError(
                 f"a name with the names around it is longer than {MAX_NAME} characters",
                 item.name_place or item.place,
                 code="name-too-long",
             )
-        return full
 
     def condition(self, option: Option, tensor: Node, here: _Here) -> bool:
         value = self.value(option, tensor, here)
@@ -357,19 +364,21 @@ class _Expander:
         if self.layers >= self.max_layers:
             raise SpecError(f"the network has more than {self.max_layers:,} layers", item.place, code="too-many-layers")
         if name is None:
-            name = self.builder.automatic_name(op.kind, here.scope, lambda name: self.reserved(name, item))
-        full = self.full_name(item, here, name)
+            full = self.builder.automatic_name(op.kind, here.scope, partial(self.reserved, item))
+        else:
+            full = join(here.scope, name)
+        self.check_length(item, full)
         if full in self.tensors:
             self.bind(item, full, inputs[0])
         try:
-            node = self.builder.add(op, *inputs, name=name, scope=here.scope, origin=item.place)
+            node = self.builder.place(op, inputs, full, here.scope, item.place)
         except OpError as error:
             raise placed(error, item) from None
         self.tensors[full] = node
         self.layers += 1
         return node
 
-    def reserved(self, name: str, item: Item) -> bool:
+    def reserved(self, item: Item, name: str) -> bool:
         """Whether the spec gives a name somewhere, so that no automatic name may be it."""
         if name not in self.spec.names:
             return False

@@ -12,7 +12,20 @@ from msgspec import Meta
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, prod
-from cnncalc.ops.base import AxisNumber, Costs, Elementwise, Extra, Op, Saved, Shape, check_axis, each, none_of_them
+from cnncalc.ops.base import (
+    AS_GIVEN,
+    HALF,
+    AxisNumber,
+    Casts,
+    Costs,
+    Elementwise,
+    Extra,
+    Op,
+    Saved,
+    Shape,
+    check_axis,
+    each,
+)
 from cnncalc.ops.sight import POINT, Sight, Spread
 
 # mypy: disable-error-code="no-untyped-def"
@@ -38,6 +51,7 @@ class ReLU(Elementwise, frozen=True):
     """
 
     kind: ClassVar[str] = "relu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"compare": each}
     saves: ClassVar[Saved | None] = Saved(output=True)
     in_place: ClassVar[str] = "output"
@@ -47,6 +61,7 @@ class ReLU6(Elementwise, frozen=True):
     """min(6, max(0, x)). Any shape, kept."""
 
     kind: ClassVar[str] = "relu6"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"compare": two_each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
@@ -58,6 +73,7 @@ class LeakyReLU(Elementwise, frozen=True):
     slope: float = 0.01
 
     kind: ClassVar[str] = "leaky_relu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "slope"
     costs: ClassVar[Costs] = {"compare": each, "mul": each}
     saves: ClassVar[Saved | None] = Saved((0,))
@@ -76,7 +92,8 @@ class PReLU(Elementwise, frozen=True):
     per_channel: bool = False
 
     kind: ClassVar[str] = "prelu"
-    costs: ClassVar[Costs] = {"params": slopes, "weights": none_of_them, "compare": each, "mul": each}
+    casts: ClassVar[Casts | None] = HALF
+    costs: ClassVar[Costs] = {"params": slopes, "weights": slopes, "compare": each, "mul": each}
     saves: ClassVar[Saved | None] = Saved((0,))
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
@@ -87,6 +104,7 @@ class Sigmoid(Elementwise, frozen=True):
     """1 / (1 + exp(-x)). Any shape, kept."""
 
     kind: ClassVar[str] = "sigmoid"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"exp": each, "add": each, "div": each}
     saves: ClassVar[Saved | None] = Saved(output=True)
 
@@ -95,6 +113,7 @@ class Tanh(Elementwise, frozen=True):
     """(exp(2x) - 1) / (exp(2x) + 1). Any shape, kept."""
 
     kind: ClassVar[str] = "tanh"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"exp": each, "mul": each, "add": two_each, "div": each}
     saves: ClassVar[Saved | None] = Saved(output=True)
 
@@ -103,6 +122,7 @@ class SiLU(Elementwise, frozen=True):
     """x * sigmoid(x), also called swish. Any shape, kept."""
 
     kind: ClassVar[str] = "silu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"exp": each, "add": each, "div": each, "mul": each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
@@ -112,6 +132,7 @@ class GELU(Elementwise, frozen=True):
     """x/2 * (1 + erf(x / sqrt(2))) (Hendrycks and Gimpel 2016). Any shape, kept."""
 
     kind: ClassVar[str] = "gelu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"exp": each, "add": each, "mul": three_each}
     saves: ClassVar[Saved | None] = Saved((0,))
 
@@ -120,6 +141,7 @@ class HardSwish(Elementwise, frozen=True):
     """x * relu6(x + 3) / 6 (Howard et al. 2019). Any shape, kept."""
 
     kind: ClassVar[str] = "hardswish"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"add": each, "compare": two_each, "mul": each, "div": each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
@@ -129,6 +151,7 @@ class HardSigmoid(Elementwise, frozen=True):
     """relu6(x + 3) / 6. Any shape, kept."""
 
     kind: ClassVar[str] = "hardsigmoid"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"add": each, "compare": two_each, "div": each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
@@ -249,6 +272,8 @@ class _AlongAxis(Elementwise, frozen=True):
         check_axis(self.axis, inputs[0])
         return inputs[0]
 
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
+
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "m": prod(output[: self.axis] + output[self.axis + 1 :])}
 
@@ -260,6 +285,7 @@ class Softmax(_AlongAxis, frozen=True):
     """exp(x - max) / sum of exp(x - max), across the channels or along another `axis`. Any shape, kept."""
 
     kind: ClassVar[str] = "softmax"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {
         "compare": softmax_compares,
         "add": softmax_adds,
@@ -274,6 +300,7 @@ class LogSoftmax(_AlongAxis, frozen=True):
     along another `axis`. Any shape, kept."""
 
     kind: ClassVar[str] = "log_softmax"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {
         "compare": softmax_compares,
         "add": log_softmax_adds,
@@ -294,6 +321,7 @@ class Dropout(Elementwise, frozen=True):
     p: Annotated[float, Meta(ge=0, le=1)] = 0.5
 
     kind: ClassVar[str] = "dropout"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "p"
     costs: ClassVar[Costs] = {"mul": dropout_muls}
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Switch, prod
-from cnncalc.ops.base import Costs, Op, Saved, Shape, Words, show
+from cnncalc.ops.base import HALF, Casts, Costs, Op, Saved, Shape, Words, show
 from cnncalc.ops.sight import POINT, WHOLE, Sight, Spread
 from cnncalc.ops.window import Positive
 
@@ -62,7 +62,7 @@ class Linear(Op, frozen=True):
         "mac": linear_macs,
         "add": linear_adds,
     }
-    saves: ClassVar[Saved | None] = Saved((0,))
+    casts: ClassVar[Casts | None] = HALF
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) > 2 and self.over is None:
@@ -77,6 +77,9 @@ class Linear(Op, frozen=True):
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         positions: Any = prod(output[:-1]) if len(output) > 1 else Switch(1)
         return {"c_in": inputs[0][-1], "c_out": self.out_features, "positions": positions, "bias": Switch(self.bias)}
+
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,), weights=needed[0])  # a matrix product saves each factor for the other's gradient
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         dimensions = len(inputs[0]) - 1

@@ -9,7 +9,20 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Switch, anywhere, prod
-from cnncalc.ops.base import AxisNumber, Costs, Elementwise, Extra, Op, Saved, Shape, check_axis, each, show
+from cnncalc.ops.base import (
+    AS_GIVEN,
+    AxisNumber,
+    Casts,
+    Costs,
+    Elementwise,
+    Extra,
+    Op,
+    Saved,
+    Shape,
+    check_axis,
+    each,
+    show,
+)
 from cnncalc.ops.sight import POINT, UNKNOWN, Sight, Sliding, Spread
 
 # mypy: disable-error-code="no-untyped-def"
@@ -26,6 +39,12 @@ class _Merge(Elementwise, frozen=True):
 
     arity: ClassVar[int | None] = None
     saves: ClassVar[Saved | None] = Saved()
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        # The first input that is not spread over the output decides.
+        output = self.output_shape(*inputs)
+        whole = [order for shape, order in zip(inputs, last, strict=True) if _equal(shape, output)]
+        return (whole or last)[0]
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "b": len(inputs)}
@@ -81,6 +100,7 @@ class Add(_Together, frozen=True):
     """
 
     kind: ClassVar[str] = "add"
+    casts: ClassVar[Casts | None] = Casts(of=2)  # the others are added to the sum of two
     costs: ClassVar[Costs] = {"add": merged}
 
 
@@ -92,6 +112,7 @@ class Multiply(_Together, frozen=True):
     """
 
     kind: ClassVar[str] = "multiply"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"mul": merged}
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
@@ -101,7 +122,7 @@ class Multiply(_Together, frozen=True):
         product, product_needed, sizes = 0, needed[0], inputs[0]
         for factor in range(1, len(inputs)):
             if needed[factor] and factor > 1:
-                extra.append(Extra("product so far", prod(sizes)))
+                extra.append(Extra("product so far", prod(sizes), of=factor))
             elif needed[factor]:
                 kept.append(product)
             if product_needed:
@@ -191,6 +212,7 @@ class Concat(_Merge, frozen=True):
     axis: AxisNumber = 0
 
     kind: ClassVar[str] = "concat"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -204,6 +226,9 @@ class Concat(_Merge, frozen=True):
             raise _mismatch(self.kind, inputs, rule)
         joined = sum(shape[self.axis] for shape in inputs)
         return (*first[: self.axis], joined, *first[self.axis + 1 :])
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return all(last) and len(inputs[0]) - 1 in (2, 3)
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         total = self.output_shape(*inputs)[self.axis]
@@ -226,6 +251,8 @@ class Stack(_Merge, frozen=True):
     axis: AxisNumber = 0
 
     kind: ClassVar[str] = "stack"
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -255,6 +282,7 @@ class MatMul(_Merge, frozen=True):
     """
 
     kind: ClassVar[str] = "matmul"
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
     arity: ClassVar[int | None] = 2
     costs: ClassVar[Costs] = {"mac": matmul_macs}
 

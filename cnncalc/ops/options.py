@@ -33,13 +33,22 @@ def check(op: msgspec.Struct) -> None:
     >>> Conv(4, kernel=[3, 5]).kernel
     (3, 5)
     """
-    for name, kind, default in _fields(type(op)):
+    cls = type(op)
+    for name, kind, default in _fields(cls):
         value = getattr(op, name)
-        if value is default:
+        plain = type(value) in (int, bool)
+        if value is default or (plain and (cls, name, type(value), value) in _FIT):
             continue
-        fit = _fit(type(op), name, value, kind)
+        fit = _fit(cls, name, value, kind)
         if fit is not value:
             msgspec.structs.force_setattr(op, name, fit)
+        elif plain and len(_FIT) < _MOST_FIT:
+            _FIT.add((cls, name, type(value), value))
+
+
+# Numbers that were found to fit an option: networks use few different ones, many times.
+_FIT: set[tuple[type, str, type, object]] = set()
+_MOST_FIT = 10_000
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Step, anywhere, prod
-from cnncalc.ops.base import AxisNumber, Costs, Op, Saved, Shape, count, per_dimension, show, spatial
+from cnncalc.ops.base import AS_GIVEN, AxisNumber, Casts, Costs, Op, Saved, Shape, count, per_dimension, show, spatial
 from cnncalc.ops.sight import POINT, UNKNOWN, WHOLE, Resampled, Sight, Sliding
 from cnncalc.ops.window import Positive, Whole, dimension_names
 
@@ -16,6 +16,7 @@ from cnncalc.ops.window import Positive, Whole, dimension_names
 class _Rearrangement(Op, frozen=True):
     """What they share: nothing is computed, and autograd saves nothing."""
 
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
 
@@ -71,6 +72,7 @@ class Reshape(_Rearrangement, frozen=True):
     shape: tuple[Whole, ...]
 
     kind: ClassVar[str] = "reshape"
+    gathers: ClassVar[bool] = True
     main: ClassVar[str | None] = "shape"
 
     def output_shape(self, *inputs: Shape) -> Shape:

@@ -7,7 +7,10 @@ from typing import Any, ClassVar, Literal
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Step, Switch, anywhere, ceil_div, prod
 from cnncalc.ops.base import (
+    AS_GIVEN,
+    WIDENED,
     AxisNumber,
+    Casts,
     Costs,
     Elementwise,
     Op,
@@ -38,6 +41,8 @@ class Flatten(Op, frozen=True):
     """
 
     kind: ClassVar[str] = "flatten"
+    gathers: ClassVar[bool] = True
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
 
@@ -86,6 +91,8 @@ class Pad(Op, frozen=True):
     mode: Literal["zero", "reflect", "replicate", "circular"] = "zero"
 
     kind: ClassVar[str] = "pad"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
+    casts: ClassVar[Casts | None] = AS_GIVEN
     words: ClassVar[Words] = {"mode": ("zero", "reflect", "replicate", "circular")}
     costs: ClassVar[Costs] = {}
     main: ClassVar[str | None] = "padding"
@@ -154,7 +161,8 @@ def sliced_size(start, stop, step):
 class Slice(Elementwise, frozen=True):
     """A range of the channels, or of another `axis`: start included, stop not, every `step`th.
 
-    Input [C, *spatial], output [stop - start, *spatial].
+    Input [C, *spatial], output [stop - start, *spatial]. A range of neighbouring channels is a view; any other is
+    copied.
 
     >>> Slice((0, 58)).output_shape((116, 28, 28))
     (58, 28, 28)
@@ -167,6 +175,7 @@ class Slice(Elementwise, frozen=True):
     step: Positive = 1
 
     kind: ClassVar[str] = "slice"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "channels"
@@ -199,7 +208,10 @@ class Slice(Elementwise, frozen=True):
         return (tuple(cut if axis == self.axis else POINT for axis in range(1, len(x))),)
 
     def is_view(self, *inputs: Shape, training: bool = False) -> bool:
-        return True
+        return self.axis == 0 and self.step == 1
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return False  # a range of another axis is copied
 
 
 class ChannelShuffle(Elementwise, frozen=True):
@@ -214,6 +226,8 @@ class ChannelShuffle(Elementwise, frozen=True):
     groups: Positive
 
     kind: ClassVar[str] = "channel_shuffle"
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "groups"
@@ -264,6 +278,8 @@ class Upsample(Op, frozen=True):
     mode: Literal["nearest", "linear", "cubic"] = "nearest"
 
     kind: ClassVar[str] = "upsample"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
+    casts: ClassVar[Casts | None] = AS_GIVEN
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "factor"
     words: ClassVar[Words] = {"mode": ("nearest", "linear", "cubic")}
@@ -308,6 +324,7 @@ class Identity(Elementwise, frozen=True):
     """The input, unchanged. Any shape."""
 
     kind: ClassVar[str] = "identity"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
 
@@ -339,6 +356,7 @@ class Scale(Elementwise, frozen=True):
     bias: bool = False
 
     kind: ClassVar[str] = "scale"
+    casts: ClassVar[Casts | None] = WIDENED
     costs: ClassVar[Costs] = {
         "params": scale_params,
         "weights": none_of_them,
@@ -349,6 +367,9 @@ class Scale(Elementwise, frozen=True):
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"c": output[0], "elements": prod(output), "bias": Switch(self.bias)}
+
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        return prod(output) if self.bias else 0  # the product, to which the offset is added
 
 
 KINDS: tuple[type[Op], ...] = (Flatten, Pad, Slice, ChannelShuffle, Upsample, Identity, Scale)

@@ -204,7 +204,7 @@ def _axis(n: int, k: int, s: int, pad: Pad, d: int, ceil: bool, label: str, kind
     values = {"n": n, "k": reach, "s": s, "p": before, "before": before, "after": after}
     if dilated:
         rule, values = _DILATED[rule], {**values, "e": reach}
-    return Axis([*steps, Step(label, rule, values)], rule(**values), Sliding(k, s, before, after, d))
+    return Axis([*steps, Step(label, rule, values)], rule.of(values), Sliding(k, s, before, after, d))
 
 
 def _zeros(n: int, reach: int, s: int, pad: Pad) -> tuple[int, int]:

@@ -284,7 +284,8 @@ class Slice(nn.Module):
         self.start, self.stop, self.axis, self.step = start, stop, axis, step
 
     def forward(self, x: Tensor) -> Tensor:
-        return x[(*(slice(None),) * (1 + self.axis), slice(self.start, self.stop, self.step))]
+        y = x[(*(slice(None),) * (1 + self.axis), slice(self.start, self.stop, self.step))]
+        return y if self.axis == 0 and self.step == 1 else y.clone(memory_format=torch.contiguous_format)
 
     def extra_repr(self) -> str:
         return f"{self.start}, {self.stop}, axis={self.axis}, step={self.step}"

@@ -13,8 +13,7 @@ from cnncalc.costs.compare import Comparison, Pair, intensity, largest_field, ra
 from cnncalc.ops.base import show
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Cell, Column, Table, beside, number
-from cnncalc.views import Detail, View
-from cnncalc.views import measured as measured_views
+from cnncalc.views import Detail, View, measured
 from cnncalc.views.common import EVERY_SCOPE, MOST_ROWS, changes, unknown_reasons
 from cnncalc.views.measurements import LatencyRecord
 
@@ -53,11 +52,11 @@ class ComparisonDocument(Struct):
     networks: list[ComparedRecord]
 
 
-def view(comparison: Comparison, detail: Detail, measured: Sequence[Profile] = ()) -> View:
+def view(comparison: Comparison, detail: Detail, profiles: Sequence[Profile] = ()) -> View:
     """The totals with their ratios to the first network's, and two networks also group by group.
 
     Args:
-        measured: how long each network took, where that was measured.
+        profiles: the measured latency of each network, if any.
     """
     networks = comparison.networks
     whole = [_totals(networks, detail), _beyond(networks)]
@@ -67,25 +66,18 @@ def view(comparison: Comparison, detail: Detail, measured: Sequence[Profile] = (
         matched = comparison.groups(EVERY_SCOPE if detail.all else detail.depth or 1)
         if any(pair.counting and pair.first and pair.second for pair in matched):
             groups = [_groups(comparison, matched, asked)]
-    times = [measured_views.table(measured)] if measured else []
+    times = [measured.table(profiles)] if profiles else []
+    timed = {profile.costs.graph: profile for profile in profiles}
     flat = groups[0] if groups and asked else beside([*whole, *times])
     return View(
         (*whole, *groups, *times),
-        lambda: _document(networks, measured),
+        lambda: ComparisonDocument(SCHEMA, [record(costs, timed.get(costs.graph)) for costs in networks]),
         csv=flat,
         unknown=[reason for costs in networks for reason in unknown_reasons(costs)],
     )
 
 
-def _document(networks: Sequence[Costs], measured: Sequence[Profile]) -> ComparisonDocument:
-    """The document: each network, with its measured times if there are any."""
-    records = [record(costs) for costs in networks]
-    for entry, result in zip(records, measured, strict=False):
-        entry.profile = measured_views.record(result)
-    return ComparisonDocument(SCHEMA, records)
-
-
-def record(costs: Costs) -> ComparedRecord:
+def record(costs: Costs, profile: Profile | None = None) -> ComparedRecord:
     """The record of a network in a comparison."""
     totals = {
         "params": costs.params,
@@ -109,7 +101,8 @@ def record(costs: Costs) -> ComparedRecord:
         intensity=intensity(costs),
         receptive_field=largest_field(costs),
         at_least=[name for name, value in totals.items() if isinstance(value, AtLeast)],
-        **{name: int(value) for name, value in totals.items()},  # type: ignore[arg-type]
+        profile=measured.record(profile) if profile else UNSET,
+        **{name: int(value) for name, value in totals.items()},
     )
 
 

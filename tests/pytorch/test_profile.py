@@ -392,3 +392,12 @@ def test_a_device_is_saved_and_read(tmp_path):
     run = cnncalc("flops", "lenet5", "--device", str(file))
     assert run.returncode == 0, run.stderr
     assert "Measured by `cnncalc profile`" in run.stdout
+
+
+def test_compare_measures_beside_counts():
+    run = cnncalc("compare", "lenet5", "lenet_d2l", "--profile", "--format", "json")
+    assert run.returncode == 0, run.stderr
+    for found in json.loads(run.stdout)["networks"]:
+        assert found["profile"]["latency"]["median"] > 0
+        assert found["profile"]["environment"]["torch"]
+    assert "Measured latency" in cnncalc("compare", "lenet5", "lenet_d2l", "--profile").stdout
