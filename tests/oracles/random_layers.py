@@ -711,7 +711,7 @@ def _torch_deformable_conv(x: torch.Tensor, offsets: torch.Tensor, *mask: torch.
     for k in _all(options["kernel"], 2):
         area *= k
     padding = options.get("padding", 0)
-    uneven = padding == "same" or (_pairs(padding) and any(before != after for before, after in padding))
+    uneven = _pairs(padding) and any(before != after for before, after in padding)
     if uneven or groups < 1 or x.shape[1] % groups:
         raise Refused("torchvision's does not pad so, or has no such groups")
     for given, numbers in zip((offsets, *mask), (2, 1), strict=False):
