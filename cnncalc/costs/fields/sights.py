@@ -10,7 +10,7 @@ from cnncalc.costs.fields.tracks import Taps, Work, taps
 from cnncalc.errors import RequestError
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Op, Shape, count
-from cnncalc.ops.sight import WHOLE, Binned, Reach, Resampled, Sight, Sliding, Spread, Window
+from cnncalc.ops.sight import WHOLE, Binned, Folded, Reach, Resampled, Sight, Sliding, Spread, Window
 
 Look: TypeAlias = Taps | Spread | None
 """How units look along one axis: through taps; None where each sees its own position; `Spread` where each sees all."""
@@ -152,7 +152,7 @@ class Sights:
         if isinstance(window, Spread) or (isinstance(window, Binned) and window.bins == 1):
             return SPREAD
         key: tuple[type, Window, int, int]
-        if isinstance(window, (Binned, Resampled)):
+        if isinstance(window, (Binned, Folded, Resampled)):
             key = (type(window), window, n, m)
         else:  # what the padding after it is does not matter, nor do the sizes
             key = (type(window), window._replace(after=0), 0, 0)
