@@ -153,6 +153,11 @@ class LayerNorm(Elementwise, frozen=True):
     words: ClassVar[Words] = {"over": ("channels", "all")}
     costs: ClassVar[Costs] = MOMENTS
 
+    def same_weights(self, inputs: tuple[Shape, ...], others: tuple[Shape, ...]) -> bool:
+        # Over all, the weights have the shape of the input.
+        sized = self.affine and self.over == "all"
+        return inputs == others or (not sized and super().same_weights(inputs, others))
+
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         n = prod(output)
         c, m = (output[0], prod(output[1:])) if self.over == "channels" else (n, 1)
