@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnncalc import analyse, expand, load, load_text
+from cnncalc import network
+from cnncalc.costs.analysis import Row
 from tests.oracles.loops import slow_convolution
 
 
-def costs_of(layer: str, shape: tuple[int, ...], **request):
-    spec = load_text(f"input: [1]\nlayers: [{layer}]\n")
-    return analyse(expand(spec, input=shape), **request).layers[0]
+def costs_of(layer: str, shape: tuple[int, ...], batch: int = 1) -> Row:
+    return network(f"input: {list(shape)}\nlayers: [{layer}]\n").analyze(batch).layers[0]
 
 
 @settings(max_examples=150, deadline=None)
@@ -66,47 +66,45 @@ ELEMENTS, PIXELS = 4 * 36, 36
     ],
 )
 def test_operations_by_class(layer, operations):
-    spec = load_text(f"input: [4, 6, 6]\nlayers: [{layer}]\n")
-    costs = analyse(expand(spec)).layers[-1]
+    costs = network(f"input: [4, 6, 6]\nlayers: [{layer}]\n").analyze().layers[-1]
     assert costs.operations == operations
     assert costs.flops == sum(operations.values()) + operations.get("mac", 0)
 
 
 def test_batch_multiplies_work_but_not_weights():
-    spec = load("alexnet")
-    one, many = analyse(expand(spec)), analyse(expand(spec), batch=64)
-    assert many.totals.params == one.totals.params
-    assert many.totals.macs == 64 * one.totals.macs
-    assert many.totals.flops == 64 * one.totals.flops
-    assert many.totals.activations == 64 * one.totals.activations
+    net = network("alexnet")
+    one, many = net.analyze(), net.analyze(batch=64)
+    assert many.params == one.params
+    assert many.macs == 64 * one.macs
+    assert many.flops == 64 * one.flops
+    assert many.activations == 64 * one.activations
 
 
 def test_training_counts_the_statistics_of_a_batch_and_the_masks():
-    spec = load_text("input: [4, 6, 6]\nlayers: [batchnorm, dropout]\n")
-    network = expand(spec, training=True)
-    norm, mask = analyse(network).layers
+    net = network("input: [4, 6, 6]\nlayers: [batchnorm, dropout]\n", training=True)
+    norm, mask = net.analyze().layers
     assert norm.operations == {"add": 4 * ELEMENTS, "mul": 2 * ELEMENTS, "div": 12, "exp": 4}
     assert mask.operations == {"mul": ELEMENTS}
-    norm, mask = analyse(network, batch=8).layers  # the statistics are of the whole batch
+    norm, mask = net.analyze(batch=8).layers  # the statistics are of the whole batch
     assert norm.operations == {"add": 32 * ELEMENTS, "mul": 16 * ELEMENTS, "div": 12, "exp": 4}
     assert mask.operations == {"mul": 8 * ELEMENTS}
 
 
 def test_groups_sum_to_the_totals():
-    analysis = analyse(expand(load("resnet50")))
+    analysis = network("resnet50").analyze()
     groups = analysis.groups()
     assert [group.name for group in groups][:6] == ["conv1", "bn1", "relu1", "pool1", "conv2_x", "conv3_x"]
     for quantity in ("params", "macs", "flops", "activations", "buffers"):
-        assert sum(getattr(group.costs, quantity) for group in groups) == getattr(analysis.totals, quantity)
-    assert sum(len(group.layers) for group in analysis.groups(depth=2)) == len(analysis.network.layers)
+        assert sum(getattr(group, quantity) for group in groups) == getattr(analysis, quantity)
+    assert sum(len(group.rows) for group in analysis.groups(depth=2)) == len(analysis.layers)
 
 
 def test_flops_are_twice_the_macs_and_the_rest():
-    analysis = analyse(expand(load("googlenet")))
+    analysis = network("googlenet").analyze()
     operations = analysis.operations
     rest = sum(number for operation, number in operations.items() if operation != "mac")
-    assert analysis.totals.flops == 2 * analysis.totals.macs + rest
-    assert analysis.totals.macs == operations["mac"]
+    assert analysis.flops == 2 * analysis.macs + rest
+    assert analysis.macs == operations["mac"]
 
 
 @given(st.integers(1, 40), st.integers(1, 12))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnncalc import analyse, expand, load
+from cnncalc import network
 from cnncalc.zoo import catalogue
 from cnncalc.zoo.catalogue import Entry, cache_file, entries
 
@@ -24,9 +24,9 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_entries_are_what_the_analysis_says() -> None:
     found = {entry.name: entry for entry in entries()}
-    totals = analyse(expand(load("alexnet"))).totals
+    costs = network("alexnet").analyze()
     for quantity in ("params", "buffers", "macs", "flops", "activations"):
-        assert getattr(found["alexnet"], quantity) == getattr(totals, quantity)
+        assert getattr(found["alexnet"], quantity) == getattr(costs, quantity)
     assert found["inception_3a"].fragment
     assert not found["alexnet"].fragment
     assert found["alexnet"].year == 2012

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from cnncalc import CnncalcError, Network, RequestError, analyse, expand, load, load_text
-from cnncalc.costs.conventions import CLASSES, CONVENTIONS, REASONS, class_counts, count_as, layer_counts, reconcile
+import cnncalc
+from cnncalc import CnncalcError, Network, RequestError
+from cnncalc.costs.conventions import CLASSES, CONVENTIONS
 from cnncalc.zoo import index as zoo
 from tests.oracles.tools import TOOLS, count_by_tool
 
 
 def network(layer: str, size: str) -> Network:
-    return expand(load_text(f"input: {size}\nlayers:\n  - {layer}\n", name="test", origin="<test>"))
+    return cnncalc.network(f"input: {size}\nlayers:\n  - {layer}\n")
 
 
 LAYERS = (
@@ -54,8 +55,8 @@ def test_every_kind(tool: str) -> None:
             except CnncalcError:
                 continue
             for batch in (1, 3):
-                counted, predicted = count_by_tool(tool, net, batch), count_as(net, tool, batch)
-                if counted != predicted:
+                counted, predicted = count_by_tool(tool, net, batch), net.analyze(batch).count_as(tool)
+                if counted != predicted.total or predicted.status != "complete":
                     wrong.append(f"{layer} on {size}, batch {batch}: {tool} {counted}, here {predicted}")
     assert not wrong
 
@@ -74,13 +75,13 @@ SMALL = (
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("tool", TOOLS)
 def test_networks(tool: str, name: str) -> None:
-    net = expand(load(name))
-    assert count_as(net, tool) == count_by_tool(tool, net)
+    net = cnncalc.network(name)
+    assert net.analyze().count_as(tool).total == count_by_tool(tool, net)
 
 
 def test_the_five_numbers_of_resnet50() -> None:
-    net = expand(load("resnet50_torchvision"))
-    found = {name: round(count_as(net, name) / 1e9, 3) for name in CONVENTIONS}
+    costs = cnncalc.network("resnet50_torchvision").analyze()
+    found = {name: round(costs.count_as(name).total / 1e9, 3) for name in CONVENTIONS}
     assert found == {
         "paper": 4.089, "torch": 8.178, "fvcore": 4.112, "ptflops": 4.132, "thop": 4.134, "torchinfo": 4.089,
     }  # fmt: skip
@@ -88,36 +89,42 @@ def test_the_five_numbers_of_resnet50() -> None:
 
 def test_the_papers_count_is_the_macs() -> None:
     for name in zoo.names():
-        net = expand(load(name))
-        assert count_as(net, "paper", 2) == analyse(net, 2).totals.macs
+        costs = cnncalc.network(name).analyze(2)
+        assert costs.count_as("paper").total == costs.macs
 
 
 def test_differences_sum_to_the_difference() -> None:
     for name in ("resnet50", "unet", "lenet5", "inception_v2", "yolov3"):
-        net = expand(load(name))
-        counts, differences = reconcile(net, 3)
+        costs = cnncalc.network(name).analyze(3)
+        found = costs.reconciliation
+        counts, differences = found.counts, found.deviations
         for tool in CONVENTIONS:
             total = sum(difference.amount for difference in differences if difference.convention == tool)
-            assert total == sum(counts[tool].values()) - sum(counts["paper"].values())
-            assert sum(counts[tool].values()) == count_as(net, tool, 3)
+            assert total == counts[tool].total - counts["paper"].total
+            assert sum(counts[tool].classes.values()) == counts[tool].total == costs.count_as(tool).total
+            assert found.unexplained(tool) == 0
         assert all(difference.reason for difference in differences)
         assert {difference.part for difference in differences} <= set(CLASSES)
 
 
 def test_layers_sum_to_the_classes() -> None:
-    net = expand(load("mobilenet_v3_small"))
+    costs = cnncalc.network("mobilenet_v3_small").analyze()
     for tool in TOOLS:
         sums: dict[str, int] = {}
-        for counts in layer_counts(net, tool):
+        count = costs.count_as(tool)
+        assert len(count.nodes) == len(costs.graph.nodes)
+        for counts in count.nodes:
+            assert counts is not None
             for part, number in counts.items():
                 sums[part] = sums.get(part, 0) + number
-        assert sums == class_counts(net, tool)
+        assert sums == count.classes
 
 
 def test_reasons_are_of_known_classes() -> None:
-    assert all(tool in CONVENTIONS and part in CLASSES for tool, part in REASONS)
+    assert all(part in CLASSES for found in CONVENTIONS.values() for part in found.reasons)
+    assert any(found.reasons for found in CONVENTIONS.values())
 
 
 def test_unknown_convention() -> None:
     with pytest.raises(RequestError, match="convention"):
-        count_as(expand(load("lenet5")), "fvcor")
+        cnncalc.network("lenet5").analyze().count_as("fvcor")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cnncalc import expand, load_text
+import cnncalc
 from cnncalc.language.schema import spec_schema
 from cnncalc.ops import KINDS
 from cnncalc.reference import reference
@@ -28,8 +28,7 @@ def yaml_blocks(file: str) -> list[str]:
 
 @pytest.mark.parametrize("text", yaml_blocks("spec-language.md"))
 def test_every_spec_in_the_language_s_page_is_one(text):
-    spec = load_text(text)
-    assert expand(spec).layers
+    assert cnncalc.network(cnncalc.load_text(text)).layers
 
 
 def test_the_schema_is_current():

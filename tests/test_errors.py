@@ -4,7 +4,8 @@ import textwrap
 
 import pytest
 
-from cnncalc import RequestError, SpecError, expand, load, load_text
+from cnncalc import RequestError, SpecError, load, load_text
+from cnncalc.language.expand import expand
 
 HEADER = "input: [3, 32, 32]\nlayers:\n"
 
@@ -31,7 +32,7 @@ def test_the_design_s_example():
     )
     assert error_of(text).render() == textwrap.dedent(
         """\
-        error[spec]: groups must divide the input channels
+        error[op]: groups must divide the input channels
          --> my-net.yaml:5:36
           |
         5 |   - {conv: 256, kernel: 5, groups: 5, name: conv2}
@@ -285,7 +286,9 @@ def test_requests_that_do_not_fit_the_network():
     with pytest.raises(SpecError, match="kernel is larger"):
         expand(spec, input=(3, 5, 5))
     with pytest.raises(RequestError, match="did you mean 'conv1'"):
-        expand(spec).layer("conv11")
+        expand(spec)["conv11"]
+    with pytest.raises(RequestError, match="did you mean 'conv1'"):
+        expand(spec).node("conv11")
 
 
 def test_yaml_1_2_words_are_words():

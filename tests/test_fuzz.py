@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cnncalc import RequestError, SpecError, analyse, expand, load_text
-from cnncalc.costs.receptive_field import receptive_fields
+from cnncalc import RequestError, SpecError, load_text, network
+from cnncalc.language.expand import expand
 from cnncalc.ops.pool import adaptive_taps
 from tests.fuzz.check import MAX_LAYERS, check_file, check_text
 from tests.fuzz.commands import COMMANDS, run
@@ -170,7 +170,7 @@ def test_a_message_marks_the_word_at_fault():
 def test_published_variables_are_worked_out():
     """They may be expressions, as everywhere."""
     spec = load_text("vars: {a: 2}\ninput: [a]\nlayers: []\npublished: [{params: 0, source: x, vars: {a: 1 + 2}}]")
-    assert expand(spec, vars=spec.published[0].variables).input == (3,)
+    assert network(spec, vars=spec.published[0].variables).input == (3,)
 
 
 def test_the_elements_of_adaptive_windows():
@@ -183,10 +183,10 @@ def test_the_elements_of_adaptive_windows():
 
 def test_irregular_receptive_fields_are_refused_not_wrong():
     text = "input: [3, 1000]\nlayers: [{upsample: , size: 999999937}, {conv: 3, kernel: 3}]"
-    network = expand(load_text(text))
-    assert analyse(network).layers[0].params == 0
+    costs = network(text).analyze()
+    assert costs.layers[0].params == 0
     with pytest.raises(RequestError, match="too irregular"):
-        receptive_fields(network)
+        _ = costs.receptive_fields
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfei\x00", b"\xc3\x28", bytes(range(256)), b"layers: [\x00]", b"\xed\xa0\x80"])

@@ -1,45 +1,46 @@
-"""Memory: liveness by hand, and what autograd keeps, to the byte, against PyTorch."""
+"""Memory: liveness by hand, and what autograd saves, to the byte, against PyTorch."""
 
 from __future__ import annotations
 
 import pytest
 
-from cnncalc import Network, RequestError, analyse, expand, load, load_text
-from cnncalc.costs.memory import Held, largest_batch, memory, parse_bytes, peak_memory
+import cnncalc
+from cnncalc import Network, RequestError
+from cnncalc.costs.memory import Held, parse_bytes
 from cnncalc.zoo import index as zoo
-from tests.oracles.memory import kept_by_pytorch, peak_by_pytorch
+from tests.oracles.memory import peak_by_pytorch, saved_by_pytorch
 
 
 def network(layers: str, size: str = "[2, 8, 8]") -> Network:
-    return expand(load_text(f"input: {size}\nlayers:\n{layers}", name="test", origin="<test>"))
+    return cnncalc.network(f"input: {size}\nlayers:\n{layers}")
 
 
 def test_peak_of_a_chain_by_hand() -> None:
     net = network("  - {conv: 4, kernel: 1, bias: false}\n  - {maxpool: 2}\n  - flatten\n  - {linear: 3, bias: false}")
-    result = memory(net)
+    result = net.analyze().memory
     # input 128, conv 256, pool 64 (flatten is the same memory), linear 3 elements
     assert [layer.alive for layer in result.layers] == [4 * n for n in (128 + 256, 256 + 64, 64, 64 + 3)]
     assert result.peak == 4 * (8 + 192 + 384)
     assert result.alive == (Held("input", 512), Held("conv1", 1024))
-    assert net.layers[result.peak_layer].name == "conv1"
+    assert result.peak_node is net["conv1"]
 
 
 def test_a_shortcut_stays_alive() -> None:
     net = network("  - add: [[{conv: 2, kernel: 1}, {conv: 8, kernel: 1}, {conv: 2, kernel: 1}], []]")
-    result = memory(net)
-    assert net.layers[result.peak_layer].name in ("conv2", "conv3")
+    result = net.analyze().memory
+    assert result.peak_node in (net["conv2"], net["conv3"])
     assert {held.what for held in result.alive} >= {"input"}
     assert [layer.alive // 512 for layer in result.layers] == [2, 1 + 1 + 4, 1 + 4 + 1, 3]
 
 
 def test_outputs_stay_alive() -> None:
     net = network("  - {head: a, layers: [{conv: 8, kernel: 1}]}\n  - {conv: 2, kernel: 1}\n  - {conv: 2, kernel: 1}")
-    assert [layer.alive // 512 for layer in memory(net).layers] == [1 + 4, 4 + 1 + 1, 4 + 1 + 1]
+    assert [layer.alive // 512 for layer in net.analyze().memory.layers] == [1 + 4, 4 + 1 + 1, 4 + 1 + 1]
 
 
 def test_views_and_in_place_make_no_tensor() -> None:
     net = network("  - {conv: 4, kernel: 1}\n  - relu\n  - {dropout: 0.5}\n  - {slice: [0, 2]}\n  - flatten")
-    plain, inplace = memory(net), memory(net, inplace=True)
+    plain, inplace = net.analyze().memory, net.analyze(inplace=True).memory
     assert [layer.output for layer in plain.layers] == [1024, 1024, 0, 0, 0]
     assert [layer.output for layer in inplace.layers] == [1024, 0, 0, 0, 0]
     assert [layer.alive for layer in plain.layers] == [512 + 1024, 2048, 1024, 1024, 1024]
@@ -49,41 +50,42 @@ def test_views_and_in_place_make_no_tensor() -> None:
 
 
 def test_separable_has_a_tensor_inside() -> None:
-    result = memory(network("  - {separable: 3, kernel: 3, padding: 1, multiplier: 2}"))
+    result = network("  - {separable: 3, kernel: 3, padding: 1, multiplier: 2}").analyze().memory
     assert result.layers[0].alive == 4 * 64 * (2 + 4 + 3)
 
 
 def test_batch_and_dtype_scale() -> None:
-    net = expand(load("resnet18"))
-    one, eight = memory(net), memory(net, 8)
+    net = cnncalc.network("resnet18")
+    one, eight = net.analyze().memory, net.analyze(8).memory
     assert eight.peak - eight.params - eight.buffers == 8 * (one.peak - one.params - one.buffers)
-    assert memory(net, dtype="float16").peak * 2 == one.peak
-    assert analyse(net, 8).totals.peak_memory_bytes == eight.peak == peak_memory(net, 8)
+    assert net.analyze(dtype="float16").memory.peak * 2 == one.peak
 
 
 def test_training_adds_up() -> None:
-    net = expand(load("alexnet"))
-    step = memory(net, optimizer="adam").training
+    net = cnncalc.network("alexnet")
+    step = net.analyze().memory.training("adam")
     assert step.params == step.gradients == 4 * 60_964_224
     assert step.optimizer == 2 * step.params
-    assert step.total == step.kept + 4 * step.params + step.buffers
-    mixed = memory(net, optimizer="adam", mixed=True).training
+    assert step.total == step.saved + 4 * step.params + step.buffers
+    mixed = net.analyze(mixed=True).memory.training("adam")
     assert mixed.half_weights == 2 * (60_964_224 - 96 - 256 - 384 - 384 - 256 - 4096 - 4096)
     assert mixed.params == step.params
 
 
 def test_largest_batch_is_the_largest() -> None:
-    net = expand(load("resnet18"))
+    net = cnncalc.network("resnet18")
     budget = parse_bytes("2GiB")
     for training in (True, False):
-        batch = largest_batch(net, budget, training=training)
+        batch = net.analyze().memory.largest_batch(budget, training=training)
+        assert batch
+        assert net.analyze(7).memory.largest_batch("2GiB", training=training) == batch
 
         def need(batch: int, training: bool = training) -> int:
-            result = memory(net, batch)
-            return result.training.total if training else result.peak
+            result = net.analyze(batch).memory
+            return result.training().total if training else result.peak
 
         assert need(batch) <= budget < need(batch + 1)
-    assert largest_batch(net, 1000) == 0
+    assert net.analyze().memory.largest_batch(1000) == 0
 
 
 @pytest.mark.parametrize(("text", "amount"), [("24GiB", 24 * 2**30), ("512 mb", 512_000_000), ("1e3", 1000), ("0", 0)])
@@ -99,14 +101,16 @@ def test_no_amounts(text: str) -> None:
 
 def test_unknown_words() -> None:
     net = network("  - relu")
-    for options in ({"dtype": "float31"}, {"optimizer": "addam"}):
-        with pytest.raises(RequestError):
-            memory(net, **options)  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="float32"):
+        net.analyze(dtype="float31")
+    with pytest.raises(RequestError, match="adam"):
+        net.analyze().memory.training("addam")
+    with pytest.raises(RequestError, match="adam"):
+        net.analyze().memory.largest_batch("1GiB", optimizer="addam")
 
 
 def test_a_network_without_layers() -> None:
-    net = expand(load_text("input: [3]\nlayers: []", name="test", origin="<test>"))
-    assert memory(net).peak == peak_memory(net) == 12
+    assert cnncalc.network("input: [3]\nlayers: []").analyze().memory.peak == 12
 
 
 KINDS = {
@@ -142,41 +146,41 @@ KINDS = {
 
 @pytest.mark.parametrize("inplace", [False, True])
 @pytest.mark.parametrize("construct", KINDS)
-def test_kept_of_every_kind(construct: str, inplace: bool) -> None:
+def test_saved_of_every_kind(construct: str, inplace: bool) -> None:
     net = network(KINDS[construct])
-    assert memory(net, 3, inplace=inplace).kept == kept_by_pytorch(net, 3, inplace)
+    assert net.analyze(3, inplace=inplace).memory.saved == saved_by_pytorch(net, 3, inplace)
 
 
-# Small inputs, so that the whole zoo can be run; the same layers keep the same tensors at any size.
+# Small inputs, so that the whole zoo can be run; the same layers save the same tensors at any size.
 ZOO = ("lenet5", "alexnet", "vgg11", "nin", "googlenet", "resnet18", "shufflenet_v2_x0_5", "squeezenet1_1", "mlp")
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_kept_of_the_zoo(name: str) -> None:
-    net = expand(load(name), training=True)
-    assert memory(net, 2, inplace=True).kept == kept_by_pytorch(net, 2, True)
+def test_saved_of_the_zoo(name: str) -> None:
+    net = cnncalc.network(name, training=True)
+    assert net.analyze(2, inplace=True).memory.saved == saved_by_pytorch(net, 2, True)
 
 
 def test_every_network_of_the_zoo_has_a_peak() -> None:
     for name in zoo.names():
-        net = expand(load(name))
-        result = memory(net)
+        net = cnncalc.network(name)
+        result = net.analyze().memory
         assert result.peak == result.params + result.buffers + max(layer.alive for layer in result.layers)
-        assert result.peak >= memory(net, inplace=True).peak
+        assert result.peak >= net.analyze(inplace=True).memory.peak
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "squeezenet1_1"])
-def test_kept_in_other_precisions(name: str) -> None:
-    net = expand(load(name))
+def test_saved_in_other_precisions(name: str) -> None:
+    net = cnncalc.network(name)
     for dtype in ("float64", "bfloat16"):
-        assert memory(net, 2, dtype).kept == kept_by_pytorch(net, 2, False, dtype)
-    step = memory(net, 2, mixed=True).training
-    assert step.kept + step.half_weights == kept_by_pytorch(net, 2, False, mixed=True)
+        assert net.analyze(2, dtype).memory.saved == saved_by_pytorch(net, 2, False, dtype)
+    step = net.analyze(2, mixed=True).memory.training()
+    assert step.saved + step.half_weights == saved_by_pytorch(net, 2, False, mixed=True)
 
 
 @pytest.mark.parametrize("construct", KINDS)
 def test_overwriting_spares_what_the_backward_pass_needs(construct: str) -> None:
-    """Each kind with a ReLU after it: autograd refuses a tensor that was overwritten after it was kept."""
+    """Each kind with a ReLU after it: autograd refuses a tensor that was overwritten after it was saved."""
     torch = pytest.importorskip("torch")
     from cnncalc.pytorch.build import build
 
@@ -185,7 +189,7 @@ def test_overwriting_spares_what_the_backward_pass_needs(construct: str) -> None
     for training in (True, False):
         model.train(training)
         model(torch.rand(3, *net.input)).sum().backward()
-    assert memory(net, 3, inplace=True).kept == kept_by_pytorch(net, 3, True)
+    assert net.analyze(3, inplace=True).memory.saved == saved_by_pytorch(net, 3, True)
 
 
 @pytest.mark.parametrize("inplace", [False, True])
@@ -194,9 +198,9 @@ def test_overwriting_spares_what_the_backward_pass_needs(construct: str) -> None
 )
 def test_peak_of_inference(name: str, inplace: bool) -> None:
     """PyTorch's caller holds the input to the end, and its max pooling also writes indices of 8 bytes."""
-    net = expand(load(name))
-    result = memory(net, 2, inplace=inplace)
-    last = max(index for index, layer in enumerate(net.layers) if -1 in layer.inputs)
-    held = [layer.alive + (result.input if index > last else 0) for index, layer in enumerate(result.layers)]
-    indices = [2 * layer.output if net.layers[i].kind.name == "maxpool" else 0 for i, layer in enumerate(result.layers)]
+    net = cnncalc.network(name)
+    result = net.analyze(2, inplace=inplace).memory
+    last = max(node.index for node in net.nodes if net.inputs[0] in node.inputs)
+    held = [layer.alive + (result.input if layer.node.index > last else 0) for layer in result.layers]
+    indices = [2 * layer.output if layer.node.op.kind == "maxpool" else 0 for layer in result.layers]
     assert max(map(sum, zip(held, indices, strict=True))) == peak_by_pytorch(net, 2, inplace)

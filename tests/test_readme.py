@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cnncalc import expand, load_text
+import cnncalc
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -35,7 +35,7 @@ def test_sessions_are_current(command, output):
 
 def test_the_example_spec_is_one():
     (text,) = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
-    assert expand(load_text(text)).layers[-1].output == (10,)
+    assert cnncalc.network(text).layers[-1].output == (10,)
 
 
 def test_linked_pages_exist():

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnncalc import RequestError, analyse, expand, load
-from cnncalc.costs.bottleneck import bottlenecks
-from cnncalc.costs.memory import memory
-from cnncalc.costs.roofline import device_text, devices, load_device, roofline
+from cnncalc import RequestError, devices, network
 
 TOY = """
 title: a toy
@@ -28,43 +25,45 @@ def toy(tmp_path: Path) -> str:
 
 
 def test_devices_that_come_along() -> None:
-    for name in devices():
-        device = load_device(name)
+    for name in devices.names():
+        device = devices.load(name)
         assert device.source
         assert device.flops["float32"] >= device.flops["float64"]
         assert 5 < device.ridge("float32") < 100
-    assert len(devices()) == 7
+    assert len(devices.names()) == 7
 
 
 def test_bounds_by_hand(toy: str) -> None:
-    net = expand(load("lenet5"))
-    result = roofline(net, load_device(toy), batch=2)
-    costs, moved = analyse(net, 2).layers, memory(net, 2).layers
-    for bound, cost, layer in zip(result.layers, costs, moved, strict=True):
-        assert bound.flops == cost.flops
+    net = network("lenet5")
+    costs = net.analyze(2)
+    result = costs.roofline(toy)
+    assert len(result.bounds) == len(costs.layers) == len(costs.memory.layers)
+    for row, layer in zip(costs.layers, costs.memory.layers, strict=True):
+        bound = result.of(row)
+        assert bound.flops == row.flops
         assert bound.bytes == layer.read + layer.written
-        assert bound.seconds == max(cost.flops / 1e9, bound.bytes / 1e8)
+        assert bound.seconds == max(row.flops / 1e9, bound.bytes / 1e8)
         assert bound.limit in ("arithmetic", "memory", "")
         if bound.limit:
             assert (bound.limit == "arithmetic") == (bound.intensity >= 10)
-    together = result.together(tuple(range(len(net.layers))))
+    together = result.together(costs.layers)
     assert together.seconds == pytest.approx(result.seconds)
     assert result.fits
-    assert not roofline(net, load_device(toy), batch=100).fits
+    assert not net.analyze(100).roofline(toy).fits
 
 
 def test_half_precision_moves_half(toy: str) -> None:
-    net = expand(load("lenet5"))
-    whole, half = (roofline(net, load_device(toy), dtype=dtype) for dtype in ("float32", "float16"))
+    costs = network("lenet5").analyze()
+    whole, half = (costs.roofline(toy, dtype) for dtype in ("float32", "float16"))
     assert half.seconds == pytest.approx(whole.seconds / 2)
     with pytest.raises(RequestError, match="bfloat16"):
-        roofline(net, load_device(toy), dtype="bfloat16")
+        costs.roofline(toy, dtype="bfloat16")
 
 
 def test_a_device_can_be_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
-    path.write_text(device_text(load_device("a100")))
-    assert load_device(str(path)) == load_device("a100")
+    path.write_text(devices.text(devices.load("a100")))
+    assert devices.load(str(path)) == devices.load("a100")
 
 
 @pytest.mark.parametrize(
@@ -84,20 +83,19 @@ def test_files_that_are_no_device(tmp_path: Path, text: str) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(text)
     with pytest.raises(RequestError):
-        load_device(str(path))
+        devices.load(str(path))
 
 
 @pytest.mark.parametrize("name", ["h1000", "", "nowhere/own.yaml", "."])
 def test_no_such_device(name: str) -> None:
     with pytest.raises(RequestError):
-        load_device(name)
+        devices.load(name)
 
 
 def test_bottlenecks_of_nin() -> None:
     """Document 001 asks where NiN's memory and work are, and whether 1x1 convolutions use the bandwidth well."""
-    found = bottlenecks(expand(load("nin_d2l")), batch=128)
-    layers = found.analysis.network.layers
-    first = {ranking.quantity: layers[ranking.layers[0][0]].name for ranking in found.rankings}
+    found = network("nin_d2l").analyze(batch=128).bottlenecks()
+    first = {ranking.quantity: ranking.layers[0][0].name for ranking in found.rankings}
     assert first["MACs"] == "block2.conv1"  # the 5x5 convolution, not a 1x1 one
     assert first["Parameters"] == "block3.conv1"
     memory_line, work, bandwidth = found.answers()
@@ -109,11 +107,11 @@ def test_bottlenecks_of_nin() -> None:
 
 
 def test_classes_and_rankings_sum() -> None:
-    found = bottlenecks(expand(load("resnet50")), batch=2, top=5)
-    totals = found.analysis.totals
-    assert sum(group.params for group in found.classes) == totals.params
-    assert sum(group.flops for group in found.classes) == totals.flops
-    assert sum(group.bytes for group in found.classes) == found.memory.traffic
-    assert sum(group.kept for group in found.classes) == found.memory.kept
-    assert [ranking.total for ranking in found.rankings[:2]] == [totals.params, totals.macs]
+    costs = network("resnet50").analyze(batch=2)
+    found = costs.bottlenecks(top=5)
+    assert sum(group.params for group in found.classes) == costs.params
+    assert sum(group.flops for group in found.classes) == costs.flops
+    assert sum(group.bytes for group in found.classes) == costs.memory.traffic
+    assert sum(group.saved for group in found.classes) == costs.memory.saved
+    assert [ranking.total for ranking in found.rankings[:2]] == [costs.params, costs.macs]
     assert all(len(ranking.layers) == 5 for ranking in found.rankings)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cnncalc import SpecError, expand, load, load_text
+from cnncalc import SpecError, load, load_text, network
 from cnncalc.errors import CnncalcError
 from cnncalc.language import expressions, nodes
-from cnncalc.language.expand import MAX_LAYERS, MAX_NAME, MAX_NESTING
+from cnncalc.language.expand import MAX_LAYERS, MAX_NAME, MAX_NESTING, expand
 from cnncalc.zoo import index as zoo
 
 ROOT = Path(__file__).parent.parent
@@ -30,15 +30,15 @@ HOSTILE = textwrap.dedent(
 # kinds, which are cnncalc's own.
 WATCHER = """
 import json, sys, msgspec
-import cnncalc, cnncalc.costs.analysis, cnncalc.costs.memory, cnncalc.language.expand
-import cnncalc.costs.receptive_field, cnncalc.zoo.index
-analysis = cnncalc.analyse(cnncalc.expand(cnncalc.load("lenet5")))
-analysis.totals, analysis.receptive_fields
+import cnncalc
+analysis = cnncalc.network("lenet5").analyze()
+analysis.counts, analysis.receptive_fields, analysis.memory
 try:
     cnncalc.load_text("extends: lenet55")
 except cnncalc.SpecError:
     pass
 for kind in cnncalc.ops.KINDS.values():
+    cnncalc.ops.options._fields(kind)
     try:
         msgspec.convert({}, kind)
     except msgspec.ValidationError:
@@ -59,8 +59,8 @@ sys.addaudithook(watch)
 results = []
 for name in sys.argv[1:]:
     try:
-        analysis = cnncalc.analyse(cnncalc.expand(cnncalc.load(name)))
-        results.append(analysis.totals.params + len(analysis.receptive_fields))
+        analysis = cnncalc.network(name).analyze()
+        results.append(analysis.params + len(analysis.receptive_fields) + analysis.memory.peak)
     except cnncalc.CnncalcError as error:
         results.append(error.message)
 print(json.dumps([sorted(events), sorted(opened), results]))
@@ -184,16 +184,15 @@ def test_the_bounds_are_those_that_the_notes_name():
 # A process whose memory is bounded reads, expands and analyses one spec, and prints its processor time.
 BOUNDED = """
 import resource, sys, time
-import cnncalc, cnncalc.costs.analysis, cnncalc.costs.memory, cnncalc.language.expand
-import cnncalc.costs.receptive_field, cnncalc.zoo.index
+import cnncalc, cnncalc.face, cnncalc.zoo.index
 text = sys.stdin.read()
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + 512 * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 start = time.process_time()
 try:
-    network = cnncalc.expand(cnncalc.load_text(text))
-    print(cnncalc.analyse(network).totals.params)
+    analysis = cnncalc.network(cnncalc.load_text(text)).analyze()
+    print(int(analysis.params))
 except cnncalc.CnncalcError as error:
     print(error.message)
 print(time.process_time() - start)
@@ -260,5 +259,5 @@ def test_messages_have_no_control_characters_and_no_great_length():
 
 def test_the_notes_say_what_building_does():
     """A description of three lines can be of any size: counting it costs nothing, building it would."""
-    network = expand(load_text("input: [999999999]\nlayers: [{linear: 999999999}]"))
-    assert network.layers[0].output == (999999999,)
+    net = network("input: [999999999]\nlayers: [{linear: 999999999}]")
+    assert net.layers[0].output == (999999999,)

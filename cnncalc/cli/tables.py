@@ -81,7 +81,7 @@ def tables(
     cells: Cells = False,
     strict: Strict = False,
 ) -> None:
-    """The tables of the documents, of papers, or your own, recomputed cell by cell.
+    """Tables of the documents, of papers, or your own, recomputed.
 
     Example: cnncalc tables googlenet
     """

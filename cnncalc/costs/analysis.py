@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnncalc.costs.amount import total
 from cnncalc.costs.memory import DTYPES, LayerMemory, Memory, known
-from cnncalc.costs.receptive_field import ReceptiveField, receptive_fields
 from cnncalc.errors import RequestError, shorten
 from cnncalc.formula import prod
 from cnncalc.graph import Graph, Group, Node
 from cnncalc.ops.base import OPERATIONS, Op, Shape, cost_numbers
+
+if TYPE_CHECKING:
+    from cnncalc.costs.receptive_field import ReceptiveField
 
 COUNTS = ("params", "weights", "buffers", "macs", "flops", "activations")
 
@@ -363,6 +365,8 @@ class Costs:
     @cached_property
     def receptive_fields(self) -> list[ReceptiveField]:
         """What a unit of each node sees of the network's input, by the node's index."""
+        from cnncalc.costs.receptive_field import receptive_fields  # most commands do not ask
+
         return receptive_fields(self.graph)
 
     @cached_property

@@ -8,7 +8,7 @@ none changes its meaning within a schema number. Counts are for the whole batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -16,9 +16,11 @@ from msgspec import UNSET, Struct, UnsetType
 from cnncalc.costs.amount import AtLeast
 from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.memory import Held
-from cnncalc.costs.receptive_field import ReceptiveField, plain
 from cnncalc.render.json import SCHEMA
 from cnncalc.views.measurements import ProfileRecord
+
+if TYPE_CHECKING:
+    from cnncalc.costs.receptive_field import ReceptiveField
 
 Record = TypeVar("Record")
 
@@ -328,6 +330,8 @@ def layer_record(row: Row, **more: Any) -> LayerRecord:
 
 def field_record(field: ReceptiveField) -> FieldRecord:
     """The record of a receptive field: whole numbers as integers, fractions as decimals."""
+    from cnncalc.costs.receptive_field import plain  # tables have no need of it
+
     strides = tuple(None if stride is None else plain(stride) for stride in field.stride)
     return FieldRecord(field.size, strides, field.padding)
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnncalc.document import document
-
-from cnncalc.costs.analysis import Analysis, LayerCosts, analyse
-from cnncalc.costs.memory import memory
+from cnncalc import Analysis, Network
+from cnncalc.costs.analysis import Row
 from cnncalc.costs.receptive_field import seen_by
 from cnncalc.errors import CnncalcError, RequestError, SpecError
 from cnncalc.explain import explain_layer
-from cnncalc.language.expand import Network, expand
+from cnncalc.graph import Graph
+from cnncalc.language.expand import expand
 from cnncalc.language.model import Spec
-from cnncalc.ops import explain_costs
+from cnncalc.ops.base import cost_steps
+from cnncalc.views.records import builtins, network_document
 from cnncalc.zoo import index as zoo
 
 from .limits import Finding, check_error, check_message, time_limit
@@ -57,9 +57,9 @@ def check_file(file: Path) -> str:
 def _check_spec(spec: Spec, text: str, request: Mapping[str, Any]) -> str:
     try:
         with time_limit("expanding"):
-            network = expand(spec, max_layers=MAX_LAYERS, **request)
+            network = Network.of(expand(spec, max_layers=MAX_LAYERS, **request))
         with time_limit("analysing"):
-            analysis = analyse(network)
+            analysis = network.analyze()
     except SpecError as error:
         check_error(error, text)
         return "read"
@@ -102,73 +102,86 @@ def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error)[:200]}"
 
 
-def _check_network(network: Network) -> None:
+def _check_network(network: Graph) -> None:
     """Every number is a whole one, every name is given once, every tensor is made before it is used."""
     names = set()
-    for index, layer in enumerate(network.layers):
-        if not layer.output or any(type(size) is not int or size < 1 for size in layer.output):
-            raise Finding(f"{layer.name} has the shape {layer.output}")
-        if not all(-1 <= tensor < index for tensor in layer.inputs):
-            raise Finding(f"{layer.name} reads a tensor that is not yet there")
-        names.add(layer.name)
-    if len(names) != len(network.layers):
+    for index, node in enumerate(network.nodes):
+        if not node.output or any(type(size) is not int or size < 1 for size in node.output):
+            raise Finding(f"{node.name} has the shape {node.output}")
+        if node.index != index:
+            raise Finding(f"{node.name} stands at {index} and says {node.index}")
+        if not all(source.index < index and network.nodes[source.index] is source for source in node.inputs):
+            raise Finding(f"{node.name} reads a tensor that is not yet there")
+        names.add(node.name)
+    if len(names) != len(network.nodes):
         raise Finding("two layers have one name")
-    if not all(-1 <= tensor < len(network.layers) for tensor in network.outputs.values()):
+    if not all(network.nodes[node.index] is node for node in network.outputs.values()):
         raise Finding("an output is no tensor")
 
 
 def _check_analysis(analysis: Analysis) -> None:
     """Counts are whole, none is negative, and they add up."""
-    for layer, costs in zip(analysis.network.layers, analysis.layers, strict=True):
-        numbers = (*costs[:4], costs.activations, *costs.operations.values())
-        if any(type(number) is not int or number < 0 for number in numbers):
-            raise Finding(f"{layer.kind.name} {layer.name} counts {costs}"[:300])
-        if costs.flops != sum(costs.operations.values()) + costs.macs:
-            raise Finding(f"{layer.name}'s operations do not add up")
+    if [row.node for row in analysis.layers] != list(analysis.network.layers) or analysis.unknown:
+        raise Finding("a layer is not counted")
+    for row in analysis.layers:
+        costs = row.counts
+        numbers = (costs.params, costs.weights, costs.buffers, costs.macs, costs.flops, costs.activations)
+        if any(type(number) is not int or number < 0 for number in (*numbers, *costs.operations.values())):
+            raise Finding(f"{row.op.kind} {row.name} counts {costs}"[:300])
+        if row.flops != sum(number or 0 for number in row.operations.values()) + (row.macs or 0):
+            raise Finding(f"{row.name}'s operations do not add up")
 
 
 def _check_views(analysis: Analysis) -> None:
     network = analysis.network
     with time_limit("the totals"):
-        totals = analysis.totals
-        numbers = (totals.params, totals.macs, totals.flops, totals.activations, totals.peak_memory_bytes)
+        numbers = (analysis.params, analysis.macs, analysis.flops, analysis.activations, analysis.param_bytes)
         if any(type(number) is not int or number < 0 for number in numbers):
-            raise Finding(f"the totals are {totals}")
+            raise Finding(f"the totals are {numbers}")
     with time_limit("grouping"):
         groups = analysis.groups()
-        if sum(group.costs.params for group in groups) != totals.params:
+        if sum(group.params or 0 for group in groups) != analysis.params:
             raise Finding("the groups do not add up")
     with time_limit("the memory"):
-        if memory(network).peak != totals.peak_memory_bytes:
-            raise Finding("the peak of memory is not that of the totals")
+        memory = analysis.memory
+        amounts = (memory.peak, memory.traffic, memory.saved, memory.training("adam").total)
+        if any(type(number) is not int or number < 0 for number in amounts):
+            raise Finding(f"the amounts of memory are {amounts}")
     try:
         with time_limit("the receptive fields"):
             fields = analysis.receptive_fields
         with time_limit("what one unit sees"):
             for index in {0, len(network.layers) // 2, len(network.layers) - 1} if network.layers else ():
-                seen_by(network, index, tuple(size // 2 for size in network.layers[index].output[1:]))
+                node = network.layers[index]
+                seen_by(network, node, tuple(size // 2 for size in node.output[1:]))
         with time_limit("the document"):
-            json.dumps(document(analysis))
+            json.dumps(builtins(network_document(analysis)))
     except RequestError as error:  # sizes that share no divisor
         check_message(error)
+        explained = analysis.layers[:0]
     else:
-        if len(fields) != len(network.layers):
+        explained = analysis.layers[:EXPLAINED]
+        if len(fields) != len(network.nodes):
             raise Finding("a layer has no receptive field")
         for field in fields:
             if len(field.size) != len(network.input) - 1 or any(size < 0 for size in field.size):
                 raise Finding(f"a receptive field is {field}")
     with time_limit("explaining"):
-        for index, (layer, costs) in enumerate(zip(network.layers[:EXPLAINED], analysis.layers, strict=False)):
-            _check_explanation(network, layer, costs)
-            explain_layer(network, index)
+        for row in analysis.layers[:EXPLAINED]:
+            _check_explanation(row)
+        for row in explained:
+            explain_layer(row)
 
 
-def _check_explanation(network: Network, layer: Any, costs: LayerCosts) -> None:
+def _check_explanation(row: Row) -> None:
     """What `explain` writes ends in the number that is counted."""
-    inputs = network.input_shapes(layer)
-    steps = explain_costs(layer.kind, inputs, layer.output, network.training)
-    for step in (*layer.kind.steps(*inputs), *steps.values()):
+    inputs, counts = row.node.input_shapes, row.counts
+    steps = cost_steps(row.op, inputs, row.output, row.analysis.graph.training)
+    counted = {"params": counts.params, "weights": counts.weights, "buffers": counts.buffers, **counts.operations}
+    for step in (*row.op.steps(*inputs), *steps.values()):
+        if step is None:
+            raise Finding(f"{row.op.kind} does not say all its costs")
         if not step.text.endswith(f"{step.value:,}"):
-            raise Finding(f"{layer.name}'s {step.label} is explained as {step.text}"[:300])
-    if "params" in steps and steps["params"].value != costs.params:
-        raise Finding(f"{layer.name}'s parameters are explained otherwise")
+            raise Finding(f"{row.name}'s {step.label} is explained as {step.text}"[:300])
+        if step.label in steps and step.value != counted.get(step.label, 0):
+            raise Finding(f"{row.name}'s {step.label} is explained otherwise")

@@ -182,8 +182,8 @@ class Mutator:
         """A layer of some kind with options of the right types, most of them."""
         r = self.random
         kind = KINDS[r.choice(list(KINDS))]
-        pairs: list[list[Node]] = [[kind.name, ""]]
-        if kind.merges:
+        pairs: list[list[Node]] = [[kind.kind, ""]]
+        if kind.arity is None:
             pairs[0][1] = [[], [self.item()]] if r.random() < 0.5 else [[], []]
         for field in msgspec.structs.fields(kind):
             value = self.value(field.type)
@@ -351,7 +351,7 @@ class Mutator:
         fields = msgspec.structs.fields(kind)
         if fields:
             field = self.random.choice(fields)
-            pairs.put(kind.name if field.name == kind.main else field.name, self.value(field.type))
+            pairs.put(kind.kind if field.name == kind.main else field.name, self.value(field.type))
 
     def _do_item_key(self, tree: Node) -> None:
         r = self.random

@@ -9,7 +9,7 @@ import pytest
 from cnncalc import Network
 
 
-def kept_by_pytorch(net: Network, batch: int, inplace: bool, dtype: str = "float32", mixed: bool = False) -> int:
+def saved_by_pytorch(net: Network, batch: int, inplace: bool, dtype: str = "float32", mixed: bool = False) -> int:
     """The bytes that autograd saves in a forward pass in training, storages once, parameters and buffers apart."""
     torch = pytest.importorskip("torch")
     from cnncalc.pytorch.build import build

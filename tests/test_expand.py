@@ -1,16 +1,25 @@
 """Expansion: names, scopes, repeats, branches, conditions, heads, families."""
 
+from typing import Any
+
 import pytest
 
-from cnncalc import SpecError, expand, load, load_text
+from cnncalc import Network, SpecError, load, load_text
+from cnncalc.graph import Graph
+from cnncalc.language.expand import expand
 
 
-def network(layers: str, head: str = "input: [8, 16, 16]", **request):
+def network(layers: str, head: str = "input: [8, 16, 16]", **request: Any) -> Graph:
     return expand(load_text(f"{head}\nlayers: {layers}\n"), **request)
 
 
-def shapes(layers: str, **request):
+def shapes(layers: str, **request: Any) -> dict[str, tuple[int, ...]]:
     return {layer.name: layer.output for layer in network(layers, **request).layers}
+
+
+def inputs(net: Graph, name: str) -> list[str]:
+    """The names of what a layer reads."""
+    return [source.name for source in net.node(name).inputs]
 
 
 def test_names_by_kind_and_number_in_order():
@@ -92,7 +101,7 @@ def test_variables_from_outside():
 def test_branches_start_at_the_current_tensor():
     net = network("[{conv: 4, kernel: 1, name: a}, {concat: [[], [{conv: 6, kernel: 1, name: b}], [relu, tanh]]}]")
     merge = net.layers[-1]
-    assert net.input_names(merge) == ["a", "b", "tanh1"]
+    assert inputs(net, merge.name) == ["a", "b", "tanh1"]
     assert merge.output == (14, 16, 16)
     assert merge.name == "concat1"
 
@@ -115,9 +124,9 @@ def test_from_in_items_and_branches():
         "[{conv: 4, kernel: 1, name: a}, {maxpool: 2, name: p}, {upsample: 2},"
         " {concat: [[], {from: a}, {from: input, name: side, layers: [relu]}], name: c}, {relu: , from: p, name: last}]"
     )
-    assert net.input_names(net.layer("c")) == ["upsample1", "a", "side.relu1"]
-    assert net.input_names(net.layer("last")) == ["p"]
-    assert net.layer("last").output == (4, 8, 8)
+    assert inputs(net, "c") == ["upsample1", "a", "side.relu1"]
+    assert inputs(net, "last") == ["p"]
+    assert net.node("last").output == (4, 8, 8)
 
 
 def test_from_looks_outwards_and_takes_groups():
@@ -125,19 +134,22 @@ def test_from_looks_outwards_and_takes_groups():
         "[{name: g, layers: [{relu: , name: x}, tanh]},"
         " {name: h, layers: [{relu: , name: x}, {add: [[], {from: x}, {from: g}, {from: g.x}]}]}]"
     )
-    assert net.input_names(net.layers[-1]) == ["h.x", "h.x", "g.tanh1", "g.x"]
+    assert inputs(net, net.layers[-1].name) == ["h.x", "h.x", "g.tanh1", "g.x"]
 
 
 def test_heads_are_outputs_and_the_trunk_goes_on():
     net = network("[relu, {head: aux, layers: [flatten, {linear: 5}]}, {maxpool: 2}]")
-    assert {name: net.shape(tensor) for name, tensor in net.outputs.items()} == {"output": (8, 8, 8), "aux": (5,)}
-    assert net.layer("aux.linear1").inputs == (1,)
+    assert {name: node.output for name, node in net.outputs.items()} == {"output": (8, 8, 8), "aux": (5,)}
+    assert inputs(net, "aux.linear1") == ["aux.flatten1"]
+    assert inputs(net, "aux.flatten1") == inputs(net, "maxpool1") == ["relu1"]
 
 
 def test_an_empty_network_gives_its_input():
     net = network("[]")
-    assert net.outputs == {"output": -1}
-    assert net.shape(-1) == (8, 16, 16)
+    assert net.outputs == {"output": net.inputs[0]}
+    assert net.layers == ()
+    assert net.inputs[0].output == (8, 16, 16)
+    assert repr(Network.of(net)).endswith(": 0 layers, 8x16x16 -> 8x16x16")
 
 
 def test_extends_overrides_by_key():
@@ -182,7 +194,8 @@ def test_aliases_are_what_they_stand_for():
     ],
 )
 def test_output_shapes(layer, shape, output):
-    assert network(f"[{layer}]", input=shape).layers[0].output == output
+    head = f"input: {list(shape)}"
+    assert network(f"[{layer}]", head=head).layers[0].output == output
 
 
 def test_sizes_are_those_of_the_current_tensor():

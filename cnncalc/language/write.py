@@ -1,0 +1,461 @@
+"""Network -> YAML: a spec that expands to the same network, node by node.
+
+The graph becomes a tree of written items in three steps: scopes become named groups (`_Tree.scope`), the chains that
+meet in a merge become its branches (`_Tree.merge`), and what the expander would do by itself is left out (automatic
+names, `from` the layer before, defaults). `cnncalc.language.compress` then gathers what repeats into blocks and
+repeats, and `cnncalc.language.text` prints the tree. What was written is read again and compared, so that a text that
+is handed out always gives back the network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cnncalc.errors import RequestError, Source, SpecError, shorten
+from cnncalc.graph import Builder, Graph, Node, Scope, join
+from cnncalc.language.compress import compress
+from cnncalc.language.expand import expand
+from cnncalc.language.reader import read_spec
+from cnncalc.language.text import Document, Written, document, option_defaults, same
+from cnncalc.ops import KINDS, Op
+from cnncalc.ops.base import show
+
+MOST_NESTED = 3
+"""Merges inside branches of merges; what lies deeper is written one after the other, with `from`."""
+MOST_FREE = 3
+"""Layers in the branches of a merge whose branches start at different layers."""
+_NAME_PASSES = 10
+
+_LOCAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+\-]{0,99}")
+
+
+def to_yaml(graph: Graph) -> str:
+    """The spec of a network: YAML that expands to the same nodes, with the same names, ops, inputs and shapes.
+
+    Repeated structure is written as blocks with variables and as `repeat`. A network that is `training` is written
+    with its auxiliary heads, and gives itself again when it is expanded with `training=True`.
+
+    Raises:
+        RequestError: the language cannot say the network: an op of no kind that it knows, several inputs, names that
+            are no names of the language.
+
+    >>> from cnncalc.ops import Add, Conv, ReLU
+    >>> builder = Builder()
+    >>> x = builder.add(Conv(16, kernel=3, padding=1), builder.input(3, 32, 32), name="stem")
+    >>> print(to_yaml(builder.graph(builder.add(Add(), builder.add(ReLU(), x), x))))
+    input: [3, 32, 32]
+    layers:
+      - {conv: 16, kernel: 3, padding: 1, name: stem}
+      - add: [[relu], []]
+    <BLANKLINE>
+    """
+    plain = plain_document(graph)
+    for written in (compress(plain), plain):
+        text = document(written)
+        try:
+            difference = first_difference(graph, _read(text, graph))
+        except SpecError as error:
+            if written is plain:
+                raise _unsayable(graph, f"as a spec, {error.message[0].lower()}{error.message[1:]}") from None
+            continue
+        if difference is None:
+            return text
+    raise _unsayable(graph, str(difference))
+
+
+def plain_document(graph: Graph) -> Document:
+    """The network as written items, with no blocks and nothing repeated.
+
+    Raises:
+        RequestError: the language cannot say the network.
+    """
+    _check(graph)
+    items = _Tree(graph).root()
+    return Document(graph.title, graph.notes, graph.input, {}, items)
+
+
+def first_difference(graph: Graph, other: Graph) -> str | None:
+    """What of two networks is not the same, in words; None if all of their nodes are.
+
+    >>> from cnncalc.zoo import load
+    >>> graph = expand(load("alexnet"))
+    >>> first_difference(graph, expand(load("alexnet"), input=224))
+    'input is 3x224x224 and not 3x227x227'
+    """
+    if len(graph.nodes) != len(other.nodes):
+        return f"there are {len(other.nodes):,} nodes and not {len(graph.nodes):,}"
+    for node, twin in zip(graph.nodes, other.nodes, strict=True):
+        if node.name != twin.name:
+            return f"'{twin.name}' stands where '{node.name}' should"
+        if node.op != twin.op or type(node.op) is not type(twin.op):
+            if node.is_input:
+                return f"{node.name} is {show(twin.output)} and not {show(node.output)}"
+            return f"{node.name} is {twin.op} and not {node.op}"
+        if [source.index for source in node.inputs] != [source.index for source in twin.inputs]:
+            return f"{node.name} reads other layers"
+        if node.output != twin.output:
+            return f"{node.name} is {show(twin.output)} and not {show(node.output)}"
+    ends = {name: node.index for name, node in graph.outputs.items()}
+    if ends != {name: node.index for name, node in other.outputs.items()}:
+        return "the outputs are others"
+    return None
+
+
+def _read(text: str, graph: Graph) -> Graph:
+    """The network that a text gives."""
+    return expand(read_spec(Source("<written>", text), graph.name, _no_other), training=graph.training)
+
+
+def _no_other(name: str, place: object) -> Source:
+    raise AssertionError("a written spec extends nothing")
+
+
+def _unsayable(graph: Graph, reason: str) -> RequestError:
+    return RequestError(f"{shorten(graph.name)} cannot be written as a spec", hint=reason)
+
+
+def _check(graph: Graph) -> None:
+    """Refuse what the language has no words for."""
+    if len(graph.inputs) != 1:
+        raise _unsayable(graph, f"a spec has one input, and this network {len(graph.inputs)}")
+    if graph.nodes[0].name != "input":
+        raise _unsayable(graph, f"the input of a spec is called 'input', and this one '{shorten(graph.nodes[0].name)}'")
+    if "output" not in graph.outputs:
+        raise _unsayable(graph, "the output of a spec is called 'output': none of this network's is")
+    for node in graph.layers:
+        kind = KINDS.get(node.op.kind)
+        if kind is not type(node.op):
+            raise _unsayable(graph, f"'{shorten(node.name)}' is a {node.op.kind}, which is no kind of the language")
+        if kind.arity not in (None, 1) or (kind.arity is None and given_options(node.op)):
+            raise _unsayable(graph, f"'{shorten(node.name)}': the language has no {node.op.kind} like this")
+    for name in [*(node.name for node in graph.layers), *graph.outputs]:
+        if not all(_LOCAL.fullmatch(part) for part in name.split(".")):
+            raise _unsayable(graph, f"'{shorten(name)}' is no name: those are letters, digits, _, + and -")
+
+
+def given_options(op: Op) -> dict[str, object]:
+    """The options of an op that are not left at their defaults.
+
+    >>> from cnncalc.ops import Conv
+    >>> given_options(Conv(64, kernel=3))
+    {'out_channels': 64, 'kernel': 3}
+    """
+    values = op.named()
+    return {
+        name: values[name] for name, default in option_defaults(type(op)).items() if not same(values[name], default)
+    }
+
+
+@dataclass(slots=True)
+class _Unit:
+    """Items of one scope that are written as one: a layer, a group, or a merge with its branches.
+
+    `entry` is the tensor that it wants to start from, `end` the one that it leaves; `first` and `last` are the
+    indices of its nodes; `merges` is how deep merges lie in its branches; `leaks` whether others read a tensor inside.
+    """
+
+    item: Written
+    entry: Node
+    end: Node
+    first: int
+    last: int
+    merges: int = 0
+    leaks: bool = False
+
+
+class _Tree:
+    """Makes the tree of items. Names and `from` are settled at the end, when it is known what stands where."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.readers = graph.readers()
+        self.last_reader = list(range(len(graph.nodes)))
+        for node in graph.nodes:
+            for source in node.inputs:
+                self.last_reader[source.index] = node.index
+        self.paths = [node.name.split(".") for node in graph.nodes]
+        self.heads = {name: node for name, node in graph.outputs.items() if name != "output"}
+        self.written_heads: set[str] = set()
+        self.starts: list[tuple[Written, Node]] = []
+
+    def root(self) -> list[Written]:
+        """The items of the network."""
+        units = self.scope(0, list(self.graph.layers))
+        items, end = self.line(units, self.graph.nodes[0])
+        end = self.ended(items, end, "", [name for name in self.heads if name not in self.written_heads])
+        self.steer(items, end, self.graph.outputs["output"])
+        self.leave_out_names(items)
+        _Names(self.graph, self.starts).settle(items)
+        return items
+
+    def scope(self, depth: int, nodes: Sequence[Node]) -> list[_Unit]:
+        """The units of the nodes in a scope of a depth."""
+        units: list[_Unit] = []
+        seen: set[str] = set()
+        for name, members in self.runs(depth, nodes):
+            if name is None:
+                node = members[0]
+                units.append(self.merge(node, units) if KINDS[node.op.kind].arity is None else self.layer(node))
+                continue
+            if name in seen:
+                path = ".".join([*self.paths[members[0].index][:depth], name])
+                reason = f"the layers of '{shorten(path)}' do not stand together: a group is one list of layers"
+                raise _unsayable(self.graph, reason)
+            seen.add(name)
+            units.append(self.group(depth, name, members))
+        return units
+
+    def runs(self, depth: int, nodes: Sequence[Node]) -> Iterator[tuple[str | None, list[Node]]]:
+        """The nodes by the scopes directly inside, each layer of this scope itself alone."""
+        run: list[Node] = []
+        name: str | None = None
+        for node in nodes:
+            path = self.paths[node.index]
+            inner = path[depth] if len(path) > depth + 1 else None
+            if run and (inner is None or inner != name):
+                yield name, run
+                run = []
+            name = inner
+            run.append(node)
+            if inner is None:
+                yield None, run
+                run = []
+        if run:
+            yield name, run
+
+    def layer(self, node: Node) -> _Unit:
+        item = Written(node.op.kind, given_options(node.op), name=self.paths[node.index][-1], node=node)
+        return self.unit(item, node.inputs[0], node, node.index, node.index)
+
+    def unit(self, item: Written, entry: Node, end: Node, first: int, last: int, merges: int = 0) -> _Unit:
+        leaks = any(
+            self.last_reader[node.index] > last for node in self.graph.nodes[first : last + 1] if node is not end
+        )
+        return _Unit(item, entry, end, first, last, merges, leaks)
+
+    def group(self, depth: int, name: str, members: list[Node]) -> _Unit:
+        """A scope as a group, or as a head if an output bears its name."""
+        path = ".".join([*self.paths[members[0].index][:depth], name])
+        units = self.scope(depth + 1, members)
+        entry = units[0].entry
+        items, end = self.line(units, entry)
+        inner = [head for head in self.heads if head.rpartition(".")[0] == path and head not in self.written_heads]
+        end = self.ended(items, end, path, inner)
+        merges = max(unit.merges for unit in units)
+        head = self.heads.get(path)
+        if head is None:
+            item = Written("layers", name=name, items=items)
+            return self.unit(item, entry, end, members[0].index, members[-1].index, merges)
+        self.written_heads.add(path)
+        self.steer(items, end, head)
+        item = Written("head", name=name, items=items)
+        return self.unit(item, entry, entry, members[0].index, members[-1].index, merges)
+
+    def ended(self, items: list[Written], end: Node, path: str, heads: Sequence[str]) -> Node:
+        """Add the heads that are layers of this scope, or end here; the tensor at the end."""
+        for name in heads:
+            if name.rpartition(".")[0] != path:
+                continue
+            self.written_heads.add(name)
+            item = Written("head", name=name.rpartition(".")[2], items=[])
+            end = self.started(item, end, self.heads[name])
+            items.append(item)
+        return end
+
+    def steer(self, items: list[Written], end: Node, wanted: Node) -> None:
+        """Let a list of items end in a tensor."""
+        if end is not wanted:
+            item = Written("layers")
+            self.started(item, end, wanted)
+            items.append(item)
+
+    def started(self, item: Written, here: Node, entry: Node) -> Node:
+        """Give an item its `from`, if it does not start from the tensor before it; where it starts."""
+        item.entries = [entry.output]
+        if entry is not here:
+            self.starts.append((item, entry))
+        return entry
+
+    def line(self, units: Sequence[_Unit], here: Node) -> tuple[list[Written], Node]:
+        """The items of units one after the other, and the tensor at their end."""
+        for unit in units:
+            self.started(unit.item, here, unit.entry)
+            here = unit.end
+        return [unit.item for unit in units], here
+
+    def merge(self, node: Node, units: list[_Unit]) -> _Unit:
+        """A merge, with the chains of units that lead to it alone as its branches; they are taken off the list."""
+        bounds = self.chains(node, units)
+        start = bounds[0][0]
+        wanted = [units[a].entry if a < b else end for (a, b), end in zip(bounds, node.inputs, strict=True)]
+        times = Counter(wanted)
+        before = units[start - 1].end if start else None
+        # Where most branches start; of several such the tensor before it, or the latest.
+        entry = max(wanted, key=lambda tensor: (times[tensor], tensor is before, tensor.index))
+        branches = []
+        for (a, b), tensor in zip(bounds, wanted, strict=True):
+            items, _ = self.line(units[a:b], tensor)
+            branch = Written("layers", items=items)
+            self.started(branch, entry, tensor)
+            branches.append(branch)
+        taken = units[start:]
+        del units[start:]
+        item = Written(node.op.kind, name=self.paths[node.index][-1], items=branches, node=node)
+        merges = 1 + max((unit.merges for unit in taken), default=0)
+        return self.unit(item, entry, node, taken[0].first if taken else node.index, node.index, merges)
+
+    def chains(self, node: Node, units: Sequence[_Unit]) -> list[tuple[int, int]]:
+        """The units of each branch, from and to; none where the branch is another layer's tensor."""
+        position = len(units)
+        found: list[tuple[int, int]] = []
+        for end in reversed(node.inputs):
+            alone = self.readers[end.index] == 1
+            start = self.chain_start(units, position, end) if alone else position
+            found.append((start, position))
+            position = start
+        found.reverse()
+        inside = [(a, b) for a, b in found if a < b]
+        starts = Counter([units[a].entry for a, _ in inside] + list(node.inputs))
+        forked = len(inside) == len(node.inputs) == 1 or any(starts[units[a].entry] > 1 for a, _ in inside)
+        if not forked and len(units) - position > MOST_FREE:
+            return [(len(units), len(units))] * len(node.inputs)
+        return found
+
+    def chain_start(self, units: Sequence[_Unit], stop: int, end: Node) -> int:
+        """Where the chain of units before `stop` begins that leads to a tensor, and to nothing else."""
+        start = stop
+        while start and self.fits(units[start - 1], end, units[stop - 1].last if start < stop else None):
+            start -= 1
+            end = units[start].entry
+        return start
+
+    def fits(self, unit: _Unit, end: Node, last: int | None) -> bool:
+        """Whether a unit can be in a branch, before what starts from `end`: only the branch reads it, up to `last`."""
+        inside = last is None or self.last_reader[end.index] <= last
+        return unit.end is end and inside and not unit.leaks and unit.merges < MOST_NESTED
+
+    def leave_out_names(self, items: list[Written]) -> None:
+        """Leave out the names that expanding gives by itself. It gives none that stands anywhere in the spec, so that
+        one name kept may change others: until nothing changes, or all are kept."""
+        reserved = {part for node in self.graph.layers for part in self.paths[node.index][:-1]}
+        reserved.update(part for name in self.heads for part in name.split("."))
+        automatic = {kind: re.compile(re.escape(kind) + r"\d+") for kind in KINDS}
+        for node in self.graph.layers:
+            local = self.paths[node.index][-1]
+            if not automatic[node.op.kind].fullmatch(local):
+                reserved.add(local)
+        for _ in range(_NAME_PASSES):
+            wrong = self.misnamed(reserved)
+            if not wrong:
+                break
+            reserved |= wrong
+        else:
+            return
+        for item in walk(items):
+            if item.node is not None and item.name not in reserved:
+                item.name = None
+
+    def misnamed(self, reserved: set[str]) -> set[str]:
+        """The names that expanding would not give, were those left out that are not reserved."""
+        namer = Builder()
+        scopes = {"": namer.root}
+        wrong = set()
+        for node in self.graph.layers:
+            scope = self.scope_of(node, scopes)
+            local = self.paths[node.index][-1]
+            if local not in reserved and namer.automatic_name(node.op.kind, scope, reserved.__contains__) != local:
+                wrong.add(local)
+            namer.names[node.name] = node
+        return wrong
+
+    def scope_of(self, node: Node, scopes: dict[str, Scope]) -> Scope:
+        """The one scope of a node's path."""
+        path = node.name.rpartition(".")[0]
+        if path not in scopes:
+            scope = scopes[""]
+            for part in path.split("."):
+                full = join(scope, part)
+                scope = scopes.setdefault(full, Scope(part, scope))
+        return scopes[path]
+
+
+def walk(items: Sequence[Written]) -> Iterator[Written]:
+    """All items, those inside included, in the order of the text."""
+    for item in items:
+        yield item
+        yield from walk(item.items)
+
+
+class _Names:
+    """Finds the shortest word for each `from`, as the expander looks it up: from the scope outwards."""
+
+    def __init__(self, graph: Graph, starts: Sequence[tuple[Written, Node]]) -> None:
+        self.graph = graph
+        self.start = {id(item): node for item, node in starts}
+        self.tensors: dict[str, Node] = {"input": graph.nodes[0]}
+        self.called: dict[Node, list[str]] = {graph.nodes[0]: ["input"]}
+
+    def settle(self, items: Sequence[Written]) -> None:
+        """Give each item its word."""
+        self.items(items, "", self.graph.nodes[0])
+
+    def items(self, items: Sequence[Written], scope: str, here: Node) -> Node:
+        for item in items:
+            here = self.item(item, scope, here)
+        return here
+
+    def item(self, item: Written, scope: str, here: Node) -> Node:
+        """Name where an item starts, and take it into account; the tensor after it."""
+        node = self.start.get(id(item))
+        if node is not None:
+            item.start = self.word(node, scope)
+            here = node
+        if item.node is not None:
+            for branch in item.items:
+                self.item(branch, scope, here)
+            self.bind(item.node.name, item.node)
+            return item.node
+        if item.name is None:
+            return self.items(item.items, scope, here)
+        inner = f"{scope}.{item.name}" if scope else item.name
+        end = self.items(item.items, inner, here)
+        self.bind(inner, end)
+        return here if item.head == "head" else end
+
+    def bind(self, name: str, node: Node) -> None:
+        if name in self.tensors:
+            raise _unsayable(self.graph, f"'{shorten(name)}' names two things, a layer and the layers in it")
+        self.tensors[name] = node
+        self.called.setdefault(node, []).append(name)
+
+    def word(self, node: Node, scope: str) -> str:
+        """The shortest word that finds a node from a scope."""
+        words = [word for name in self.called[node] for word in self.words(name, scope)]
+        if not words:
+            raise _unsayable(self.graph, f"in '{shorten(scope)}' other layers hide '{shorten(node.name)}'")
+        return min(words, key=lambda word: (word.count("."), len(word)))
+
+    def words(self, name: str, scope: str) -> Iterator[str]:
+        """The words that find a full name from a scope, if any."""
+        around = scope
+        while True:
+            if not around or name.startswith(around + "."):
+                word = name[len(around) + 1 :] if around else name
+                if self.find(word, scope) == name:
+                    yield word
+            if not around:
+                return
+            around = around.rpartition(".")[0]
+
+    def find(self, word: str, scope: str) -> str | None:
+        """The full name that a word finds."""
+        while True:
+            name = f"{scope}.{word}" if scope else word
+            if name in self.tensors:
+                return name
+            if not scope:
+                return None
+            scope = scope.rpartition(".")[0]

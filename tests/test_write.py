@@ -1,0 +1,430 @@
+"""Networks written down: every text gives its network back, node by node, and is short where a network repeats."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import yaml
+
+from cnncalc.errors import RequestError, Source
+from cnncalc.graph import Builder, Graph
+from cnncalc.language.compress import compress
+from cnncalc.language.expand import expand
+from cnncalc.language.reader import read_spec
+from cnncalc.language.text import document, text, value_text, word_text
+from cnncalc.language.write import first_difference, plain_document, to_yaml
+from cnncalc.ops import (
+    KINDS,
+    LRN,
+    Add,
+    AvgPool,
+    BatchNorm,
+    Concat,
+    Conv,
+    Depthwise,
+    Dropout,
+    GroupNorm,
+    Identity,
+    MaxPool,
+    Multiply,
+    Op,
+    Pad,
+    ReLU,
+    ReLU6,
+    Scale,
+    Upsample,
+)
+from cnncalc.zoo import load, names
+
+LINES = {
+    "resnet50": 45,
+    "vgg16": 25,
+    "densenet121": 60,
+    "mobilenet_v2": 50,
+    "efficientnet_b0": 70,
+    "convnext_tiny": 60,
+}
+
+
+def again(written: str, graph: Graph) -> Graph:
+    """The network that a text gives."""
+    return expand(read_spec(Source("<test>", written), graph.name, None), training=graph.training)
+
+
+def holds(graph: Graph) -> None:
+    """Both forms, the plain and the short one, give the network again: neither stands in for the other here."""
+    plain = plain_document(graph)
+    for spec in (plain, compress(plain)):
+        written = document(spec)
+        assert first_difference(graph, again(written, graph)) is None, written
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("training", [False, True])
+def test_the_zoo(name, training):
+    graph = expand(load(name), training=training)
+    if training and len(graph.nodes) == len(expand(load(name)).nodes):
+        return  # the same nodes
+    holds(graph)
+    written = again(to_yaml(graph), graph)
+    assert (written.title, written.notes) == (graph.title, graph.notes)
+
+
+@pytest.mark.parametrize(("name", "most"), LINES.items())
+def test_lines(name, most):
+    assert to_yaml(expand(load(name))).count("\n") <= most
+
+
+def test_a_network_that_repeats_reads_like_the_table_of_its_paper():
+    layers = to_yaml(expand(load("resnet50"))).partition("\nlayers:\n")[2].splitlines()
+    assert layers[4:8] == [
+        "  - {residual: 64, repeat: 3, name: conv2_x}",
+        "  - {residual: 128, stride: 2, repeat: 4, name: conv3_x}",
+        "  - {residual: 256, stride: 2, repeat: 6, name: conv4_x}",
+        "  - {residual: 512, stride: 2, repeat: 3, name: conv5_x}",
+    ]
+
+
+# Random networks.
+
+NAMES = [
+    "conv1",
+    "relu1",
+    "relu2",
+    "relu61",
+    "add1",
+    "a",
+    "b",
+    "c",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "null",
+    "true",
+    "True",
+    "010",
+    "1",
+    "0",
+    "2",
+    "1e3",
+    "0x10",
+    "0o17",
+    "1_000",
+    "y",
+    "n",
+    "input2",
+    "stem",
+    "x-y",
+    "x+y",
+    "layers",
+    "head",
+    "name",
+    "from",
+    "repeat",
+    "when",
+    "channels",
+    "sizes",
+    "training",
+    "conv",
+    "relu",
+    "batchnorm",
+    "vars",
+]
+OPS = (
+    ReLU(),
+    ReLU6(),
+    BatchNorm(),
+    BatchNorm(affine=False, eps=1e-3),
+    Dropout(0.25),
+    Dropout(),
+    LRN(5, alpha=1e-05),
+    GroupNorm(1),
+    Identity(),
+    Scale(bias=True),
+    Conv(4, kernel=3, padding=1),
+    Conv(4, kernel=1, bias=False),
+    Conv(8, kernel=(3, 1), padding="same", groups=2),
+    Conv(4, kernel=3, padding=((1, 1), (0, 2))),
+    Depthwise(3, padding=1),
+    MaxPool(3, stride=1, padding=1),
+    AvgPool(3, stride=1, padding=1, count_include_pad=False),
+    Pad((0, 0)),
+    Upsample(1, mode="linear"),
+    Conv(4, kernel=1, connections=((0, 1), (2,), (3,), (0, 3))),
+)
+
+
+class Maker:
+    """Makes a random network: chains, branches, scopes, repeats, links from afar, heads, strange names."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.builder = Builder(title=self.random.choice(["", "T: # \"x\" 'y'", "null", "a\nb\x85c\u2028"]))
+        self.nodes = [self.builder.input(4, 8, 8)]
+        self.given = {""}
+
+    def graph(self) -> Graph:
+        self.items(self.nodes[0], 0)
+        outputs = {"output": self.random.choice(self.nodes[-3:])}
+        for number in range(self.random.choice([0, 0, 0, 1, 2])):
+            outputs[f"side{number}"] = self.random.choice(self.nodes)
+        return self.builder.graph(outputs)
+
+    def name(self) -> str | None:
+        """A name that is not taken; often none."""
+        if self.random.random() < 0.5:
+            return None
+        name = self.random.choice(NAMES)
+        full = f"{self.builder.here.path}.{name}" if self.builder.here.path else name
+        if full in self.given or full == "input":
+            return None
+        self.given.add(full)
+        return name
+
+    def add(self, op: Op, *inputs):
+        name = self.name()
+        if name is None:  # an automatic one may meet a scope
+            name = self.builder.automatic_name(op.kind, self.builder.here, lambda local: self.full(local) in self.given)
+            self.given.add(self.full(name))
+        node = self.builder.add(op, *inputs, name=name)
+        self.nodes.append(node)
+        return node
+
+    def full(self, name: str) -> str:
+        return f"{self.builder.here.path}.{name}" if self.builder.here.path else name
+
+    def items(self, node, depth: int):
+        """A list of items on a tensor; its end."""
+        for _ in range(self.random.randint(0 if depth else 1, 4)):
+            node = self.item(node, depth)
+        return node
+
+    def item(self, node, depth: int):
+        what = self.random.random()
+        if self.random.random() < 0.05:
+            node = self.random.choice(self.nodes)
+        if depth > 3 or what < 0.5:
+            return self.layer(node)
+        if what < 0.6:
+            return self.stage(node)
+        if what < 0.75:
+            name = self.name()
+            if name is None:
+                return self.layer(node)
+            with self.builder.scope(name):
+                return self.items(self.layer(node), depth + 1)
+        ends = [self.items(node, depth + 1) for _ in range(self.random.randint(1, 3))]
+        if self.random.random() < 0.3:
+            ends[0] = self.random.choice(self.nodes)
+        if self.random.random() < 0.2:
+            self.random.shuffle(ends)
+        if all(end.output == ends[0].output for end in ends):
+            return self.add(self.random.choice([Add(), Multiply(), Concat()]), *ends)
+        return self.add(Concat(), *ends)
+
+    def layer(self, node):
+        ops = [op for op in OPS if self.fits(op, node)]
+        return self.add(self.random.choice(ops), node)
+
+    def fits(self, op: Op, node) -> bool:
+        return not isinstance(op, Conv) or (node.output[0] >= 4 and node.output[0] % op.groups == 0)
+
+    def stage(self, node):
+        """Blocks that are alike, but for the width, and the first of which has a projection."""
+        width = self.random.choice([4, 8, 12])
+        name = next((f"stage{i}" for i in range(99) if self.full(f"stage{i}") not in self.given), "stage")
+        self.given.add(self.full(name))
+        first = self.random.choice([0, 1, 1])
+        with self.builder.scope(name):
+            for number in range(first, first + self.random.randint(1, 4)):
+                self.given.add(self.full(str(number)))
+                with self.builder.scope(str(number)):
+                    start = node
+                    node = self.add(Conv(width, kernel=3, padding=1, bias=False), start)
+                    node = self.add(BatchNorm(), node)
+                    if start.output[0] != width:
+                        start = self.add(Conv(width, kernel=1), start)
+                    node = self.builder.add(Add(), node, start, name="sum")
+                    self.given.add(self.full("sum"))
+                    self.nodes.append(node)
+        return node
+
+
+@pytest.mark.parametrize("part", range(10))
+def test_random_networks(part):
+    for seed in range(part * 40, part * 40 + 40):
+        graph = Maker(seed).graph()
+        try:
+            plain_document(graph)
+        except RequestError:  # such as a layer that bears the name of a scope
+            continue
+        holds(graph)
+        assert first_difference(graph, again(to_yaml(graph), graph)) is None
+
+
+def test_most_random_networks_can_be_written():
+    refused = 0
+    for seed in range(400):
+        try:
+            plain_document(Maker(seed).graph())
+        except RequestError:
+            refused += 1
+    assert refused < 4
+
+
+# What strangers call things.
+
+TEXTS = [
+    "yes", "no", "on", "off", "1e3", "010", "null", "~", "true", "", "- a", "a: b", "a #b", "#", "&a", "*a", "!!x",
+    "{a: b}", "[a]", "'", '"', "\\", "a\nlayers: []", "a\r\nb", "\t", "\x00\x07", "\x85\u2028\u2029", "\ufeff", "é",
+    "漢字", "\U0001f600", "%YAML 1.1", "---", "...", "a: |", "x" * 1000, "? a", "<<", "=", "2001-01-01", "1:30",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", TEXTS)
+def test_titles_and_notes_are_kept_and_harmless(words):
+    builder = Builder(title=words, notes=words + "\nx")
+    graph = builder.graph(builder.add(ReLU(), builder.input(3)))
+    written = to_yaml(graph)
+    result = again(written, graph)
+    assert (result.title, result.notes) == (words.strip(), (words + "\nx").strip())
+    assert first_difference(graph, result) is None
+    if words not in ("", "\t"):  # any YAML reader takes it for a text
+        assert yaml.safe_load(written)["notes"] == words + "\nx"
+
+
+@pytest.mark.parametrize("words", TEXTS)
+def test_scalars_are_strings_to_every_reader(words):
+    assert yaml.safe_load(f"[{text(words)}]") == [words]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_strange_names_stay(name):
+    builder = Builder()
+    x = builder.input(3, 8, 8)
+    with builder.scope(name):
+        x = builder.add(ReLU(), x, name=name)
+    y = builder.add(ReLU(), x, name="end_1")
+    graph = builder.graph(builder.add(Add(), y, x, name="end_2"))
+    assert first_difference(graph, again(to_yaml(graph), graph)) is None
+    assert str(yaml.safe_load(f"[{word_text(name)}]")[0]) == name
+
+
+def test_values():
+    assert value_text(((0, 1), (2, 3))) == "[[0, 1], [2, 3]]"
+    assert value_text(10**18) == "1000000000000000 * 1000 + 0"
+    for number in (0.1, 1e-05, 1e22, 2.0, 1.5e300):
+        assert yaml.safe_load(value_text(number)) == number
+
+
+def test_a_number_of_nineteen_digits():
+    builder = Builder()
+    graph = builder.graph(builder.add(MaxPool(2, stride=10**18), builder.input(3, 8, 8)))
+    assert first_difference(graph, again(to_yaml(graph), graph)) is None
+
+
+# What the language cannot say.
+
+
+class Stranger(Op, frozen=True):
+    kind = "stranger"
+
+    def output_shape(self, *inputs):
+        return inputs[0]
+
+
+class Impostor(ReLU, frozen=True):
+    """A class of one's own with a word of the language."""
+
+
+@pytest.mark.parametrize("op", [Stranger(), Impostor()])
+def test_an_op_of_no_kind(op):
+    builder = Builder()
+    graph = builder.graph(builder.add(op, builder.input(3), name="odd"))
+    with pytest.raises(RequestError, match=f"'odd' is a {op.kind}, which is no kind of the language"):
+        to_yaml(graph)
+
+
+def test_several_inputs():
+    builder = Builder()
+    left, right = builder.input(3, name="left"), builder.input(3, name="right")
+    with pytest.raises(RequestError, match="a spec has one input, and this network 2"):
+        to_yaml(builder.graph(builder.add(Add(), left, right)))
+
+
+def test_an_input_or_output_of_another_name():
+    builder = Builder()
+    x = builder.add(ReLU(), builder.input(3, name="image"))
+    with pytest.raises(RequestError, match="the input of a spec is called 'input', and this one 'image'"):
+        to_yaml(builder.graph(x))
+    builder = Builder()
+    x = builder.add(ReLU(), builder.input(3))
+    with pytest.raises(RequestError, match="the output of a spec is called 'output'"):
+        to_yaml(builder.graph({"classes": x}))
+
+
+@pytest.mark.parametrize("name", ["a b", "", "é", "a\nb", "{x}", "a..b", "x" * 101, "-a"])
+def test_names_that_are_none(name):
+    builder = Builder()
+    graph = builder.graph(builder.add(ReLU(), builder.input(3), name=name))
+    with pytest.raises(RequestError, match="is no name"):
+        to_yaml(graph)
+
+
+def test_a_scope_in_two_pieces():
+    builder = Builder()
+    x = builder.input(3)
+    with builder.scope("a"):
+        x = builder.add(ReLU(), x)
+    x = builder.add(ReLU(), x)
+    with builder.scope("a"):
+        x = builder.add(ReLU(), x, name="last")
+    with pytest.raises(RequestError, match="the layers of 'a' do not stand together"):
+        to_yaml(builder.graph(x))
+
+
+def test_a_name_for_two_things():
+    builder = Builder()
+    x = builder.add(ReLU(), builder.input(3), name="a")
+    with builder.scope("a"):
+        x = builder.add(ReLU(), x)
+    with pytest.raises(RequestError, match="'a' names two things"):
+        to_yaml(builder.graph(x))
+
+
+def test_what_is_too_large_for_a_spec():
+    builder = Builder()
+    x = builder.input(3)
+    for number in range(20_000):
+        x = builder.add(ReLU(), x, name=f"a{number}")
+    with pytest.raises(RequestError, match="cannot be written as a spec"):
+        to_yaml(builder.graph(x))
+
+
+def test_every_kind_can_be_written():
+    """Options that are not at their defaults come back; drawn from the kinds themselves."""
+    text = {
+        "conv": "4, kernel: [3, 1], stride: 2, dilation: 1, bias: false",
+        "conv_transpose": "4, kernel: 2, stride: 2, output_padding: 1",
+        "depthwise": "3, multiplier: 2",
+        "separable": "4, kernel: 3, padding: same",
+        "groupnorm": "2",
+        "lrn": "5, beta: 0.5",
+        "layernorm": ", over: all",
+        "slice": "[0, 2]",
+        "pad": "1, channels: [0, 2]",
+        "channel_shuffle": "2",
+        "upsample": ", size: 9, mode: linear",
+        "adaptive_avgpool": "2",
+        "adaptive_maxpool": "[2, 3]",
+        "linear": "7",
+    }
+    for kind, cls in KINDS.items():
+        main = "3, stride: 2, ceil: true" if "ceil" in cls.__struct_fields__ else text.get(kind, "")
+        item = f"- {kind}: [[], []]" if cls.arity is None else f"- {{{kind}: {main}}}"
+        before = "- flatten\n" if kind == "linear" else ""
+        graph = expand(read_spec(Source("x", f"input: [4, 8, 8]\nlayers:\n{before}{item}"), "x", None))
+        assert graph.layers[-1].op.kind == kind
+        holds(graph)
