@@ -29,8 +29,8 @@ from cnncalc.language.model import (
     given_value,
     work_of,
 )
-from cnncalc.language.reader import no_layers
 from cnncalc.language.names import Names
+from cnncalc.language.reader import no_layers
 from cnncalc.language.typed import make_op, placed
 from cnncalc.ops.base import Op, Shape, show
 from cnncalc.ops.options import make

@@ -62,11 +62,11 @@ def power(base: float, exponent: float) -> float:
     """
     if abs(base) not in (0, 1) and exponent * math.log2(abs(base)) > _LOG_BOUND:
         raise _too_large()
-    value = base**exponent
+    value: Any = base**exponent
     if isinstance(value, complex):
         hint = "a fraction of a power is of a number from 0"
         raise ExpressionError("a root of a negative number", code="no-value", hint=hint)
-    return value
+    return value  # type: ignore[no-any-return]
 
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {

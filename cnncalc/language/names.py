@@ -95,8 +95,8 @@ class Names:
         name = option.value
         if "*" in name:
             message = f"'{shorten(name)}' stands for many layers"
-            hint = "a branch of add, concat and other merges takes it, and 'outputs': {from: stack.*.skip}"
-            return SpecError(message, option.place, hint=hint, code="unknown-layer")
+            mend = "a branch of add, concat and other merges takes it, and 'outputs': {from: stack.*.skip}"
+            return SpecError(message, option.place, hint=mend, code="unknown-layer")
         if name in self.spec.names:
             return SpecError(
                 f"'{name}' does not stand before this layer",

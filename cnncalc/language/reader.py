@@ -567,7 +567,7 @@ class _Items:
     def outputs(self, node: Node) -> list[OutputName]:
         """The names of a spec's outputs: a list, or a mapping of what each is called to its layer."""
         if isinstance(node, Mapping):
-            pairs = [(_name(key), value) for key, value in node.entries]
+            pairs: list[tuple[str | None, Node]] = [(_name(key), value) for key, value in node.entries]
         else:
             hint = "such as outputs: [boxes, classes], or {boxes: head.conv4}"
             pairs = [(None, value) for value in _sequence(node, "outputs", hint).items]

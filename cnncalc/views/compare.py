@@ -10,7 +10,6 @@ from msgspec import UNSET, Struct, UnsetType
 from cnncalc.costs.amount import AtLeast
 from cnncalc.costs.analysis import Costs, Counts
 from cnncalc.costs.compare import Comparison, Pair, intensity, largest_field, ratio
-from cnncalc.ops.base import show
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Cell, Column, Table, beside, number
 from cnncalc.views import Detail, View, measured
