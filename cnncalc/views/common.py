@@ -61,7 +61,7 @@ class Listing:
 
     def notes(self, *texts: str) -> list[str]:
         """The notes under the table: what is counted, what is unknown, grouped or left out, and the network's own."""
-        lines = [*texts, *unknown_notes(self.costs), *sharing_notes(self.costs)]
+        lines = [*texts, *unknown_notes(self.costs), *sharing_notes(self.costs), *warning_notes(self.costs.graph)]
         channels, *sizes = self.costs.graph.input
         if len(sizes) > 1 and sizes[-1] <= 4 < 32 <= channels:
             lines.append(f"The input is taken as {channels} channels of {show(tuple(sizes))}: channels come first.")
@@ -141,6 +141,14 @@ def sharing_notes(costs: Costs) -> list[str]:
     more = f" and {len(sharing) - MOST_SHARING:,} more" if len(sharing) > MOST_SHARING else ""
     verb = "has" if len(sharing) == 1 else "have"
     return [f"{count(len(sharing), 'layer')} {verb} the weights of others, which count once: {', '.join(pairs)}{more}."]
+
+
+def warning_notes(graph: Graph) -> list[str]:
+    """A line on how many warnings there are, if any."""
+    from cnncalc.check.rules import count_warnings
+
+    number = count_warnings(graph)
+    return [f"{count(number, 'warning')}: `cnncalc check` tells which."] if number else []
 
 
 def _named(rows: Sequence[Row]) -> str:
