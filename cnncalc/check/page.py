@@ -15,7 +15,10 @@ REASONS = {
     ("unseen", ""): "The size less the kernel is no multiple of the stride: nobody sees the last rows and columns. "
     "AlexNet's 227 in place of 224 is the mend.",
     ("bias-before-norm", ""): "As published: the biases stayed when batch normalisation was put after.",
-    ("unread", "wavenet"): "True: the last layer's way on is read by nobody; the skips alone are. It is so in the paper's "
+    (
+        "unread",
+        "wavenet",
+    ): "True: the last layer's way on is read by nobody; the skips alone are. It is so in the paper's "
     "figure 4, and costs a 1x1 convolution.",
     ("misaligned", "wavenet"): "Meant: causal convolutions look back only.",
     ("misaligned", "fpn"): _ON_PIXELS,
