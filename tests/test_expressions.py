@@ -45,7 +45,7 @@ def test_values(text, value):
         "open('x')",
         "(lambda: 1)()",
         "[x for x in depths]",
-        
+
         "2 ** 10 ** 10",
         "'text'",
         "f'{a}'",

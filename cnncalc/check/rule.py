@@ -81,10 +81,14 @@ class Subject:
         return Costs(self.graph)
 
     @cached_property
-    def fields(self) -> list[ReceptiveField]:
-        """The receptive field of each node by its index; none where they cannot be worked out."""
+    def fields(self) -> list[ReceptiveField | None]:
+        """The receptive field of each node by its index, None where it is unknown; none where they cannot be worked
+        out."""
+        from cnncalc.costs.receptive_field import ReceptiveField
+
         try:
-            return self.costs.receptive_fields
+            fields = self.costs.receptive_fields
+            return [field if isinstance(field, ReceptiveField) else None for field in fields]
         except RequestError:
             return []
 

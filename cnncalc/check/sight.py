@@ -126,7 +126,8 @@ def misaligned(subject: Subject) -> Iterator[Found]:
     causal convolutions do so knowingly.
     """
     for node in subject.graph.layers:
-        if len(node.inputs) > 1 and subject.fields and not subject.fields[node.index].aligned:
+        seen = subject.fields[node.index] if len(node.inputs) > 1 and subject.fields else None
+        if seen is not None and not seen.aligned:
             hint = "give the branches the same padding and strides"
             yield Found(node, f"the branches of '{node.name}' are not aligned", "", hint)
 
@@ -142,7 +143,7 @@ def field(subject: Subject) -> Iterator[Found]:
         return
     for name, node in subject.graph.outputs.items():
         seen = subject.fields[node.index]
-        if not seen.whole and seen.size and min(seen.size) < subject.size:
+        if seen is not None and not seen.whole and seen.size and min(seen.size) < subject.size:
             pixels = min(seen.size)
             message = f"a unit of the output '{name}' sees {pixels:,} pixels, and an object has {subject.size:,}"
             yield Found(node, message, "", "deeper layers, strides or dilation before it widen the field")

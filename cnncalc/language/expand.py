@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from cnncalc.errors import OpError, Place, RequestError, SpecError, did_you_mean, shorten
+from cnncalc.formula import is_array
 from cnncalc.graph import MAX_SIZE, Builder, Graph, Node, Scope, checked_shape, join
 from cnncalc.language.expressions import LAYERS, Expression
 from cnncalc.language.model import (
@@ -110,7 +111,7 @@ def full_shapes(given: Size | Mapping[str, Size], own: Mapping[str, Shape]) -> d
 
 def _whole(given: Size) -> Shape:
     """Sizes that are a whole shape."""
-    return checked_shape([given] if isinstance(given, int) or not hasattr(given, "__len__") else given)
+    return checked_shape(_sizes(given))
 
 
 def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
@@ -141,6 +142,12 @@ def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
         hint=f"this network's input is {show(own)}: {len(own)} sizes",
         code="unfit-input",
     )
+
+
+def _sizes(given: Any) -> Sequence[Any]:
+    """One size, or several, as a list; what is no size is left to be refused."""
+    several = isinstance(given, Sequence) and not isinstance(given, str)
+    return given if several or is_array(given) else [given]
 
 
 def own_inputs(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool = False) -> dict[str, Shape]:

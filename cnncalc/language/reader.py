@@ -567,7 +567,7 @@ class _Items:
     def outputs(self, node: Node) -> list[OutputName]:
         """The names of a spec's outputs: a list, or a mapping of what each is called to its layer."""
         if isinstance(node, Mapping):
-            pairs: list[tuple[str | None, Node]] = [(_name(key), value) for key, value in node.entries]
+            pairs: list[tuple[str | None, Node]] = [(_full_name(key), value) for key, value in node.entries]
         else:
             hint = "such as outputs: [boxes, classes], or {boxes: head.conv4}"
             pairs = [(None, value) for value in _sequence(node, "outputs", hint).items]
@@ -739,6 +739,11 @@ def _name(node: Node) -> str:
         hint = "at most 100 of them; dots are the separators of scopes"
         raise SpecError("a name is letters, digits, _, + and -", node.place, hint=hint, code="bad-name")
     return text
+
+
+def _full_name(key: Scalar) -> str:
+    """A name that may have the scopes around it before it."""
+    return ".".join(_name(Scalar(key.place, part)) for part in str(key.value).split("."))
 
 
 def _string(node: Node, what: str) -> str:
