@@ -32,6 +32,7 @@ COMMANDS = (
     "reconcile",
     "verify",
     "profile",
+    "plot",
 )
 
 INTERRUPTED = 130
