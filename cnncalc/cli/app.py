@@ -33,6 +33,7 @@ COMMANDS = (
     "verify",
     "profile",
     "plot",
+    "page",
 )
 
 INTERRUPTED = 130

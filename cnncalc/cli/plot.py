@@ -78,7 +78,7 @@ def plot(
     device: Device = None,
     dtype: Dtype = "float32",
 ) -> None:
-    """A figure: where the costs are, memory, roofline, receptive field, networks as bubbles, or the graph.
+    """Figures: costs, memory, roofline, receptive field, graph.
 
     Example: cnncalc plot resnet18 --kind graph --format mermaid
     """

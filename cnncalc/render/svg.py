@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from cnncalc.ops.base import show
 from cnncalc.render.table import printable
@@ -247,7 +248,7 @@ def _edge(found: Layout, source: int, target: int, x: float, y: float) -> str:
         points.append((end[0], rows[last][0]))
     points.append(end)
     path = f"M{x + start[0]:.1f} {y + start[1]:.1f}"
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+    for (ax, ay), (bx, by) in pairwise(points):
         bend = (by - ay) / 2
         straight = abs(ax - bx) < 0.05
         path += (

@@ -102,7 +102,7 @@ def _drawing(graph: Graph, nodes: Sequence[Node], level: int, depth: int, fold: 
     boxes = [_box(graph, name, found, level, depth, fold) for name, found in members.items()]
     if fold:
         boxes = _folded(graph, boxes)
-    return _arranged(graph, _in_runs(boxes))
+    return _arranged(graph, _in_runs(graph, boxes, opening=not fold))
 
 
 def _box(graph: Graph, name: str, nodes: list[Node], level: int, depth: int, fold: bool) -> Box:
@@ -121,21 +121,22 @@ def _what(nodes: Sequence[Node]) -> str:
     return f"{count(len(nodes), 'layer')}: {', '.join(kinds[:MOST_KINDS])}{more}"
 
 
-def _in_runs(boxes: Sequence[Box]) -> list[Box]:
-    """Very many boxes as runs of neighbours, each a group without a name of its own."""
+def _in_runs(graph: Graph, boxes: Sequence[Box], opening: bool) -> list[Box]:
+    """Very many boxes as runs of neighbours, each a group without a name of its own, which can be opened or not."""
     found = list(boxes)
     while len(found) > MOST_CHILDREN:
         size = max(2, min(MOST_CHILDREN, -(-len(found) // MOST_CHILDREN)))
-        found = [_run(found[start : start + size]) for start in range(0, len(found), size)]
+        found = [_run(graph, found[start : start + size], opening) for start in range(0, len(found), size)]
     return found
 
 
-def _run(boxes: list[Box]) -> Box:
+def _run(graph: Graph, boxes: list[Box], opening: bool) -> Box:
     """Neighbours as one box."""
-    nodes = tuple(node for box in boxes for node in box.nodes)
     if len(boxes) == 1:
         return boxes[0]
-    return Box(f"{boxes[0].name} to {boxes[-1].name}", _what(nodes), nodes[-1].output, nodes)
+    nodes = tuple(node for box in boxes for node in box.nodes)
+    inside = _arranged(graph, boxes) if opening else None
+    return Box(f"{boxes[0].name} to {boxes[-1].name}", _what(nodes), nodes[-1].output, nodes, inside)
 
 
 Signature = tuple[tuple[Op, tuple[int | Shape, ...]], ...]
