@@ -7,6 +7,26 @@
   // The fields of a layer, as cnncalc.views.page writes them.
   const F = {name: 0, kind: 1, what: 2, output: 3, inputs: 4, params: 5, macs: 6, flops: 7, activations: 8, read: 9,
     written: 10, alive: 11, saved: 12, seconds: 13, field: 14, stride: 15, padding: 16, sees: 17};
+  for (const each of DATA.networks) {
+    each.layers = each.layers.map(([name, inputs, record]) => { const all = each.records[record]; return [name, ...all.slice(0, 3), inputs, ...all.slice(3)]; });
+    unpack(each.drawing, each.layers);
+  }
+  /** Give a drawing's boxes, edges and rows the form that is drawn: boxes are [name, label, what, shape, nodes, inside].
+   * @param {any} drawing @param {Array<any>} layers */
+  function unpack(drawing, layers) {
+    drawing.b = drawing.b.map((box) => {
+      if (typeof box === "number") {
+        const parts = layers[box][0].split("."), last = parts[parts.length - 1];
+        const label = parts.length > 1 && /^\d+$/.test(last) ? parts.slice(-2).join(".") : last;
+        return [layers[box][0], label, layers[box][2], layers[box][3].join("x"), [box, 1], null];
+      }
+      unpack(box[4], layers);
+      const nodes = box[3], end = nodes[nodes.length - 2] + nodes[nodes.length - 1] - 1;
+      return [box[0], box[1], box[2], layers[end][3].join("x"), nodes, box[4]];
+    });
+    drawing.e = drawing.e.map(([from, to, shape]) => [from, to, shape === undefined ? drawing.b[from][3] : shape]);
+    drawing.r = drawing.r.map((row) => row.map((slot) => (slot < 0 ? [-2 - slot, 1] : [slot, 0])));
+  }
   const COLUMNS = [["Layer", F.name], ["Kind", F.kind], ["Output", F.output], ["Parameters", F.params],
     ["MACs", F.macs], ["FLOPs", F.flops], ["Activations", F.activations], ["Read, bytes", F.read],
     ["Written, bytes", F.written], ["Alive, bytes", F.alive], ["Saved, bytes", F.saved], ["Seconds", F.seconds],
@@ -442,7 +462,7 @@
   function plot(panel) {
     const layers = (panel.layer || [panel]).map((layer) => ({...layer, mark: typeof layer.mark === "string" ? {type: layer.mark} : layer.mark}));
     const W = 460, across = layers[0].encoding.y.type === "nominal";
-    const left = across ? 130 : 56, right = 12, top = 10, rows = layers[0].data.values;
+    const left = across ? 130 : 44, right = 12, top = across ? 10 : 22, rows = layers[0].data.values;
     const tall = across ? 20 * rows.length : panel.height || 110, bottom = 34, H = top + tall + bottom;
     const width = W - left - right;
     const svg = sv("svg", {viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `${layers[0].encoding.y.title || layers[0].encoding.x.title}: the table has the numbers`});
@@ -483,14 +503,14 @@
     svg.append(sv("line", {class: "axis", x1: left, x2: left + width, y1: top + tall, y2: top + tall}));
     const label = x.title || (across ? "" : "Layers, in order");
     svg.append(sv("text", {x: left + width / 2, y: H - 6, "text-anchor": "middle"}, label),
-      across ? "" : sv("text", {x: 11, y: top + tall / 2, "text-anchor": "middle", transform: `rotate(-90 11 ${top + tall / 2})`}, y.title || ""));
+      across ? "" : sv("text", {x: 4, y: 12, "font-weight": "bold"}, y.title || ""));
     for (const layer of layers) marks(svg, layer, x, y, {left, width, top, tall, across});
     const tones = layers.map((layer) => layer.encoding.color).find((found) => found && found.scale);
     if (!tones) return svg;
     return el("div", {}, svg, el("p", {class: "dim"}, tones.title ? `${tones.title}: ` : "",
-      tones.scale.domain.flatMap((name, i) => [fill(el("span"), {}, [sw(tones.scale.range[i]), ` ${name}  `])])));
+      tones.scale.domain.flatMap((name, i) => [el("span", {}, sw(tones.scale.range[i]), ` ${name}  `)])));
   }
-  const sw = (tone) => sv("svg", {width: 10, height: 10, style: null}, sv("rect", {width: 10, height: 10, fill: TONES[tone] || tone}));
+  const sw = (tone) => sv("svg", {class: "swatch", viewBox: "0 0 10 10", "aria-hidden": "true"}, sv("rect", {width: 10, height: 10, fill: TONES[tone] || tone}));
   const short = (name, most) => (name.length > most ? `\u2026${name.slice(1 - most)}` : name);
   function marks(svg, layer, x, y, box) {
     const {mark, encoding} = layer, values = layer.data.values, tone = TONES[mark.color] || mark.color || "var(--blue)";

@@ -90,26 +90,96 @@ def drawing(graph: Graph, depth: int | None = None, fold: bool = True) -> Drawin
     """
     if depth is None:
         depth = 1 if len(graph.layers) > MOST_LAYERS else 1_000_000
-    return _drawing(graph, graph.nodes, 0, depth, fold)
+    return _Artist(graph, depth, fold).drawing(graph.nodes, 0)
 
 
-def _drawing(graph: Graph, nodes: Sequence[Node], level: int, depth: int, fold: bool) -> Drawing:
-    """The drawing of the nodes of one scope, which is as deep as the level."""
-    members: dict[str, list[Node]] = {}
-    for node in nodes:
-        name = node.scope.at(level + 1).path if node.scope.depth > level else node.name
-        members.setdefault(name, []).append(node)
-    boxes = [_box(graph, name, found, level, depth, fold) for name, found in members.items()]
-    if fold:
-        boxes = _folded(graph, boxes)
-    return _arranged(graph, _in_runs(graph, boxes, opening=not fold))
+class _Artist:
+    """Draws the scopes of one network.
 
+    Attributes:
+        readers: the nodes that read each node.
+        outputs: the nodes whose tensors leave the network.
+    """
 
-def _box(graph: Graph, name: str, nodes: list[Node], level: int, depth: int, fold: bool) -> Box:
-    """The box of a layer, or of a group, open if it is not too deep."""
-    group = nodes[0].scope.depth > level
-    inside = _drawing(graph, nodes, level + 1, depth, fold) if group and level + 1 < depth else None
-    return Box(name, _what(nodes), nodes[-1].output, tuple(nodes), inside)
+    def __init__(self, graph: Graph, depth: int, fold: bool) -> None:
+        self.depth = depth
+        self.fold = fold
+        self.outputs = set(graph.outputs.values())
+        self.readers: dict[Node, list[Node]] = {}
+        for node in graph.nodes:
+            for source in node.inputs:
+                self.readers.setdefault(source, []).append(node)
+
+    def drawing(self, nodes: Sequence[Node], level: int) -> Drawing:
+        """The drawing of the nodes of one scope, which is as deep as the level."""
+        members: dict[str, list[Node]] = {}
+        for node in nodes:
+            name = node.scope.at(level + 1).path if node.scope.depth > level else node.name
+            members.setdefault(name, []).append(node)
+        boxes = [self.box(name, found, level) for name, found in members.items()]
+        if self.fold:
+            boxes = self.folded(boxes)
+        return self.arranged(self.in_runs(boxes))
+
+    def box(self, name: str, nodes: list[Node], level: int) -> Box:
+        """The box of a layer, or of a group, open if it is not too deep."""
+        group = nodes[0].scope.depth > level
+        inside = self.drawing(nodes, level + 1) if group and level + 1 < self.depth else None
+        return Box(name, _what(nodes), nodes[-1].output, tuple(nodes), inside)
+
+    def in_runs(self, boxes: Sequence[Box]) -> list[Box]:
+        """Very many boxes as runs of neighbours, each a group without a name of its own, which can be opened where
+        nothing is folded."""
+        found = list(boxes)
+        while len(found) > MOST_CHILDREN:
+            size = max(2, min(MOST_CHILDREN, -(-len(found) // MOST_CHILDREN)))
+            found = [self.run(found[start : start + size]) for start in range(0, len(found), size)]
+        return found
+
+    def run(self, boxes: list[Box]) -> Box:
+        """Neighbours as one box."""
+        if len(boxes) == 1:
+            return boxes[0]
+        nodes = tuple(node for box in boxes for node in box.nodes)
+        inside = None if self.fold else self.arranged(boxes)
+        return Box(f"{boxes[0].name} to {boxes[-1].name}", _what(nodes), nodes[-1].output, nodes, inside)
+
+    def folded(self, boxes: Sequence[Box]) -> list[Box]:
+        """Boxes of the same layers, each reading the one before alone, as one box that stands there several times."""
+        found: list[Box] = []
+        last: Box | None = None
+        signature: Signature | None = None
+        for box in boxes:
+            mine = None if box.nodes[0].is_input or len(box.nodes) < 2 else _signature(box)
+            if last is not None and mine is not None and mine == signature and self.chained(last, box):
+                found[-1] = replace(_together(found[-1], box), times=found[-1].times + 1)
+            else:
+                found.append(box)
+            last, signature = box, mine
+        return found
+
+    def chained(self, before: Box, box: Box) -> bool:
+        """Whether a box reads nothing but the last layer of the one before, which nobody else reads."""
+        own = set(box.nodes)
+        both = own | set(before.nodes)
+        reads = {source for node in box.nodes for source in node.inputs} - own
+        elsewhere = any(reader not in both for node in before.nodes for reader in self.readers.get(node, ()))
+        return reads == {before.nodes[-1]} and not elsewhere and not self.outputs & set(before.nodes)
+
+    def arranged(self, boxes: Sequence[Box]) -> Drawing:
+        """The boxes in rows, with their edges."""
+        owner = {node: number for number, box in enumerate(boxes) for node in box.nodes}
+        edges: dict[Edge, None] = {}
+        for number, box in enumerate(boxes):
+            for node in box.nodes:
+                for source in node.inputs:
+                    from_ = owner.get(source, ENTRY)
+                    if from_ != number:
+                        edges[Edge(from_, number, source.output)] = None
+        for node, number in owner.items():
+            if any(reader not in owner for reader in self.readers.get(node, ())):
+                edges[Edge(number, EXIT, node.output)] = None
+        return Drawing(tuple(boxes), tuple(edges), _rows(len(boxes), tuple(edges)))
 
 
 def _what(nodes: Sequence[Node]) -> str:
@@ -121,24 +191,6 @@ def _what(nodes: Sequence[Node]) -> str:
     return f"{count(len(nodes), 'layer')}: {', '.join(kinds[:MOST_KINDS])}{more}"
 
 
-def _in_runs(graph: Graph, boxes: Sequence[Box], opening: bool) -> list[Box]:
-    """Very many boxes as runs of neighbours, each a group without a name of its own, which can be opened or not."""
-    found = list(boxes)
-    while len(found) > MOST_CHILDREN:
-        size = max(2, min(MOST_CHILDREN, -(-len(found) // MOST_CHILDREN)))
-        found = [_run(graph, found[start : start + size], opening) for start in range(0, len(found), size)]
-    return found
-
-
-def _run(graph: Graph, boxes: list[Box], opening: bool) -> Box:
-    """Neighbours as one box."""
-    if len(boxes) == 1:
-        return boxes[0]
-    nodes = tuple(node for box in boxes for node in box.nodes)
-    inside = _arranged(graph, boxes) if opening else None
-    return Box(f"{boxes[0].name} to {boxes[-1].name}", _what(nodes), nodes[-1].output, nodes, inside)
-
-
 Signature = tuple[tuple[Op, tuple[int | Shape, ...]], ...]
 
 
@@ -146,36 +198,6 @@ def _signature(box: Box) -> Signature:
     """What a box computes: its ops, and for each what it reads, by its place in the box or by its shape."""
     places = {node: place for place, node in enumerate(box.nodes)}
     return tuple((node.op, tuple(places.get(source, source.output) for source in node.inputs)) for node in box.nodes)
-
-
-def _folded(graph: Graph, boxes: Sequence[Box]) -> list[Box]:
-    """Boxes of the same layers, each reading the one before alone, as one box that stands there several times."""
-    readers: dict[Node, set[int]] = {}
-    owner = {node: number for number, box in enumerate(boxes) for node in box.nodes}
-    for node in graph.nodes:
-        for source in node.inputs:
-            readers.setdefault(source, set()).add(owner.get(node, -1))
-    outputs = set(graph.outputs.values())
-    found: list[Box] = []
-    heads: list[int] = []  # the number of the last box in each of those found
-    signature: Signature | None = None
-    for number, box in enumerate(boxes):
-        mine = None if box.nodes[0].is_input else _signature(box)
-        if (
-            found
-            and mine is not None
-            and mine == signature
-            and len(box.nodes) > 1
-            and _chained(boxes[heads[-1]], box, number, readers, outputs)
-        ):
-            last = found[-1]
-            found[-1] = replace(_together(last, box), times=last.times + 1)
-            heads[-1] = number
-        else:
-            found.append(box)
-            heads.append(number)
-        signature = mine
-    return found
 
 
 def _together(first: Box, again: Box) -> Box:
@@ -187,38 +209,9 @@ def _together(first: Box, again: Box) -> Box:
     return replace(first, nodes=first.nodes + again.nodes, inside=inside)
 
 
-def _chained(before: Box, box: Box, number: int, readers: dict[Node, set[int]], outputs: set[Node]) -> bool:
-    """Whether a box reads nothing but the last layer of the one before, which nobody else reads."""
-    own = set(box.nodes)
-    last = before.nodes[-1]
-    reads = {source for node in box.nodes for source in node.inputs} - own
-    outside = {reader for node in before.nodes for reader in readers.get(node, ())} - {number, number - 1}
-    return reads == {last} and not outside and not outputs & set(before.nodes)
-
-
-def _arranged(graph: Graph, boxes: Sequence[Box]) -> Drawing:
-    """The boxes in rows, with their edges."""
-    owner = {node: number for number, box in enumerate(boxes) for node in box.nodes}
-    edges: dict[Edge, None] = {}
-    for number, box in enumerate(boxes):
-        for node in box.nodes:
-            for source in node.inputs:
-                from_ = owner.get(source, ENTRY)
-                if from_ != number:
-                    edges[Edge(from_, number, source.output)] = None
-    readers: set[Node] = set(graph.outputs.values())
-    if len(owner) < len(graph.nodes):
-        readers |= {source for node in graph.nodes if node not in owner for source in node.inputs}
-        for number, box in enumerate(boxes):
-            for node in box.nodes:
-                if node in readers:
-                    edges[Edge(number, EXIT, node.output)] = None
-    return Drawing(tuple(boxes), tuple(edges), _rows(len(boxes), tuple(edges)))
-
-
 def _rows(count: int, edges: Sequence[Edge]) -> tuple[tuple[Slot, ...], ...]:
     """The rows: each box below those that it reads, lanes for edges that skip rows, in an order with few crossings."""
-    inner = [edge for edge in edges if edge.target >= 0 and edge.source < edge.target]
+    inner = {edge for edge in edges if edge.target >= 0 and edge.source < edge.target}
     rank = [0] * count
     for edge in sorted(inner, key=lambda edge: edge.target):
         if edge.source >= 0:
@@ -229,7 +222,7 @@ def _rows(count: int, edges: Sequence[Edge]) -> tuple[tuple[Slot, ...], ...]:
         rows[rank[box]].append(Slot(box))
     last: dict[int, int] = {}
     for edge in edges:
-        if edge.target == EXIT or (edge in inner):
+        if edge.target == EXIT or edge in inner:
             to = height if edge.target == EXIT else rank[edge.target]
             last[edge.source] = max(last.get(edge.source, 0), to)
     for source, end in last.items():

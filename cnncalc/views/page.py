@@ -5,6 +5,7 @@ The numbers are those of the JSON document, exact: those beyond 2^53, which Java
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def _network(costs: Costs, detail: Detail, result: Roofline) -> dict[str, Any]:
         ],
         "notes": list(table.notes),
         "first": costs.layers[0].node.index if costs.layers else 0,
-        "layers": _layers(costs, result),
+        **_layers(costs, result),
         "drawing": _drawing(drawing(graph, 1_000_000, fold=False)),
         "charts": [] if many else [_chart(chart) for chart in found],
         **_formulas(costs),
@@ -103,28 +104,31 @@ def exact(amount: int | None) -> int | str | None:
     return f"{amount:,}"
 
 
-def _layers(costs: Costs, result: Roofline) -> list[list[Any]]:
-    """Every node as a list; its fields are those of `LAYER` in page.js. Inputs come with names and shapes."""
+def _layers(costs: Costs, result: Roofline) -> dict[str, Any]:
+    """Every node as [name, inputs, record], and the records, which many share; their fields are those of `F` in page.js.
+    Inputs of the network have the first three alone."""
     rows = {row.node: row for row in costs.layers}
     regular = regular_nodes(costs)
-    return [
-        _layer(rows[node], result, regular[node.index])
-        if node in rows
-        else [node.name, "input", "input", list(node.output), []]
-        for node in costs.graph.nodes
-    ]
+    records: dict[str, int] = {}
+    layers = []
+    for node in costs.graph.nodes:
+        if node in rows:
+            record = _record(rows[node], result, regular[node.index])
+        else:
+            record = ["input", "input", list(node.output)]
+        text = json.dumps(record)
+        layers.append([node.name, [source.index for source in node.inputs], records.setdefault(text, len(records))])
+    return {"layers": layers, "records": [json.loads(text) for text in records]}
 
 
-def _layer(row: Row, result: Roofline, regular: bool) -> list[Any]:
-    """A layer's fields."""
+def _record(row: Row, result: Roofline, regular: bool) -> list[Any]:
+    """A layer's fields, without its name and its inputs."""
     field = row.receptive_field
     seconds = result.of(row).seconds
     return [
-        row.name,
         row.op.kind,
         describe(row.op),
         list(row.output),
-        [node.index for node in row.node.inputs],
         exact(row.params),
         exact(row.macs),
         exact(row.flops),
@@ -141,7 +145,7 @@ def _layer(row: Row, result: Roofline, regular: bool) -> list[Any]:
     ]
 
 
-_UNEVEN = ("upsample", "transpose", "adaptive", "resize", "shuffle", "roll", "permute", "reshape")
+_UNEVEN = ("upsample", "transpose", "adaptive", "resize", "pixel", "roll", "permute", "reshape")
 
 
 def regular_nodes(costs: Costs) -> list[bool]:
@@ -179,21 +183,22 @@ def _formulas(costs: Costs) -> dict[str, Any]:
 
 
 def _drawing(found: Drawing) -> dict[str, Any]:
-    """A drawing: boxes as [name, label, what, shape, first node, nodes, inside], edges, rows of [box, lane]."""
+    """A drawing: a layer's box as its index, a group's as [name, label, what, nodes, inside]; edges as [from, to], with
+    the shape where it is not that of the box they come from; rows of boxes, a lane as -2 - box."""
     return {
         "b": [
-            [
-                box.name,
-                box.label,
-                box.what,
-                show(box.output),
-                _indexes(box.nodes),
-                None if box.inside is None else _drawing(box.inside),
-            ]
+            box.nodes[0].index
+            if box.inside is None
+            else [box.name, box.label, box.what, _indexes(box.nodes), _drawing(box.inside)]
             for box in found.boxes
         ],
-        "e": [[edge.source, edge.target, show(edge.shape)] for edge in found.edges],
-        "r": [[[slot.box, int(slot.lane)] for slot in row] for row in found.rows],
+        "e": [
+            [edge.source, edge.target]
+            if edge.source >= 0 and found.boxes[edge.source].output == edge.shape
+            else [edge.source, edge.target, show(edge.shape)]
+            for edge in found.edges
+        ],
+        "r": [[-2 - slot.box if slot.lane else slot.box for slot in row] for row in found.rows],
     }
 
 
