@@ -281,7 +281,7 @@
       (inner ? [lines(box)[0]] : lines(box)).forEach((line, k) => g.append(sv("text",
         {x: middle, y: y + place.y + LINE * (k + 0.9), "font-weight": k ? null : "bold"}, line)));
       parent.append(g);
-      if (inner) paint(g, inner, middle - inner.width / 2, y + place.y + LINE + ROW, most);
+      if (inner) paint(parent, inner, middle - inner.width / 2, y + place.y + LINE + ROW, most);
     });
   }
   function edge(found, from, to, shape, x, y) {

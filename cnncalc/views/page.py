@@ -105,8 +105,8 @@ def exact(amount: int | None) -> int | str | None:
 
 
 def _layers(costs: Costs, result: Roofline) -> dict[str, Any]:
-    """Every node as [name, inputs, record], and the records, which many share; their fields are those of `F` in page.js.
-    Inputs of the network have the first three alone."""
+    """Every node as [name, inputs, record], and the records, which many share; their fields are those of `F` in
+    page.js. Inputs of the network have the first three alone."""
     rows = {row.node: row for row in costs.layers}
     regular = regular_nodes(costs)
     records: dict[str, int] = {}
