@@ -75,6 +75,7 @@ CODES: dict[str, dict[str, str]] = {
     "Networks": {
         "unknown-name": "The network has no layer or group of that name.",
         "unfit-batch": "A batch is no whole number from 1 to 10^12.",
+        "another-network": "A node of one network is given to the builder of another.",
         "unknown-word": "A word is none of those that an option takes: a number type, an optimizer, a device, a tool.",
     },
     "Expressions": {

@@ -125,7 +125,12 @@ def prod(factors: Any) -> Any:
     """
     if isinstance(factors, Term):
         return Term(f"prod({factors.text})")
-    return reduce(mul, factors) if len(factors) else 1
+    if not len(factors):
+        return 1
+    result = reduce(mul, factors)
+    if type(result) is not int and is_array(result):
+        check_bits(result, reduce(mul, map(_as_float, factors)), "a product")
+    return result
 
 
 def total(addends: Any) -> Any:
@@ -197,6 +202,22 @@ def is_array(value: object) -> bool:
     return hasattr(value, "dtype") and getattr(value, "ndim", 0) > 0
 
 
+def check_bits(result: Any, approximate: Any, what: str) -> None:
+    """Refuse an array of whole numbers that wrapped round: the same calculation in floating point is beyond them.
+    Sums, differences and products that fit are right, whatever was too large on the way.
+
+    Raises:
+        OverflowError: it is.
+    """
+    kind, bits = result.dtype.kind, 8 * result.dtype.itemsize
+    if kind == "i" and anywhere(abs(approximate) >= 2.0 ** (bits - 1)):
+        beyond = True
+    else:
+        beyond = kind == "u" and anywhere((approximate < 0) | (approximate >= 2.0**bits))
+    if beyond:
+        raise OverflowError(f"{what} is beyond {bits} bits: use wider numbers, or Python's, one network at a time")
+
+
 def anywhere(condition: Any) -> bool:
     """Whether a condition holds; of arrays, whether it holds anywhere.
 
@@ -223,7 +244,7 @@ class Formula:
         """Compute. Extra values are ignored, so that a layer's formulas can share one set of symbols.
 
         Raises:
-            OverflowError: the result of a calculation over arrays is beyond 64 bits.
+            OverflowError: the result of a calculation over arrays is beyond their bits.
         """
         return self.of(values)
 
@@ -232,14 +253,8 @@ class Formula:
         chosen = [values[name] for name in self.names]
         result = self.function(*chosen)
         if type(result) is not int and is_array(result):
-            self._check_bits(chosen)
+            check_bits(result, self.function(*map(_as_float, chosen)), self.name)
         return result
-
-    def _check_bits(self, values: list[Any]) -> None:
-        """The same calculation in floating point, where it is too large to wrap round unnoticed."""
-        approximate = self.function(*map(_as_float, values))
-        if anywhere(abs(approximate) >= 2.0**63):
-            raise OverflowError(f"{self.name}: a count is beyond 64 bits: use Python's integers, one network at a time")
 
     def renamed(self, **symbols: str) -> Formula:
         """The same formula over other symbols.

@@ -16,7 +16,7 @@ is the one place where shapes are inferred and nodes are named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -198,6 +198,15 @@ class Graph:
         return found
 
 
+def automatic_stem(kind: str) -> str:
+    """What the automatic names of a kind begin with, before their number.
+
+    >>> automatic_stem("relu"), automatic_stem("relu6")
+    ('relu', 'relu6_')
+    """
+    return f"{kind}_" if kind[-1:].isdigit() else kind
+
+
 def scopes_of(node: Node) -> Iterator[Scope]:
     """The scopes around a node, the nearest first, without the root."""
     scope: Scope | None = node.scope
@@ -286,11 +295,19 @@ class Builder:
 
         Raises:
             OpError: the op does not fit its inputs.
-            RequestError: the name is taken.
+            RequestError: the name is taken; an input is of another network.
         """
+        self._check_own(inputs)
         scope = scope or self.here
         full = self.automatic_name(op.kind, scope, taken) if name is None else join(scope, name)
         return self.place(op, inputs, full, scope, origin)
+
+    def _check_own(self, nodes: Iterable[Node]) -> None:
+        """Refuse nodes that another builder has added."""
+        for node in nodes:
+            if node.index >= len(self.nodes) or self.nodes[node.index] is not node:
+                hint = "a builder's nodes read each other only"
+                raise RequestError(f"'{node.name}' is of another network", hint=hint, code="another-network")
 
     def place(self, op: Op, inputs: tuple[Node, ...], name: str, scope: Scope, origin: Origin) -> Node:
         """Add an op under a full name.
@@ -313,7 +330,7 @@ class Builder:
         """The full name of the kind with its number in the scope, past names that are given: relu1; relu6_1 for a kind
         that ends in a digit, so that no name reads as another's."""
         key = (scope, kind)
-        stem = f"{kind}_" if kind[-1:].isdigit() else kind
+        stem = automatic_stem(kind)
         while True:
             number = self._counters[key] = self._counters.get(key, 0) + 1
             name = f"{stem}{number}"
@@ -334,11 +351,12 @@ class Builder:
         """The graph of what was added, with its output, or its outputs by name.
 
         Raises:
-            RequestError: it has no input.
+            RequestError: it has no input; an output is of another network.
         """
         if not any(node.is_input for node in self.nodes):
             raise RequestError("a network has an input", hint="add one: builder.input(3, 224, 224)")
         outputs = {"output": output} if isinstance(output, Node) else dict(output)
+        self._check_own(outputs.values())
         return Graph(self.name, tuple(self.nodes), outputs, self.title, self.notes, self.training)
 
 

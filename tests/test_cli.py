@@ -484,7 +484,7 @@ def test_show_expanded() -> None:
 # The terminal
 
 
-@pytest.mark.parametrize("columns", [80, 160])
+@pytest.mark.parametrize("columns", [60, 80, 160])
 @pytest.mark.parametrize(
     "words",
     [
@@ -509,9 +509,12 @@ def test_no_line_is_wider_than_the_terminal(words: str, columns: int) -> None:
 
 
 def test_no_number_is_cut_even_where_the_terminal_is_narrow() -> None:
-    text = run("flops", "vgg16", columns=30).stdout
+    text = run("flops", "vgg16", columns=60).stdout
     assert "15,470,264,320" in text
     assert "30,972,232,168" in text
+    narrow = " ".join(run("flops", "vgg16", columns=30).stdout.split())
+    assert "Not shown in 30 columns: MACs, FLOPs, %." in narrow
+    assert "15,470" not in narrow
 
 
 def test_completion() -> None:
@@ -543,7 +546,7 @@ def test_completion() -> None:
         ("params alexnet --input 227x227x3", "channels come first: 3x227x227"),
         ("alexnet", "it is a network: `cnncalc params alexnet`"),
         ("explain resnet50 conv2_x.9", "did you mean 'conv2_x."),
-        ("params families/resnet", "a family has none: its members do"),
+        ("params families/resnet", "a family has none: its members, which extend it, do"),
         ("params no/such/file.yaml", "there is no file"),
         ("params .", ""),
         ("params ''", ""),

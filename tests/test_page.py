@@ -1,5 +1,5 @@
-"""The page: its data is the JSON's, it fetches nothing, and no name becomes markup. In a real browser: chromium, driven by
-Playwright; where either is missing these tests are skipped, but not where CNNCALC_ORACLES says `required`."""
+"""The page: its data is the JSON's, it fetches nothing, and no name becomes markup. In a real browser: chromium, driven
+by Playwright; where either is missing these tests are skipped, but not where CNNCALC_ORACLES says `required`."""
 
 from __future__ import annotations
 

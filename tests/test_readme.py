@@ -38,6 +38,17 @@ def test_the_example_spec_is_one():
     assert cnncalc.network(text).layers[-1].output == (10,)
 
 
+def test_the_python_block_runs():
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    plain, torch = block.split("from cnncalc import pytorch")
+    names = {}
+    exec(plain, names)
+    assert (names["costs"].batch, names["net"].input) == (8, (3, 320, 320))
+    pytest.importorskip("torch")
+    exec("from cnncalc import pytorch" + torch, names)
+    assert sum(weight.numel() for weight in names["module"].parameters()) == names["costs"].params
+
+
 def test_linked_pages_exist():
     for page in re.findall(r"\]\(([\w./-]+)\)", README.read_text()):
         assert (ROOT / page).is_file(), page

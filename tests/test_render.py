@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnncalc.render import FORMATS, Column, Part, Table, write
+from cnncalc.render import FORMATS, write
+from cnncalc.render.json import write_json
+from cnncalc.render.table import Column, Part, Table
 
 COLUMNS = [Column("Layer"), Column("Output"), Column("Parameters", "params"), Column("%", "percent", format=".1f")]
 TABLE = Table(
@@ -45,7 +47,10 @@ def _no_width(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def render(form: str, *parts: Part, file: io.StringIO | None = None) -> str:
     file = file or io.StringIO()
-    write(parts, form, file)
+    if form == "json":  # its documents are records, not tables
+        write_json({"tables": [part.records() for part in parts if isinstance(part, Table)]}, file)
+    else:
+        write(parts, form, file)
     return file.getvalue()
 
 
@@ -75,7 +80,7 @@ def test_csv_is_raw() -> None:
 
 def test_json_is_raw() -> None:
     found = json.loads(render("json", "text", TABLE))
-    assert found["tables"][0]["rows"][0] == {
+    assert found["tables"][0][0] == {
         "layer": "conv_1|a",
         "output": [96, 55, 55],
         "params": 34944,
@@ -166,8 +171,11 @@ def test_words_are_wrapped_and_numbers_never(monkeypatch: pytest.MonkeyPatch) ->
     text = render("table", table)
     assert max(map(len, text.splitlines())) <= 40
     assert "1,000,000,000,000,000" in text
-    monkeypatch.setenv("COLUMNS", "20")
-    assert "1,000,000,000,000,000" in render("table", table)
+    monkeypatch.setenv("COLUMNS", "20")  # it is shown whole, or said to be missing
+    text = render("table", table)
+    assert max(map(len, text.splitlines())) <= 20
+    assert "Not shown in 20 columns: Number." in " ".join(text.split())
+    assert "1,000" not in text
 
 
 def test_cells_of_several_lines_and_wide_characters() -> None:
@@ -225,4 +233,12 @@ def test_text_keeps_its_lines_and_long_ones_are_wrapped(monkeypatch: pytest.Monk
 def test_a_table_that_cannot_fit_is_not_squeezed(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table("", [Column("Kind"), Column("Number")], [["convolutions", 10**30]])
     monkeypatch.setenv("COLUMNS", "40")
+    assert render("table", table).splitlines() == [
+        "Kind",
+        "-" * 12,
+        "convolutions",
+        "",
+        "Not shown in 40 columns: Number.",
+    ]
+    monkeypatch.setenv("COLUMNS", "60")
     assert render("table", table).splitlines()[2].startswith("convolutions  1,000,")

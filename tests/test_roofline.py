@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnncalc import RequestError, devices, network
+from cnncalc import RequestError, SpecError, devices, network
 
 TOY = """
 title: a toy
@@ -67,23 +67,27 @@ def test_a_device_can_be_written_and_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "code"),
     [
-        "",
-        "[",
-        "title: x",
-        TOY.replace("1e8", "-1"),
-        TOY.replace("bandwidth", "bandwith"),
-        TOY + "more: 1",
-        "\x00",
-        "a: !!x",
+        ("", "empty"),
+        ("[", "not-yaml"),
+        ("title: x", "another-file"),
+        (TOY.replace("1e8", "-1"), "unfit-value"),
+        (TOY.replace("bandwidth", "bandwith"), "unknown-key"),
+        (TOY + "more: 1", "unknown-key"),
+        (TOY.replace("source", "# source"), "missing-key"),
+        ("\x00", "not-yaml"),
+        ("a: !!x", "another-file"),
     ],
 )
-def test_files_that_are_no_device(tmp_path: Path, text: str) -> None:
+def test_files_that_are_no_device(tmp_path: Path, text: str, code: str) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(text)
-    with pytest.raises(RequestError):
+    with pytest.raises(SpecError) as caught:
         devices.load(str(path))
+    assert caught.value.code == code
+    assert str(path) in caught.value.render()
+    assert "'layers:'" not in caught.value.render()
 
 
 @pytest.mark.parametrize("name", ["h1000", "", "nowhere/own.yaml", "."])

@@ -186,7 +186,8 @@ class Maker:
     def add(self, op: Op, *inputs):
         name = self.name()
         if name is None:  # an automatic one may meet a scope
-            name = self.builder.automatic_name(op.kind, self.builder.here, lambda local: self.full(local) in self.given)
+            full = self.builder.automatic_name(op.kind, self.builder.here, lambda local: self.full(local) in self.given)
+            name = full.rsplit(".", 1)[-1]
             self.given.add(self.full(name))
         node = self.builder.add(op, *inputs, name=name)
         self.nodes.append(node)
@@ -314,7 +315,7 @@ def test_strange_names_stay(name):
 
 def test_values():
     assert value_text(((0, 1), (2, 3))) == "[[0, 1], [2, 3]]"
-    assert value_text(10**18) == "1000000000000000 * 1000 + 0"
+    assert value_text(10**18) == "1000000000000000000"
     for number in (0.1, 1e-05, 1e22, 2.0, 1.5e300):
         assert yaml.safe_load(value_text(number)) == number
 

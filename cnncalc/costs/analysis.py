@@ -18,7 +18,7 @@ from cnncalc.graph import Graph, Group, Node
 from cnncalc.ops.base import OPERATIONS, Op, Shape, cost_numbers
 
 if TYPE_CHECKING:
-    from cnncalc.costs.receptive_field import ReceptiveField
+    from cnncalc.costs.receptive_field import Field
 
 COUNTS = ("params", "weights", "buffers", "macs", "flops", "activations")
 
@@ -135,8 +135,8 @@ class Row:
         return self.memory.saved_bytes
 
     @property
-    def receptive_field(self) -> ReceptiveField:
-        """What a unit sees of the network's input."""
+    def receptive_field(self) -> Field:
+        """What a unit sees of the network's input; an `UnknownField` where a layer on the way does not say."""
         return self.analysis.receptive_fields[self.node.index]
 
     @property
@@ -241,7 +241,7 @@ class GroupRow:
         return self._sum([row.saved_bytes for row in self.rows])
 
     @property
-    def receptive_field(self) -> ReceptiveField:
+    def receptive_field(self) -> Field:
         """What a unit at the end of the group sees of the network's input."""
         return self.rows[-1].receptive_field
 
@@ -288,7 +288,7 @@ class Costs:
     >>> from cnncalc.zoo import load
     >>> costs = Costs(expand(load("alexnet")))
     >>> costs.params, costs["conv1"].params, costs.memory.peak
-    (60964224, 34944, 246180096)
+    (60964224, 34944, 248503296)
     """
 
     def __init__(
@@ -360,7 +360,7 @@ class Costs:
         return Memory(self.graph, self.batch, self.dtype, self.inplace, self.mixed)
 
     @cached_property
-    def receptive_fields(self) -> list[ReceptiveField]:
+    def receptive_fields(self) -> list[Field]:
         """What a unit of each node sees of the network's input, by the node's index."""
         from cnncalc.costs.receptive_field import receptive_fields  # most commands do not ask
 

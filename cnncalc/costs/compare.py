@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cnncalc.costs.analysis import Costs, Counts, total_counts
+from cnncalc.costs.receptive_field import ReceptiveField
 from cnncalc.formula import prod
 
 
@@ -66,9 +67,11 @@ def largest_field(costs: Costs) -> tuple[int, ...] | None:
     """
     fields = [row.receptive_field for row in costs.layers]
     spread = [row for row in costs.layers if prod(row.output[1:]) > 1]
-    if spread and spread[-1].receptive_field.whole:
+    last = spread[-1].receptive_field if spread else None
+    if isinstance(last, ReceptiveField) and last.whole:
         return None
-    local = [field.size for field in fields if field.size and not field.whole]
+    known = [field for field in fields if isinstance(field, ReceptiveField)]
+    local = [field.size for field in known if field.size and not field.whole]
     return tuple(max(sizes) for sizes in zip(*local, strict=True))
 
 

@@ -23,7 +23,7 @@ from cnncalc.documents.figures import (
 )
 from cnncalc.documents.model import Alternative, Cell, Column, Row, Table, document_tables, paper_tables, table
 from cnncalc.documents.quantities import Calculator, Result
-from cnncalc.errors import CnncalcError
+from cnncalc.errors import CnncalcError, shorten
 
 
 class Explanation(NamedTuple):
@@ -109,7 +109,12 @@ def check_table(data: Table, search: bool = True) -> CheckedTable:
     calculator = Calculator(data.networks)
     cells: list[Checked] = []
     for cell, row, column in _cells(data):
-        cells += _check_cell(calculator, cell, row, column)
+        try:
+            cells += _check_cell(calculator, cell, row, column)
+        except DocumentError:
+            raise
+        except CnncalcError as error:
+            raise DocumentError(f"cell '{shorten(cell.id)}': {error.message}", hint=error.hint) from None
     repeated = [name for name, count in Counter(cell.id for cell in cells).items() if count > 1]
     if repeated:
         raise DocumentError(f"table {data.name} has more than one cell {repeated[0]!r}")

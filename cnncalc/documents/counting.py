@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
-from cnncalc.documents.networks import NORMS, WEIGHTED, OpError, Setting, View
-from cnncalc.documents.quantities import Calculator, Target
-from cnncalc.documents.ways import Counting, Family
+from cnncalc.documents.networks import NORMS, WEIGHTED, OpError, View
+from cnncalc.documents.quantities import Calculator, Target, select
+from cnncalc.documents.ways import ONCE, Counting, Family
 from cnncalc.errors import CnncalcError
 
 Value: TypeAlias = int | Fraction | tuple[int, ...]
@@ -18,112 +18,149 @@ MEGABYTE = Fraction(10**6, 2**20)
 
 
 class Rows:
-    """The rows of a column, each the sum of some targets, counted in one way or another."""
+    """The rows of a column, each the sum of some targets, counted in one way or another.
+
+    What a way counts of each layer is worked out once for a network, and then summed over the layers of each row.
+    """
 
     def __init__(self, calculator: Calculator, rows: Sequence[Sequence[Target]], family: Family) -> None:
         self.calculator = calculator
         self.rows = [tuple(row) for row in rows]
         self.family = family
-        self._totals: dict[Counting, list[Value] | None] = {}
-        self._split: dict[Counting, dict[str, list[int]]] = {}
+        self._views: dict[tuple[Target, object], View] = {}
+        self._counted: dict[tuple[View, Counting], list[int]] = {}
+        self._inside: dict[tuple[View, Target, str], list[int]] = {}
+        self._named: dict[tuple[View, Target, str], dict[str, list[int]]] = {}
+        paths = [target.path for row in self.rows for target in row if target.path]
+        self._depth = min((path.count(".") + 1 for path in paths), default=0)  # where a row is the whole network
+        self._totals: dict[Counting, list[int]] = {}
+        self._works: dict[tuple[object, ...], bool] = {}
 
     def values(self, counting: Counting) -> list[Value] | None:
         """Each row's value; None where the network cannot be so."""
-        part, multiplicity = counting.part
-        plain = counting._replace(part=("", 1))
+        if not self._possible(counting):
+            return None
+        if self.family is Family.SHAPE:
+            return [self._shape(row[0], counting) for row in self.rows]
+        plain = counting._replace(part=("", 1), times=ONCE, unit="decimal")
         if plain not in self._totals:
+            self._totals[plain] = [self._total(row, plain) for row in self.rows]
+        totals: list[int] = self._totals[plain]
+        name, times = counting.part
+        if name:
+            shares = (self._share(row, plain, name) for row in self.rows)
+            totals = [total + (times - 1) * share for total, share in zip(totals, shares, strict=True)]
+        if counting.times == ONCE and counting.unit == "decimal":
+            return list(totals)
+        scale = Fraction(counting.times, ONCE) * (MEGABYTE if counting.unit == "binary" else 1)
+        return [int(scaled) if (scaled := total * scale).denominator == 1 else scaled for total in totals]
+
+    def _possible(self, counting: Counting) -> bool:
+        """Whether the networks can be as a way of counting has them."""
+        key = (counting.input, counting.classes, counting.heads, counting.change)
+        if key not in self._works:
             try:
-                self._totals[plain] = [self._row(row, plain) for row in self.rows]
+                for row in self.rows:
+                    for target in row:
+                        self._view(target, counting)
+                self._works[key] = True
             except (CnncalcError, OpError):
-                self._totals[plain] = None
-        totals = self._totals[plain]
-        if totals is None or not part:
-            return totals
-        share = self._parts(plain).get(part)
-        if share is None:
-            return totals
-        scale = plain.times * (MEGABYTE if plain.unit == "binary" else 1)
-        return [t + (multiplicity - 1) * s * scale for t, s in zip(totals, share, strict=True)]  # type: ignore[operator]
+                self._works[key] = False
+        return self._works[key]
 
     def parts(self) -> list[str]:
-        """The names of parts of these rows: of branches, and of the layers of blocks; not of a whole row."""
-        found: dict[str, None] = {}
+        """The names of parts of these rows: of branches, and of the layers of blocks; not of a whole row.
+
+        Where the rows are of several networks, those that all of them have: leaving a part out of some would be
+        another way for each.
+        """
+        plain = Counting()
+        found: dict[str, int] = {}
         for row in self.rows:
-            for target in row:
-                seen = self._view(target, Counting())
-                inside = seen.within(target.path)
-                depth = target.path.count(".") + 1 if target.path else 0
-                for i in inside:
-                    for name in seen.names[i].split(".")[depth:]:
-                        if not name.isdigit():
-                            found[name] = None
-        return list(found)
+            names = {name: None for t in row for name in self._parts(self._view(t, plain), t, "all")}
+            for name in names:
+                found[name] = found.get(name, 0) + 1
+        several = len({(target.network, target.setting) for row in self.rows for target in row}) > 1
+        return [name for name, count in found.items() if count == len(self.rows) or not several]
+
+    def size(self) -> int:
+        """How many layers the rows have in all."""
+        return sum(len(self._layers(self._view(t, Counting()), t, "all")) for row in self.rows for t in row)
 
     def _view(self, target: Target, counting: Counting) -> View:
         """The network that a target asks of, as a way of counting has it."""
-        setting = target.setting
-        if counting.input:
-            channels = self.calculator.view(target.network, setting._replace(change="")).input[0]
-            setting = setting._replace(input=(channels, counting.input, counting.input))
-        if counting.classes:
-            rest = tuple(pair for pair in setting.vars if pair[0] != "classes")
-            setting = setting._replace(vars=(*rest, ("classes", counting.classes)))
-        training = setting.training or counting.heads == "counted"
-        return self.calculator.view(target.network, setting._replace(training=training, change=counting.change))
+        if counting.input == counting.classes == 0 and counting.heads == "left out" and not counting.change:
+            key: tuple[Target, object] = (target, None)
+        else:
+            key = (target, (counting.input, counting.classes, counting.heads, counting.change))
+        if key not in self._views:
+            setting = target.setting
+            if counting.input:
+                channels = self.calculator.view(target.network, setting).input[0]
+                setting = setting._replace(input=(channels, counting.input, counting.input))
+            if counting.classes:
+                rest = tuple(pair for pair in setting.vars if pair[0] != "classes")
+                setting = setting._replace(vars=(*rest, ("classes", counting.classes)))
+            training = setting.training or counting.heads == "counted"
+            setting = setting._replace(training=training, change=counting.change)
+            self._views[key] = self.calculator.view(target.network, setting)
+        return self._views[key]
 
-    def _row(self, row: tuple[Target, ...], counting: Counting) -> Value:
-        if self.family is Family.SHAPE:
-            selection = self.calculator.select(row[0]._replace(setting=self._setting(row[0], counting)))
-            channels, *sizes = selection.shape
-            shape = (*(sizes or (1, 1)), channels)
-            return shape[:-1] if row[0].quantity == "size" else shape
-        total = sum(sum(self._layers(target, counting).values()) for target in row)
-        scale = counting.times * (MEGABYTE if counting.unit == "binary" else 1)
-        return total if scale == 1 else total * scale
-
-    def _setting(self, target: Target, counting: Counting) -> Setting:
-        setting = target.setting._replace(change=counting.change)
-        if counting.input:
-            channels = self.calculator.view(target.network, target.setting).input[0]
-            setting = setting._replace(input=(channels, counting.input, counting.input))
-        return setting
-
-    def _layers(self, target: Target, counting: Counting) -> dict[int, int]:
-        """What is counted of each layer of a target."""
+    def _shape(self, target: Target, counting: Counting) -> tuple[int, ...]:
         seen = self._view(target, counting)
-        inside = self._selected(seen, target)
-        if counting.heads == "counted" and not target.setting.training and target.path:
-            inside = seen.within(target.path)
-        kept = _kept(seen, inside, counting.layers)
-        return {i: layer_value(seen, i, self.family, counting) for i in kept}
+        inside = self._layers(seen, target, "all")
+        channels, *sizes = seen.output(inside[-1]) if inside else seen.input
+        shape = (*(sizes or (1, 1)), channels)
+        return shape[:-1] if target.quantity == "size" else shape
 
-    def _selected(self, seen: View, target: Target) -> list[int]:
-        inside = seen.within(target.path)
-        if target.conditions:
-            inside = [
-                i
-                for i in inside
-                if all(
-                    str(seen.kinds[i] if key == "kind" else seen.option(i, key)) in wanted.split("|")
-                    for key, wanted in target.conditions
-                )
-            ]
-        return inside
+    def _total(self, row: tuple[Target, ...], counting: Counting) -> int:
+        """The sum over a row's layers."""
+        total = 0
+        for target in row:
+            seen = self._view(target, counting)
+            counted = self._count(seen, counting)
+            total += sum([counted[i] for i in self._layers(seen, target, counting.layers)])
+        return total
 
-    def _parts(self, counting: Counting) -> dict[str, list[int]]:
-        """How much of each row each named part makes."""
-        if counting not in self._split:
-            split: dict[str, list[int]] = {}
-            for number, row in enumerate(self.rows):
-                for target in row:
-                    seen = self._view(target, counting)
-                    depth = target.path.count(".") + 1 if target.path else 0
-                    for i, value in self._layers(target, counting).items():
-                        for name in set(seen.names[i].split(".")[depth:]):
-                            if not name.isdigit():
-                                split.setdefault(name, [0] * len(self.rows))[number] += value
-            self._split[counting] = split
-        return self._split[counting]
+    def _share(self, row: tuple[Target, ...], counting: Counting, part: str) -> int:
+        """How much of a row a named part makes."""
+        share = 0
+        for target in row:
+            seen = self._view(target, counting)
+            named = self._parts(seen, target, counting.layers).get(part)
+            if named:
+                counted = self._count(seen, counting)
+                share += sum([counted[i] for i in named])
+        return share
+
+    def _count(self, seen: View, counting: Counting) -> list[int]:
+        """What is counted of each layer of a network, whichever are summed."""
+        key = (seen, Counting(counting.measure, counting.biases, counting.norms, counting.buffers, counting.groups))
+        if key not in self._counted:
+            layers = range(len(seen.names))
+            self._counted[key] = [layer_value(seen, i, self.family, counting) for i in layers]
+        return self._counted[key]
+
+    def _layers(self, seen: View, target: Target, layers: str) -> list[int]:
+        """The layers of a target that are summed."""
+        key = (seen, target, layers)
+        if key not in self._inside:
+            inside = [] if target.path == "input" else select(seen, target)
+            self._inside[key] = _kept(seen, inside, layers)
+        return self._inside[key]
+
+    def _parts(self, seen: View, target: Target, layers: str) -> dict[str, list[int]]:
+        """The layers of each named part of a target."""
+        key = (seen, target, layers)
+        if key not in self._named:
+            depth = target.path.count(".") + 1 if target.path else self._depth
+            named: dict[str, list[int]] = {}
+            for i in self._layers(seen, target, layers):
+                for name in set(seen.names[i].split(".")[depth:]):
+                    if not name.isdigit():
+                        named.setdefault(name, []).append(i)
+            self._named[key] = named
+        return self._named[key]
 
 
 def _kept(seen: View, inside: list[int], layers: str) -> list[int]:

@@ -12,13 +12,13 @@ from pathlib import Path
 from cnncalc.documents.check import Checked, CheckedTable, check_all
 from cnncalc.documents.figures import Verdict
 from cnncalc.documents.model import DOCUMENTS
-from cnncalc.documents.report import cause, cells_of, computed_text, printed_text, verdict_text
+from cnncalc.documents.report import cause, cells_of, computed_text, covered, printed_text, verdict_text
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "errata.md"
 
 
-def render(tables: Sequence[CheckedTable]) -> str:
-    """The page, in Markdown."""
+def render(tables: Sequence[CheckedTable], papers: Sequence[CheckedTable] = ()) -> str:
+    """The page, in Markdown: the documents, then the papers."""
     lines = [
         "# Errata of the documents",
         "",
@@ -29,8 +29,13 @@ def render(tables: Sequence[CheckedTable]) -> str:
     for document, group in groupby(tables, key=lambda table: table.table.document):
         entries = [line for table in group for line in _table(table)]
         lines += ["", f"## Document {document}: {DOCUMENTS[document]}", *(entries or ["", "Nothing was found."])]
-    lines += ["", *_loose(tables)]
-    notes = [f"- {_text(table.table.title)}. {_text(note)}" for table in tables for note in table.notes]
+    if papers:
+        lines += ["", *_papers(papers)]
+    lines += ["", *_loose([*tables, *papers])]
+    every = [*tables, *papers]
+    notes = [
+        f"- {_text(table.table.title)}. {_text(note)}" for table in every for note in table.notes if "one rule" in note
+    ]
     if notes:
         lines += ["", "In some rows and columns no one rule gives all the figures that agree:", "", *notes]
     return "\n".join(lines) + "\n"
@@ -50,14 +55,43 @@ def _introduction(tables: Sequence[CheckedTable]) -> list[str]:
     ]
 
 
+def _papers(papers: Sequence[CheckedTable]) -> list[str]:
+    """What the tables of papers have, with where they were read."""
+    cells = [cell for table in papers for cell in table.cells]
+    wrong = [cell for cell in cells if not cell.verdict.agrees]
+    unexplained = sum(cell.unexplained for cell in wrong)
+    lines = [
+        "## Tables of papers",
+        "",
+        f"{len(cells)} figures of {len(papers)} tables. {len(cells) - len(wrong)} agree; {len(wrong)} do not, of which "
+        f"{len(wrong) - unexplained} are given by another way of counting, and {unexplained} by none that was found. "
+        "`cnncalc tables --papers` lists them. A figure that could not be had with certainty is left out.",
+    ]
+    for table in papers:
+        lines += _table(table) or ["", *_heading(table), "Nothing was found."]
+    return lines
+
+
+def _heading(checked: CheckedTable) -> list[str]:
+    """What stands over a table's entries."""
+    table = checked.table
+    title = f"{table.document}: {table.title}" if table.paper else table.title
+    source = f" {_text(' '.join(table.source.split()))}." if table.source else ""
+    return [f"### {title}", "", f"`{table.name}`. {table.place[0].upper()}{table.place[1:]}.{source}", ""]
+
+
 def _table(checked: CheckedTable) -> list[str]:
     """The entries of a table; none if nothing in it differs."""
-    entries = [_entry(parts) for parts in cells_of(checked.cells) if not all(part.verdict.agrees for part in parts)]
+    found = [note for note in checked.notes if ". This gives" in note]
+    entries = [_text(note) for note in found]
+    entries += [
+        _entry(parts)
+        for parts in cells_of(checked.cells)
+        if not all(part.verdict.agrees for part in parts) and not covered(parts, found)
+    ]
     if not entries:
         return []
-    table = checked.table
-    heading = ["", f"### {table.title}", "", f"`{table.name}`. {table.place[0].upper()}{table.place[1:]}.", ""]
-    return [*heading, *(f"{number}. {entry}" for number, entry in enumerate(entries, 1))]
+    return ["", *_heading(checked), *(f"{number}. {entry}" for number, entry in enumerate(entries, 1))]
 
 
 def _entry(parts: Sequence[Checked]) -> str:
@@ -103,7 +137,7 @@ def _text(text: str) -> str:
 
 def main() -> None:
     """Write the page."""
-    FILE.write_text(render(check_all()), encoding="utf-8")
+    FILE.write_text(render(check_all(), check_all(papers=True)), encoding="utf-8")
 
 
 if __name__ == "__main__":

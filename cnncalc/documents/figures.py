@@ -57,12 +57,13 @@ _SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12, "
 _FIGURE = re.compile(
     r"(?P<about>[~≈]?)\s*(?P<digits>\d{1,30}|\d{1,3}(?:[, \u00a0\u2009\u202f]\d{3}){1,9})(?:\.(?P<decimals>\d{1,18}))?"
     r"(?:\s*[x\u00d7\u00b7*]\s*10\^?(?P<power>\d{1,2})|[eE]\+?(?P<exponent>\d{1,2}))?"
-    r"\s*(?P<scale>[kKmMgGbBtT万亿]?)(?P<binary>i?)\s*(?P<unit>[A-Za-z#.\-/ ]{0,20})"
+    r"\s*(?P<scale>[kKmMgGbBtT万亿]?)(?P<binary>i?)\s*(?P<unit>[A-Za-z#.%\-/ ]{0,20})"
 )
 _WORDS = re.compile(r"\b(thousand|million|billion|trillion)s?\b", re.I)
 # What may follow a figure's scale without changing its worth.
 _UNITS = re.compile(
-    r"(params?|parameters|weights|macs?|mult-?adds?|madds?|flops?|flop|ops|operations|bytes?|b|ib|px|pixels)?\.?", re.I
+    r"(params?|parameters|weights|macs?|mult-?adds?|madds?|flops?|flop|ops|operations|bytes?|b|ib|px|pixels|%)?\.?",
+    re.I,
 )
 
 
@@ -167,7 +168,7 @@ def difference(figure: Figure, computed: Number) -> str:
         off = number - figure.binary.value
         return f"{_signed(off / 1024)}K, {float(off / figure.binary.value):+.2%}, with 1K = 1024"
     off = number - figure.value
-    return f"{_signed(off)}, {float(off / figure.value):+.2%}"
+    return f"{_signed(off)}, {float(off / figure.value):+.2%}" if figure.value else _signed(off)
 
 
 def _signed(number: Fraction) -> str:

@@ -39,6 +39,10 @@ for _kind, _names in _KINDS:
         _WORDS.setdefault(_name, set()).add(_kind)
 
 
+_RUNNING = re.compile(r"^([A-Za-z]+?)(?:[123]d)?(?:-|:\s*)\d+(?:-\d+)*$")
+"""What torchsummary and torchinfo call layers: Conv2d-1, Conv2d: 1-1; the number counts all layers."""
+
+
 class Place(NamedTuple):
     """A layer or group that a row may mean."""
 
@@ -59,6 +63,7 @@ def match_rows(seen: View, labels: Sequence[str], shapes: Sequence[tuple[int, ..
     ['conv1', 'pool1', 'conv2', '']
     """
     places = _places(seen)
+    labels = [_RUNNING.sub(r"\1", label.strip()) for label in labels]
     rows = [i for i, label in enumerate(labels) if _flat(label) not in {_flat(total) for total in TOTAL}]
     paths: list[str | None] = ["" if i not in set(rows) else None for i in range(len(labels))]
     if len(rows) * len(places) > MOST:

@@ -16,6 +16,7 @@ import msgspec
 from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.conventions import count_as
 from cnncalc.costs.memory import Memory
+from cnncalc.costs.receptive_field import UnknownField
 from cnncalc.errors import OpError
 from cnncalc.formula import prod
 from cnncalc.graph import Builder, Graph, Node
@@ -49,7 +50,7 @@ class Setting(NamedTuple):
     change: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """An analysed network, layer by layer."""
 
@@ -88,8 +89,20 @@ class View:
         """The layers of a group, or one layer, or all of them for an empty path."""
         if not path:
             return list(range(len(self.names)))
-        scope = f"{path}."
-        return [i for i, name in enumerate(self.names) if name == path or name.startswith(scope)]
+        if path in self._groups:
+            return self._groups[path]
+        return []
+
+    @cached_property
+    def _groups(self) -> dict[str, list[int]]:
+        """The layers of every group, and of every layer itself."""
+        found: dict[str, list[int]] = {}
+        for i, name in enumerate(self.names):
+            end = len(name)
+            while end > 0:
+                found.setdefault(name[:end], []).append(i)
+                end = name.rfind(".", 0, end)
+        return found
 
     def sources(self, index: int) -> tuple[int, ...]:
         """The layers that a layer reads; a negative number is a network's input."""
@@ -135,7 +148,10 @@ class View:
 
     def field(self, index: int) -> int:
         """What a unit sees of the input's height, in pixels."""
-        return int(self.rows[index].receptive_field.size[0])
+        field = self.rows[index].receptive_field
+        if isinstance(field, UnknownField):
+            raise OpError(f"what {self.names[index]} sees is unknown")
+        return int(field.size[0])
 
     @property
     def _memory(self) -> Memory:
@@ -159,9 +175,6 @@ class View:
     def elements_in(self, index: int) -> int:
         """The elements of all inputs of a layer, of one sample."""
         return sum(int(prod(shape)) for shape in self.input_shapes(index))
-
-    def __hash__(self) -> int:
-        return id(self)
 
 
 @lru_cache(maxsize=512)

@@ -190,8 +190,13 @@ class Calculator:
             groups = {name.rsplit(".", depth)[0] for name in seen.names[:2000] for depth in range(4)}
             hint = did_you_mean(target.path, sorted(groups)) or f"`cnncalc shapes {target.network} --all` lists them"
             raise RequestError(f"{target.network} has no layer or group '{shorten(target.path, 80)}'", hint=hint)
-        layers = tuple(i for i in within if _has(seen, i, target.conditions))
+        layers = tuple(select(seen, target))
         return Selection(seen, layers, seen.output((layers or within)[-1]))
+
+
+def select(seen: View, target: Target) -> list[int]:
+    """The layers of a network that a call asks of, by path and conditions."""
+    return [i for i in seen.within(target.path) if _has(seen, i, target.conditions)]
 
 
 def _has(seen: View, index: int, conditions: tuple[tuple[str, str], ...]) -> bool:
@@ -232,7 +237,11 @@ def _layout(selection: Selection) -> Layout:
 
 def _shape(selection: Selection) -> tuple[int, ...]:
     """Height, width, channels, as the documents print a shape; 1 x 1 once flat."""
-    channels, *sizes = selection.shape
+    return _channels_last(selection.shape)
+
+
+def _channels_last(shape: Shape) -> tuple[int, ...]:
+    channels, *sizes = shape
     return (*(sizes or (1, 1)), channels)
 
 
@@ -272,6 +281,7 @@ QUANTITIES: dict[str, Callable[[Selection], Number]] = {
 SEVERAL: dict[str, Callable[[Selection], tuple[int, ...] | Layout]] = {
     "shape": _shape,
     "size": lambda s: _shape(s)[:-1],
+    "input_shape": lambda s: _channels_last(s.view.input_shapes(s.last)[0]),
     "window": lambda s: s.view.kernel(s.last),
     "layout": _layout,
 }

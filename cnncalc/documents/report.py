@@ -88,7 +88,7 @@ def view(checked: CheckedTable, stacked: bool = True) -> list[Table]:
     note = [checked.table.note] if checked.table.note else []
     views = []
     if grid:
-        views.append(_grid(checked, grid, title, [LEGEND, *note, *checked.notes, *explanations(grid)]))
+        views.append(_grid(checked, grid, title, [LEGEND, *note, *checked.notes, *explanations(grid, checked.notes)]))
     if claims:
         notes = [*([] if grid else note), *explanations(claims)]
         views.append((listing if stacked else flat_listing)(claims, "" if grid else title, notes))
@@ -146,7 +146,8 @@ def computed_text(parts: Sequence[Checked]) -> str:
 def selection(checked: CheckedTable, cells: Sequence[Checked], stacked: bool = True) -> Table:
     """Some cells of a table, one under the other."""
     title = f"{checked.table.name}: {heading(checked.table)}"
-    return (listing if stacked else flat_listing)(cells, title, explanations(cells))
+    notes = [*checked.notes, *explanations(cells, checked.notes)]
+    return (listing if stacked else flat_listing)(cells, title, notes)
 
 
 _WIDTH = 60
@@ -209,18 +210,25 @@ def cell_list(cells: Iterable[tuple[str, Checked]]) -> Table:
     return Table("", columns, rows)
 
 
-def explanations(cells: Iterable[Checked]) -> list[str]:
-    """What became of each cell that differs, and the notes on the others."""
+def explanations(cells: Iterable[Checked], said: Sequence[str] = ()) -> list[str]:
+    """What became of each cell that differs, and the notes on the others; what is said of a whole row or column
+    already is left out."""
     texts = []
     for parts in cells_of(cells):
         first = parts[0]
-        if all(part.verdict.agrees for part in parts):
+        if covered(parts, said) or all(part.verdict.agrees for part in parts):
             texts += [f"{first.claim}: {first.note}"] if first.note else []
         elif isinstance(first.computed, bool):
             texts.append(f"≠ {first.claim}: does not hold. {cause(parts)}")
         else:
             texts.append(f"≠ {first.claim}: {verdict_text(parts)}. {cause(parts)}")
     return texts
+
+
+def covered(parts: Sequence[Checked], notes: Sequence[str]) -> bool:
+    """Whether what was found for a cell is said in the notes on its whole row or column."""
+    other = next((part.alternative for part in parts if part.alternative is not None), None)
+    return other is not None and other.tried > 0 and any(f": {other.what}. This gives" in note for note in notes)
 
 
 def verdict_text(parts: Sequence[Checked]) -> str:

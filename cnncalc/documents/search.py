@@ -18,7 +18,7 @@ from math import ceil, log
 from cnncalc.documents.counting import Rows, Value
 from cnncalc.documents.figures import RULES, Figure, Verdict, bounds
 from cnncalc.documents.networks import variables
-from cnncalc.documents.ways import CLASSES, PARTS, SIZES, Counting, Family, Way, ways
+from cnncalc.documents.ways import CLASSES, OF_THE_NETWORK, ONCE, PARTS, SIZES, Counting, Family, Way, ways
 
 MISTYPED = 0.03
 """How often a figure of a table is taken to be mistyped."""
@@ -27,12 +27,26 @@ ANSWER = log(100)
 """By how much a way must be more likely than the plain count, all costs paid."""
 
 CHANCE = 0.05
-"""An answer may be met by chance this often, where nothing else speaks for the plain count."""
+"""An answer may be met by chance this often, where nothing speaks for the plain count."""
+
+CHANCE_BESIDE = 0.01
+"""The same where the plain count gives some of the figures."""
 
 CHANCE_ALONE = 0.001
-"""The same for a single figure whose neighbours are explained otherwise: most likely it is mistyped."""
+"""The same for a single figure where the others are explained: most likely it is mistyped."""
 
 MOST_PARTS = 60
+MANY_LAYERS = 2_500
+"""Rows of so many layers in all that other networks are no longer made of them."""
+
+MANY_NETWORKS = 5
+"""From so many networks on, a quarter of these layers are many."""
+
+MANY_DIGITS = log(10_000)
+FEW_LAYERS = 700
+"""Networks so small that input sizes are tried which are not quite as near."""
+
+MOST_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -95,6 +109,11 @@ class _Search:
             self.rules = self.rules[:1]
         self.spans = [[tuple(map(ceil, bounds(figures[0], rule))) for figures in series.figures] for rule in self.rules]
 
+        networks = len({(target.network, target.setting) for row in series.rows.rows for target in row})
+        self.large = series.rows.size() > (MANY_LAYERS if networks < MANY_NETWORKS else MANY_LAYERS // 4)
+        self._measures: list[list[Value]] | None = None
+        self._sizes: list[Way] | None = None
+
     def run(self) -> list[Found]:
         if not self.plain:
             return []
@@ -105,14 +124,13 @@ class _Search:
         singles = list(self.distinct(self.singles(), {self.plain}))
         found: list[Found] = []
         best = self.chosen(base, singles, 0)
-        if best is None or len(best.explains) < len(everything):
+        tried = singles
+        if self.worth_pairs(everything - (best.explains if best is not None else base[1])):
             pairs = list(self.distinct(self.pairs(), {self.plain, *(one.values for one in singles)}))
             by_pair = self.chosen(base, pairs, len(singles))
-            if by_pair is not None and (best is None or self.beats(by_pair, best, len(singles), len(pairs))):
+            if by_pair is not None and (best is None or self.beats(by_pair, best, singles, pairs)):
                 best = by_pair
             tried = [*singles, *pairs]
-        else:
-            tried = singles
         explained = best.explains if best is not None else base[1]
         if best is not None:
             found.append(best)
@@ -180,15 +198,23 @@ class _Search:
             return None
         new = explained - base[1]
         chance = self.chance(sorted(new), tries, before)
-        enough = CHANCE if len(new) > 1 or not base[1] else CHANCE_ALONE
-        if chance > enough:
+        if chance > (CHANCE_ALONE if base[1] and len(new) == 1 else CHANCE_BESIDE if base[1] else CHANCE):
             return None
         return self.found(equal, rule, explained, cost, chance, certain=True)
 
-    def beats(self, pair: Found, single: Found, singles: int, pairs: int) -> bool:
-        """Whether a pair is enough more likely than a single way."""
+    def worth_pairs(self, left: frozenset[int]) -> bool:
+        """Whether pairs could be an answer to what is left over: one figure of few digits among many is met by some
+        pair or other, and most likely mistyped."""
+        few = len(left) == 1 and len(self.plain) > 3
+        return bool(left) and not (few and all(self.weight(i) < MANY_DIGITS for i in left))
+
+    def beats(self, pair: Found, single: Found, singles: list[_Try], pairs: list[_Try]) -> bool:
+        """Whether a pair is enough more likely than a single way, and what it explains besides no chance."""
         gain = self.score(pair.explains) - self.score(single.explains)
-        return gain - log((singles + pairs) / max(1, singles)) > ANSWER
+        more = sorted(pair.explains - single.explains)
+        if gain - log((len(singles) + len(pairs)) / max(1, len(singles))) < ANSWER:
+            return False
+        return len(more) != 1 or self.chance(more, pairs, 0) <= CHANCE_ALONE
 
     def alone(self, index: int, singles: list[_Try], tried: list[_Try], neighbours: bool) -> Found | None:
         """What gives one figure that is left over: a way, or else two; perhaps by chance."""
@@ -204,8 +230,9 @@ class _Search:
     def found(
         self, equal: list[_Try], rule: int, explained: frozenset[int], tried: int, chance: float, certain: bool
     ) -> Found:
-        shown = [" and ".join(way.what for way in one.ways) for one in equal[:3]]
-        what = ", or ".join(shown) + (f", or {len(equal) - 3} others" if len(equal) > 3 else "")
+        shown = ["; and ".join(way.what for way in one.ways) for one in equal[:MOST_SHOWN]]
+        more = len(equal) - len(shown)
+        what = ", or ".join(shown) + (f", or {more} others" if more else "")
         named = tuple(one.ways for one in equal)
         return Found(what, self.rules[rule], equal[0].values, explained, tried, chance, certain, named)
 
@@ -231,35 +258,40 @@ class _Search:
             sizes = max(2, int(self.series.figures[index][0].value))
             return min(1.0, len({one.values[index] for one in tries}) / sizes)
         figure = self.series.figures[index][0]
-        written: set[tuple[bool, int]] = set()
-        for one in tries:
-            value = one.values[index]
-            assert not isinstance(value, tuple)
-            for rule in self.rules:
-                binary = rule in (Verdict.ROUNDED_1024, Verdict.CUT_OFF_1024) and figure.thousands
-                step = figure.binary.step if binary else figure.step
-                half = Fraction(1, 2) if rule in (Verdict.ROUNDED, Verdict.ROUNDED_1024) else 0
-                written.add((False, int(value / step + half)))
+        written: set[int] = set()
+        for rule in self.rules:
+            binary = rule in (Verdict.ROUNDED_1024, Verdict.CUT_OFF_1024) and figure.thousands
+            step = figure.binary.step if binary else figure.step
+            worth, parts = step.numerator, step.denominator
+            half = worth if rule in (Verdict.ROUNDED, Verdict.ROUNDED_1024) else 0
+            written.update(int((2 * one.values[index] * parts + half) // (2 * worth)) for one in tries)  # type: ignore[operator]
         most = 0.0
         for low, high in self.near(index):
-            first, last = low / figure.step, high / figure.step
-            hits = sum(first <= digits <= last for _, digits in written)
-            most = max(most, hits / max(1.0, float(last - first)))
+            first, last = ceil(low / figure.step), int(high / figure.step)
+            hits = sum(first <= digits <= last for digits in written)
+            most = max(most, hits / max(1, last - first))
         return min(1.0, most)
 
     # what is tried
 
     def singles(self) -> Iterator[tuple[Way, ...]]:
-        family, base = self.series.rows.family, self.series.base
-        for way in [*ways(family, base), *self.sizes(), *self.classes(), *self.parts()]:
+        for way in [*self.listed(), *self.sizes(), *self.classes(), *self.parts()]:
             yield (way,)
 
+    def listed(self) -> list[Way]:
+        """The ways of the list, but for those that make other networks where these are large."""
+        found = ways(self.series.rows.family, self.series.base)
+        return [way for way in found if not (self.large and way.axis in OF_THE_NETWORK)]
+
     def pairs(self) -> Iterator[tuple[Way, ...]]:
-        family, base = self.series.rows.family, self.series.base
-        some = [*ways(family, base), *self.sizes(), *self.classes()]
-        for one, other in combinations([*some, *self.parts()], 2):
-            if one.axis != other.axis:
+        every = [*self.listed(), *self.sizes(), *self.classes(), *self.parts()]
+        flops = self.series.base.measure == "flops"
+        macs = next((way for way in every if flops and way.value == "macs"), None)
+        for one, other in combinations(every, 2):
+            if one.axis != other.axis and not (one.axis in OF_THE_NETWORK and other.axis in OF_THE_NETWORK):
                 yield (one, other)
+                if macs is not None and "measure" not in (one.axis, other.axis):
+                    yield (macs, one, other)  # "FLOPs" is said of multiply-accumulates more often than not
 
     def distinct(self, some: Iterator[tuple[Way, ...]], known: set[tuple[Value, ...]]) -> Iterator[_Try]:
         """The ways with what they give; of several that give the same, the first."""
@@ -273,27 +305,41 @@ class _Search:
 
     def sizes(self) -> list[Way]:
         """The input sizes that could matter: those under which some figure is at all within reach."""
-        if self.series.rows.family in (Family.PARAMETERS, Family.BYTES):
+        if self.large or self.series.rows.family in (Family.PARAMETERS, Family.BYTES):
             return []
-        return [Way("input", size, f"with inputs of {size}x{size}") for size in SIZES if self.reachable(size)]
+        if self._sizes is None:
+            reachable = [size for size in SIZES if self.reachable(size)]
+            self._sizes = [Way("input", size, f"with inputs of {size}x{size}") for size in reachable]
+        return self._sizes
 
     def reachable(self, size: int) -> bool:
-        """Whether a size brings the plain count near the printed figures, in one of the measures; most of a
-        network's work grows as the area."""
-        if self.shapes:
-            return True
-        ratios = []
-        for target_row, figures, plain in zip(self.series.rows.rows, self.series.figures, self.plain, strict=True):
-            own = self.series.rows.calculator.view(target_row[0].network, target_row[0].setting).input
-            if len(own) != 3 or not plain or isinstance(plain, tuple):
-                continue
-            predicted = Fraction(plain) * size * size / (own[1] * own[2])
-            ratios.append(float(figures[0].value / predicted))
-        near = [any(0.8 < ratio * scale < 1.25 for scale in (0.5, 1, 2)) for ratio in ratios]
+        """Whether a size brings a count near most of the printed figures; nearly all work grows as the area."""
+        return self.shapes or any(self.scaled(values, size) for values in self.measures())
+
+    def measures(self) -> list[list[Value]]:
+        """The counts that sizes are scaled from: the plain one, twice, half, and with groups ignored."""
+        if self._measures is None:
+            base = self.series.base
+            some = [base, base._replace(groups="ignored")]
+            some += [one._replace(measure="macs") for one in some] if base.measure else []
+            doubled = [one._replace(times=times) for one in some for times in (ONCE, 2 * ONCE, ONCE // 2)]
+            found = (self.series.rows.values(one) for one in doubled)
+            self._measures = [values for values in found if values is not None]
+        return self._measures
+
+    def scaled(self, values: Sequence[Value], size: int) -> bool:
+        """Whether counts, scaled by the area to another input size, come near most of the printed figures."""
+        near = []
+        low, high = (0.6, 1.6) if self.series.rows.size() < FEW_LAYERS else (0.85, 1.18)
+        for row, figures, value in zip(self.series.rows.rows, self.series.figures, values, strict=True):
+            own = self.series.rows.calculator.view(row[0].network, row[0].setting).input
+            if len(own) == 3 and value and not isinstance(value, tuple) and figures[0].value:
+                scaled = float(value) * size * size / (own[1] * own[2])
+                near.append(low < float(figures[0].value) / scaled < high)
         return 2 * sum(near) >= len(near) > 0
 
     def classes(self) -> list[Way]:
-        if self.shapes or self.series.rows.family is Family.ACTIVATIONS:
+        if self.large or self.shapes or self.series.rows.family is Family.ACTIVATIONS:
             return []
         calculator = self.series.rows.calculator
         networks = {target.network for row in self.series.rows.rows for target in row}

@@ -1,15 +1,15 @@
 """The ways in which people count: the written list that the search for causes goes through, alone and in pairs.
 
 An axis is something that can be counted in more than one way, its values are the ways, and `Counting` holds one
-value of each. The first value of an axis is what cnncalc itself counts. Two ways of the same axis exclude each other,
-so a pair is always of two axes.
+value of each. Two ways of the same axis exclude each other, so a pair is always of two axes; nor are two paired that
+each make another network of it (another input size, number of classes, rounding or padding, heads). Where a title says
+FLOPs, pairs are tried with multiply-accumulates as well, which are often called so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 
@@ -23,6 +23,10 @@ class Family(StrEnum):
     SHAPE = "shape"
 
 
+ONCE = 4
+"""Everything once: `times` counts in quarters."""
+
+
 class Counting(NamedTuple):
     """One way to count: a value for every axis."""
 
@@ -32,13 +36,17 @@ class Counting(NamedTuple):
     buffers: str = "left out"
     groups: str = "minded"
     layers: str = "all"
-    times: Fraction = Fraction(1)
+    times: int = ONCE
     unit: str = "decimal"
     heads: str = "left out"
     classes: int = 0
     input: int = 0
     change: str = ""
     part: tuple[str, int] = ("", 1)
+
+
+OF_THE_NETWORK = ("input", "classes", "change", "heads")
+"""The axes whose ways make another network."""
 
 
 class Way(NamedTuple):
@@ -81,13 +89,13 @@ _WAYS: tuple[tuple[tuple[Family, ...], Way], ...] = (
     ((P, O, A, B), Way("heads", "left out", "without the auxiliary heads")),
     ((P, O, A, B), Way("heads", "counted", "with the auxiliary heads, which only training has")),
     # the whole network
-    ((O, A), Way("times", Fraction(1), "each operation once")),
-    ((O, A), Way("times", Fraction(2), "everything twice")),
-    ((O, A), Way("times", Fraction(1, 2), "half of everything")),
-    ((B,), Way("times", Fraction(1), "four bytes a number")),
-    ((B,), Way("times", Fraction(1, 2), "two bytes a number")),
-    ((B,), Way("times", Fraction(1, 4), "one byte a number")),
-    ((B,), Way("times", Fraction(2), "eight bytes a number")),
+    ((O, A), Way("times", ONCE, "each operation once")),
+    ((O, A), Way("times", 2 * ONCE, "everything twice")),
+    ((O, A), Way("times", ONCE // 2, "half of everything")),
+    ((B,), Way("times", ONCE, "four bytes a number")),
+    ((B,), Way("times", ONCE // 2, "two bytes a number")),
+    ((B,), Way("times", ONCE // 4, "one byte a number")),
+    ((B,), Way("times", 2 * ONCE, "eight bytes a number")),
     ((B,), Way("unit", "decimal", "a megabyte of 1,000,000 bytes")),
     ((B,), Way("unit", "binary", "a megabyte of 1,048,576 bytes")),
     ((O, A, S), Way("change", "", "pools and padding as in the network")),
@@ -97,34 +105,11 @@ _WAYS: tuple[tuple[tuple[Family, ...], Way], ...] = (
     ((O, A, S), Way("change", "no padding", "no padding")),
 )
 
-SIZES: tuple[int, ...] = (
-    28,
-    32,
-    64,
-    96,
-    112,
-    128,
-    160,
-    192,
-    200,
-    224,
-    225,
-    226,
-    227,
-    229,
-    231,
-    240,
-    256,
-    260,
-    280,
-    288,
-    299,
-    300,
-)
-SIZES = (*SIZES, 320, 331, 336, 352, 380, 384, 400, 416, 448, 456, 480, 512, 528, 600, 608, 640)
+SIZES: tuple[int, ...] = (28, 32, 64, 96, 112, 128, 160, 192, 200, 224, 227, 229, 231, 240, 256, 260, 280, 288, 299)
+SIZES = (*SIZES, 300, 320, 331, 336, 352, 380, 384, 400, 416, 448, 456, 480, 512, 528, 600, 608, 640)
 """The input sizes that are tried, squares, one after the other."""
 
-CLASSES = (2, 10, 20, 21, 80, 100, 101, 200, 365, 1000, 1001, 21841)
+CLASSES = (10, 100, 1000, 1001, 21841)
 """The numbers of classes that are tried, where a network has that variable."""
 
 PARTS = ((0, "without {}"), (2, "with {} counted twice"))

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from cnncalc.errors import OpError, Place, RequestError, SpecError, did_you_mean, shorten
+from cnncalc.formula import is_array
 from cnncalc.graph import MAX_SIZE, Builder, Graph, Node, Scope, checked_shape, join
 from cnncalc.language.expressions import Expression
 from cnncalc.language.model import (
@@ -71,7 +72,7 @@ def expand(
         shape = _input_shape(spec, scope)
         shape = shape if input is None else full_shape(input, shape)
     else:
-        shape = checked_shape([input] if isinstance(input, int) else input)
+        shape = checked_shape(_sizes(input))
     if spec.layers is None:
         raise no_layers(spec)
     return _Expander(spec, variables, training, max_layers).expand(shape)
@@ -88,7 +89,7 @@ def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
     >>> full_shape(320, (3, 224, 224)), full_shape((320, 240), (3, 224, 224))
     ((3, 320, 320), (3, 320, 240))
     """
-    sizes = checked_shape([given] if isinstance(given, int) or not hasattr(given, "__len__") else given)
+    sizes = checked_shape(_sizes(given))
     spatial = len(own) - 1
     if len(sizes) == len(own):
         if own[0] == sizes[-1] < 5 <= sizes[0] and spatial:  # 224x224x3
@@ -105,6 +106,12 @@ def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
         hint=f"this network's input is {show(own)}: {len(own)} sizes",
         code="unfit-input",
     )
+
+
+def _sizes(given: Any) -> Sequence[Any]:
+    """One size, or several, as a list; what is no size is left to be refused."""
+    several = isinstance(given, Sequence) and not isinstance(given, str)
+    return given if several or is_array(given) else [given]
 
 
 def own_input(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool = False) -> Shape:

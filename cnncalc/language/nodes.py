@@ -111,6 +111,9 @@ def parse_mapping(source: Source, what: str, keys: Collection[str], marks: tuple
             raise
         if error.code in _TELLING:
             raise _no_such(what, error.place, keys) from None
+        if error.code == "empty":
+            error.message = f"the {what.removeprefix('a ')} is empty"
+            error.hint = f"{what} has keys such as {_listed(marks[:2])}"
         if error.code == "not-yaml":
             error.hint = f"the keys of {what} are {', '.join(keys)}"
         raise
@@ -217,9 +220,8 @@ class _Composer:
             event = next(self.events)
         if isinstance(event, yaml.StreamEndEvent):
             raise SpecError(
-                "the spec is empty",
+                "the text is empty",
                 Place(self.source, 0, 0),
-                hint="a spec needs at least 'input:' and 'layers:'",
                 code="empty",
             )
         node = self.node(event, 0)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cnncalc.errors import RequestError, Source, SpecError, shorten
-from cnncalc.graph import Builder, Graph, Node, Scope, join
+from cnncalc.graph import Builder, Graph, Node, Scope, automatic_stem, join
 from cnncalc.language.compress import compress
 from cnncalc.language.expand import expand
 from cnncalc.language.reader import read_spec
@@ -342,7 +342,7 @@ class _Tree:
         one name kept may change others: until nothing changes, or all are kept."""
         reserved = {part for node in self.graph.layers for part in self.paths[node.index][:-1]}
         reserved.update(part for name in self.heads for part in name.split("."))
-        automatic = {kind: re.compile(re.escape(kind) + r"\d+") for kind in KINDS}
+        automatic = {kind: re.compile(re.escape(automatic_stem(kind)) + r"\d+") for kind in KINDS}
         for node in self.graph.layers:
             local = self.paths[node.index][-1]
             if not automatic[node.op.kind].fullmatch(local):
@@ -366,7 +366,8 @@ class _Tree:
         for node in self.graph.layers:
             scope = self.scope_of(node, scopes)
             local = self.paths[node.index][-1]
-            if local not in reserved and namer.automatic_name(node.op.kind, scope, reserved.__contains__) != local:
+            given = local in reserved
+            if not given and namer.automatic_name(node.op.kind, scope, reserved.__contains__) != join(scope, local):
                 wrong.add(local)
             namer.names[node.name] = node
         return wrong

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from cnncalc.costs.analysis import Costs, GroupRow, Row
-from cnncalc.costs.receptive_field import ReceptiveField, plain, seen_by
+from cnncalc.costs.receptive_field import Field, ReceptiveField, UnknownField, plain, seen_by
 from cnncalc.ops.base import show
 from cnncalc.ops.window import dimension_names
-from cnncalc.render.table import Cell, Column, Table
+from cnncalc.render.table import UNKNOWN, Cell, Column, Table
 from cnncalc.views import Detail, View
 from cnncalc.views.common import AnyRow, Listing, heading, kind_text
 from cnncalc.views.records import SeenRecord, UnitRecord, network_document
@@ -32,7 +32,11 @@ def view(costs: Costs, detail: Detail, layer: str | None = None) -> View:
         "In pixels of the input. Size: the largest of the layer's units, padding counted. Stride: from a unit's field "
         "to the next. Padding: how far before the image the first unit's field starts. Centre: of the first unit."
     ]
-    uneven = [found.name for found in asked if not found.receptive_field.aligned]
+    uneven = [
+        found.name
+        for found in asked
+        if isinstance(found.receptive_field, ReceptiveField) and not found.receptive_field.aligned
+    ]
     if uneven:
         names = ", ".join(uneven[:5]) + (", ..." if len(uneven) > 5 else "")
         texts.append(f"Branches that are not aligned meet in {names}: their centres or strides differ.")
@@ -49,8 +53,10 @@ def _rows(costs: Costs, name: str) -> Sequence[Row]:
     return found.rows if isinstance(found, GroupRow) else [found]
 
 
-def _cells(field: ReceptiveField) -> list[Cell]:
+def _cells(field: Field) -> list[Cell]:
     """A field's figures, one number where all dimensions agree on it."""
+    if isinstance(field, UnknownField):
+        return [UNKNOWN] * 4
     if not field.size:
         return ["flat input", None, None, None]
     stride = "all units alike" if field.whole else _sizes(field.stride)

@@ -20,7 +20,7 @@ from cnncalc.render.json import SCHEMA
 from cnncalc.views.measurements import ProfileRecord
 
 if TYPE_CHECKING:
-    from cnncalc.costs.receptive_field import ReceptiveField
+    from cnncalc.costs.receptive_field import Field
 
 Record = TypeVar("Record")
 
@@ -37,11 +37,12 @@ class Each(Generic[Record]):
 
 
 class FieldRecord(Struct):
-    """A receptive field, one entry per spatial dimension of the input; a stride is null where there is none."""
+    """A receptive field, one entry per spatial dimension of the input; a stride is null where there is none, and the
+    padding where the first unit sees nothing."""
 
     size: tuple[int, ...]
     stride: tuple[int | float | None, ...]
-    padding: tuple[int, ...]
+    padding: tuple[int | None, ...]
 
 
 class TensorRecord(Struct):
@@ -303,7 +304,7 @@ def network_document(
 
 def layer_record(row: Row, **more: Any) -> LayerRecord:
     """The record of a layer."""
-    unknown = row.unknown
+    unknown = unknown_numbers(row)
     return LayerRecord(
         name=row.name,
         kind=row.op.kind,
@@ -326,9 +327,23 @@ def layer_record(row: Row, **more: Any) -> LayerRecord:
     )
 
 
-def field_record(field: ReceptiveField) -> FieldRecord:
-    """The record of a receptive field: whole numbers as integers, fractions as decimals."""
-    from cnncalc.costs.receptive_field import plain  # tables have no need of it
+def unknown_numbers(row: Row) -> dict[str, str]:
+    """The numbers of a layer that are unknown, counts and bytes, each with the reason."""
+    found = row.unknown
+    if row.read_bytes is None:
+        found["read_bytes"] = found.get("params") or found["buffers"]
+    if row.saved_bytes is None:
+        found["saved_bytes"] = f"{row.op.kind} does not say what autograd saves of it"
+    return found
+
+
+def field_record(field: Field) -> FieldRecord | None:
+    """The record of a receptive field: whole numbers as integers, fractions as decimals; none of one that is
+    unknown."""
+    from cnncalc.costs.receptive_field import UnknownField, plain  # tables have no need of it
+
+    if isinstance(field, UnknownField):
+        return None
 
     strides = tuple(None if stride is None else plain(stride) for stride in field.stride)
     return FieldRecord(field.size, strides, field.padding)
@@ -359,7 +374,7 @@ def _listed(value: Any) -> Any:
 
 def flat_record(row: Row) -> dict[str, Any]:
     """A layer as one row of a data frame."""
-    field = row.receptive_field
+    field = field_record(row.receptive_field)
     return {
         "name": row.name,
         "kind": row.op.kind,
@@ -372,5 +387,5 @@ def flat_record(row: Row) -> dict[str, Any]:
         "read_bytes": row.read_bytes,
         "written_bytes": row.written_bytes,
         "saved_bytes": row.saved_bytes,
-        "receptive_field": field.size,
+        "receptive_field": field.size if field else None,
     }

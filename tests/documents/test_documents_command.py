@@ -13,7 +13,7 @@ from cnncalc.cli.app import app
 from cnncalc.documents.check import check_all
 from cnncalc.documents.errata import FILE, render
 from cnncalc.documents.figures import Verdict
-from cnncalc.documents.model import tables
+from cnncalc.documents.model import document_tables, tables
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
 def test_the_list_has_every_table_and_its_counts(run) -> None:
     status, out, _ = run()
     assert status == 0
-    for name in tables():
+    for name in (table.name for table in document_tables()):
         assert f"\n{name} " in out
     cells = sum(len(table.cells) for table in check_all())
     assert f"Total {cells}".split() == out[out.index("Total") :].split()[:2]
@@ -87,7 +87,7 @@ def test_the_json_document(run) -> None:
     assert status == 0
     document = json.loads(out)
     assert document["schema"] == 2
-    assert [table["name"] for table in document["tables"]] == list(tables())
+    assert [table["name"] for table in document["tables"]] == [table.name for table in document_tables()]
     for table in document["tables"]:
         assert {"name", "document", "title", "cells"} <= table.keys()
         for cell in table["cells"]:
@@ -95,7 +95,7 @@ def test_the_json_document(run) -> None:
             assert isinstance(cell["computed"], int | float | bool)
             assert cell["verdict"] in list(Verdict)
             if cell["alternative"]:
-                assert set(cell["alternative"]) == {"what", "computed", "verdict"}
+                assert {"what", "computed", "verdict"} <= set(cell["alternative"])
     (one,) = json.loads(run("alexnet-params", "--format", "json")[1])["tables"]
     total = next(cell for cell in one["cells"] if cell["id"] == "total")
     assert total["alternative"]["computed"] == 60_964_224
@@ -110,7 +110,7 @@ def test_other_forms(run, form: str) -> None:
 
 def test_all_prints_every_table(run) -> None:
     _, out, _ = run("--all")
-    for table in tables().values():
+    for table in document_tables():
         assert f"{table.title} (document {table.document})" in out
 
 
@@ -128,4 +128,6 @@ def test_no_torch_is_needed() -> None:
 
 
 def test_the_errata_are_current() -> None:
-    assert FILE.read_text(encoding="utf-8") == render(check_all()), "run python -m cnncalc.documents.errata"
+    assert FILE.read_text(encoding="utf-8") == render(check_all(), check_all(papers=True)), (
+        "run python -m cnncalc.documents.errata"
+    )

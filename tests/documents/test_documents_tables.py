@@ -6,7 +6,7 @@ import pytest
 
 from cnncalc.documents.check import Checked, CheckedTable, check, check_all, check_table
 from cnncalc.documents.figures import Verdict, parse_figure
-from cnncalc.documents.model import DOCUMENTS, Alternative, Cell, Column, Row, Table, tables
+from cnncalc.documents.model import DOCUMENTS, Alternative, Cell, Column, Row, Table, document_tables
 from cnncalc.documents.quantities import Calculator
 from cnncalc.errors import CnncalcError, RequestError
 
@@ -248,7 +248,7 @@ def test_intensities_by_hand(checked: dict[str, CheckedTable]) -> None:
 
 
 def test_no_table_is_empty_and_every_document_has_one() -> None:
-    assert {table.document for table in tables().values()} == set(DOCUMENTS)
+    assert {table.document for table in document_tables()} == set(DOCUMENTS)
     for table in check_all():
         assert table.cells
         assert all(one.claim and one.printed and one.id for one in table.cells)

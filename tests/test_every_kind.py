@@ -1,0 +1,146 @@
+"""Each kind says all that there is to say of it. What one leaves out is unknown to the user, and fails here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from cnncalc.costs.conventions import CONVENTIONS
+from cnncalc.costs.receptive_field import field_steps
+from cnncalc.explain import explain_layer
+from cnncalc.language.schema import spec_schema
+from cnncalc.ops import FAMILIES, KINDS, Op
+from cnncalc.ops.base import OPERATIONS, QUANTITIES, UNKNOWN_COSTS, Costs, Shape, cost_steps
+from cnncalc.ops.sight import UNKNOWN
+from tests.examples_of_kinds import network_of, places
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def unsaid(op: Op, shapes: tuple[Shape, ...]) -> list[str]:
+    """What a kind leaves out, in words."""
+    kind, output = type(op), op.output_shape(*shapes)
+    costs = op.formulas()
+    found = [f"its {quantity}" for quantity, formula in costs.items() if formula is None]
+    if "params" in costs and "weights" not in costs:
+        found.append("which of its parameters a product reads")
+    if UNKNOWN in op.windows(*shapes):
+        found.append("what its units see")
+    if op.saved(shapes, output, (True,) * len(shapes)) is None:
+        found.append("what autograd saves")
+    tools = (tool.name for tool in CONVENTIONS.values() if kind not in tool.rules and kind not in tool.nothing)
+    return [*found, *(f"what {tool} counts" for tool in tools if tool not in kind.tools)]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_it_says_all(kind: type[Op]) -> None:
+    for op, shapes in places(kind):
+        assert unsaid(op, shapes) == []
+
+
+def test_one_that_says_nothing_is_noticed() -> None:
+    class Silent(Op, frozen=True):
+        def output_shape(self, *inputs: Shape) -> Shape:
+            return inputs[0]
+
+    found = unsaid(Silent(), ((4, 9, 7),))
+    assert [word for word in found if word.startswith("its ")] == [f"its {quantity}" for quantity in QUANTITIES]
+    assert found[len(QUANTITIES) :] == [
+        "what its units see",
+        "what autograd saves",
+        *(f"what {tool} counts" for tool in CONVENTIONS),
+    ]
+
+    class WithoutWeights(Op, frozen=True):
+        costs: ClassVar[Costs] = {"params": KINDS["linear"].costs["params"]}
+
+        def output_shape(self, *inputs: Shape) -> Shape:
+            return inputs[0]
+
+    assert "which of its parameters a product reads" in unsaid(WithoutWeights(), ((4,),))
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_it_is_known_in_every_cost(kind: type[Op]) -> None:
+    for op, shapes in places(kind):
+        costs = network_of(op, shapes).analyze(batch=2)
+        row = costs["op"]
+        assert costs.unknown == {}
+        assert set(row.operations) <= set(OPERATIONS)
+        assert None not in (row.params, row.buffers, row.macs, row.flops, row.saved_bytes, row.read_bytes)
+        assert len(row.receptive_field.size) == len(costs.graph.input) - 1
+        assert costs.memory.training("adam").total > 0
+        for tool in CONVENTIONS:
+            assert costs.count_as(tool).status == "complete"
+        assert costs.roofline("h100").complete
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_it_has_its_word_and_its_pages(kind: type[Op]) -> None:
+    assert KINDS[kind.kind] is kind
+    assert sum(kind in kinds for kinds in FAMILIES.values()) == 1
+    assert kind.__doc__
+    assert kind.kind != Op.kind
+    assert kind.costs is not UNKNOWN_COSTS
+    assert f"### `{kind.kind}`" in (DOCS / "kinds.md").read_text("utf-8")
+    assert f'"{kind.kind}"' in str(spec_schema()).replace("'", '"')
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_pytorch_builds_it(kind: type[Op]) -> None:
+    torch = pytest.importorskip("torch")
+    from cnncalc.pytorch.build import BUILDERS, build
+
+    assert kind in BUILDERS
+    for op, shapes in places(kind):
+        net = network_of(op, shapes)
+        model = build(net)
+        result = model(*(torch.rand(2, *shape) for shape in shapes))
+        assert tuple(result.shape) == (2, *net["op"].output)
+        assert sum(weight.numel() for weight in model.parameters()) == net.analyze().params
+
+
+def values_by_symbol(row: Any) -> dict[str, dict[object, str]]:
+    """The values that each symbol has in the formulas of a layer, and where. A size per dimension is listed once for
+    each dimension: the numbers of one formula's dimensions, each a step of its own, are one value."""
+    node, costs = row.node, row.analysis
+    steps = [
+        *node.op.steps(*node.input_shapes),
+        *(step for step in cost_steps(node.op, node.input_shapes, node.output).values() if step is not None),
+        *field_steps(costs.graph, costs.receptive_fields, node),
+        *costs.memory.steps(node),
+    ]
+    found: dict[str, dict[object, str]] = {}
+    for step in steps:
+        for symbol in step.formula.names if step.formula else ():
+            found.setdefault(symbol, {})[step.values[symbol]] = step.label
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_symbol_has_one_meaning_in_a_layer(kind: type[Op]) -> None:
+    """On cubes, where all dimensions are alike, a symbol has one value; but a list for one of its numbers."""
+    for shape in ((4, 9), (4, 9, 9), (4, 9, 9, 9), (4,)):
+        for op, shapes in places(kind):
+            if len(shapes[0]) != len(shape):
+                continue
+            row = network_of(op, (shape,) * len(shapes)).analyze()["op"]
+            for symbol, values in values_by_symbol(row).items():
+                plain = {value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value for value in values}
+                assert len(plain) == 1, f"{symbol} of {kind.kind} is {values}"
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_explained_numbers_are_the_counted_ones(kind: type[Op]) -> None:
+    for op, shapes in places(kind):
+        row = network_of(op, shapes).analyze()["op"]
+        lines = {line.quantity: line.value for line in explain_layer(row)}
+        assert lines.get("Parameters", 0) == row.params
+        assert lines.get("MACs", 0) == row.macs
+        assert lines.get("FLOPs", 0) == row.flops
+        assert lines["Activations"] == row.activations
+        assert lines.get("Bytes saved", 0) == row.saved_bytes
+        if row.memory.written:
+            assert (lines["Bytes read"], lines["Bytes written"]) == (row.read_bytes, row.written_bytes)
