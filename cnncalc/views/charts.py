@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.costs.analysis import Costs
+from cnncalc.costs.receptive_field import UnknownField
 from cnncalc.errors import RequestError
 from cnncalc.graph import Graph
 from cnncalc.ops.window import dimension_names
@@ -207,15 +208,19 @@ def field(costs: Costs) -> Chart:
     """The growth of the receptive field over the layers, in pixels of the input, along each of its dimensions."""
     names = dimension_names(len(costs.graph.input) - 1)
     image = costs.graph.input[1:]
+    known = [(index, row.name, row.receptive_field) for index, row in enumerate(costs.layers)]
     values = [
-        {"index": index, "layer": _text(row.name), "dimension": name, "size": size, "whole": row.receptive_field.whole}
-        for index, row in enumerate(costs.layers)
-        for name, size in zip(names, row.receptive_field.size, strict=False)
+        {"index": index, "layer": _text(layer), "dimension": name, "size": size, "whole": found.whole}
+        for index, layer, found in known
+        if not isinstance(found, UnknownField)
+        for name, size in zip(names, found.size, strict=False)
     ]
     if not values:
         raise RequestError(f"{costs.graph.name} has no receptive fields", hint="its input is flat")
     panel = _panel(values, "line", "index", "size", "Receptive field, pixels", BLUE)
-    alike = len({*image}) == 1 and all(len({*row.receptive_field.size}) <= 1 for row in costs.layers)
+    alike = len({*image}) == 1 and all(
+        isinstance(found, UnknownField) or len({*found.size}) <= 1 for *_, found in known
+    )
     if len(image) > 1 and not alike:
         panel["encoding"]["color"] = {
             "field": "dimension",

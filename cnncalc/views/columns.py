@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cnncalc.costs.analysis import Costs, Row
+from cnncalc.costs.receptive_field import UnknownField
 from cnncalc.ops.base import show
 from cnncalc.render.choice import unknown_column
-from cnncalc.render.table import Cell, Column, number
+from cnncalc.render.table import UNKNOWN, Cell, Column, number
 from cnncalc.views.common import AnyRow, describe, kind_text, percent
 
 RowCells = Callable[[AnyRow], list[Cell]]
@@ -30,7 +31,8 @@ def _options(row: AnyRow) -> str:
 
 def _field(row: AnyRow) -> Cell:
     """The size of the receptive field along each dimension."""
-    return row.receptive_field.size or None
+    field = row.receptive_field
+    return UNKNOWN if isinstance(field, UnknownField) else field.size or None
 
 
 _ALL = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.compare import Comparison
+from cnncalc.costs.receptive_field import Field, ReceptiveField, UnknownField
 from cnncalc.explain import explain_layer
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import show
@@ -59,7 +60,7 @@ def _network(costs: Costs, detail: Detail, result: Roofline) -> dict[str, Any]:
     found = [charts.depth(costs, _chart_detail(costs), result), charts.memory(costs)]
     if any(result.of(row).seconds and row.flops for row in costs.layers):
         found.append(charts.roofline(result))
-    if any(row.receptive_field.size for row in costs.layers):
+    if any(known_field(row.receptive_field).size for row in costs.layers):
         found.append(charts.field(costs))
     table = next(part for part in flops.view(costs, Detail(depth=1, changed=detail.changed)).parts)
     assert isinstance(table, Table)
@@ -123,7 +124,7 @@ def _layers(costs: Costs, result: Roofline) -> dict[str, Any]:
 
 def _record(row: Row, result: Roofline, regular: bool) -> list[Any]:
     """A layer's fields, without its name and its inputs."""
-    field = row.receptive_field
+    field = known_field(row.receptive_field)
     seconds = result.of(row).seconds
     return [
         row.op.kind,
@@ -145,6 +146,11 @@ def _record(row: Row, result: Roofline, regular: bool) -> list[Any]:
     ]
 
 
+def known_field(field: Field) -> ReceptiveField:
+    """A receptive field; of one that is unknown, one without dimensions."""
+    return ReceptiveField((), (), (), (), aligned=False) if isinstance(field, UnknownField) else field
+
+
 _UNEVEN = ("upsample", "transpose", "adaptive", "resize", "pixel", "roll", "permute", "reshape")
 
 
@@ -154,9 +160,10 @@ def regular_nodes(costs: Costs) -> list[bool]:
     found: list[bool] = []
     fields = costs.receptive_fields
     for node in costs.graph.nodes:
-        field = fields[node.index]
+        field = known_field(fields[node.index])
         even = all(stride is not None and stride.denominator == 1 for stride in field.stride)
         plain = not any(word in node.op.kind for word in _UNEVEN) and len(node.output) == len(costs.graph.input)
+        plain = plain and bool(field.size)
         found.append(even and plain and field.aligned and all(found[source.index] for source in node.inputs))
     return found
 
