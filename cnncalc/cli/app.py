@@ -33,6 +33,8 @@ COMMANDS = (
     "reconcile",
     "verify",
     "profile",
+    "plot",
+    "page",
 )
 
 INTERRUPTED = 130

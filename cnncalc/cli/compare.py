@@ -45,11 +45,18 @@ def compare(
         raise RequestError("standard input can be read once", hint="save the specs to files, and name these")
     if not profile and (device, dtype) != ("cpu", "float32"):
         raise RequestError("--device and --dtype are about measuring", hint="add --profile")
-    analyses = [conditions.expand(load_spec(name)).analyze(conditions.batch) for name in networks]
+    specs = [load_spec(name) for name in networks]
+    analyses = [conditions.expand(spec).analyze(conditions.batch) for spec in specs]
     profiles = []
     if profile:
         from cnncalc.cli.measured import measure
 
         profiles = measure(analyses, device, dtype, conditions.training)
-    shown = view(Comparison(analyses), grouping.detail(output, conditions), profiles)
+    published = {}
+    if output.columns and conditions.plain:
+        from cnncalc.zoo.catalogue import accuracy
+
+        graphs = [analysis.graph for analysis in analyses]
+        published = {graph: accuracy(spec, graph.input) for graph, spec in zip(graphs, specs, strict=True)}
+    shown = view(Comparison(analyses), grouping.detail(output, conditions), profiles, published)
     output.write(shown, grouping.strict)

@@ -23,6 +23,8 @@ import typer
 if TYPE_CHECKING:
     from cnncalc.face import Analysis, Network
     from cnncalc.language.model import Spec
+    from cnncalc.render.choice import Choice
+    from cnncalc.render.table import Part
     from cnncalc.views import Detail, View
 
 
@@ -78,11 +80,29 @@ Format = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="table, json, csv, markdown, latex or html; else as the name of the output file ends, or table.",
+        help="table, json, csv, markdown, latex, siunitx or html; else as the name of the output file ends, or table.",
         autocompletion=complete_format,
     ),
 ]
 OutputFile = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", "-c", metavar="A,B,...", help="The columns to show; a wrong name is answered with all there are."
+    ),
+]
+Units = Annotated[
+    str | None,
+    typer.Option(
+        "--units",
+        metavar="UNIT,...",
+        help="Amounts in auto, k, M, G, T or P, rounded: one unit for all, or one for each column of amounts.",
+    ),
+]
+Caption = Annotated[
+    str | None, typer.Option("--caption", metavar="TEXT", help="A title of your own for the (first) table.")
+]
+Label = Annotated[str | None, typer.Option("--label", metavar="NAME", help="The table's label in LaTeX.")]
 Depth = Annotated[
     int | None,
     typer.Option("--depth", "-d", metavar="N", min=1, help="Group layers by the first N parts of their names."),
@@ -111,6 +131,11 @@ class Conditions:
 
         size = None if self.input_size is None else parse_size(self.input_size)
         return network(spec, size, training=self.training, vars=variables(self.setting, self.classes))
+
+    @property
+    def plain(self) -> bool:
+        """Whether the networks are as their specs have them, the batch apart: then what is published of them holds."""
+        return self.input_size is None and not self.setting and self.classes is None and not self.training
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -144,6 +169,10 @@ class Output:
 
     format: Format = None
     file: OutputFile = None
+    columns: Columns = None
+    units: Units = None
+    caption: Caption = None
+    label: Label = None
 
     @property
     def form(self) -> str:
@@ -166,13 +195,54 @@ class Output:
         """Whether the answer is for programs, which want every layer."""
         return self.form in ("json", "csv")
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns asked for, by name; none for those of the view.
+
+        >>> Output(columns="title, MACs").column_names
+        ('title', 'macs')
+        """
+        return tuple(name.strip().lower() for name in self.columns.split(",")) if self.columns else ()
+
+    def choice(self) -> Choice:
+        """What is asked of the tables.
+
+        Raises:
+            RequestError: there is no such unit, or the form has no use for what is asked.
+        """
+        from cnncalc.errors import RequestError
+        from cnncalc.render.choice import Choice
+
+        if not (self.columns or self.units or self.caption or self.label):
+            return Choice()
+        from cnncalc.render.units import parse_units
+
+        form = self.form
+        if form == "json" or (form == "csv" and (self.units or self.caption or self.label)):
+            what = "every number, exact" if form == "json" else "exact numbers and no caption"
+            hint = f"leave {self._asked(form == 'csv')} out, or print another format"
+            raise RequestError(f"{form.upper()} has {what}", hint=hint)
+        if self.label and form not in ("latex", "siunitx"):
+            raise RequestError("--label is LaTeX's", hint="add --format latex")
+        units = parse_units(self.units) if self.units else ()
+        return Choice(self.column_names, units, self.caption or "", self.label or "")
+
+    def _asked(self, columns_fit: bool) -> str:
+        """The options given that a form of data has no use for."""
+        given = {"--columns": None if columns_fit else self.columns, "--units": self.units, "--caption": self.caption}
+        return " and ".join(name for name, value in {**given, "--label": self.label}.items() if value)
+
     def write(self, view: View, strict: bool = False) -> None:
         """Print a view; JSON is its document, CSV its one table.
 
         Raises:
+            RequestError: the view has no such column, or the form no use for what is asked.
             typer.Exit: with status 1, if it is strict and something is unknown.
         """
-        form = self.form
+        form, choice = self.form, self.choice()
+        parts: Sequence[Part] = [view.table] if form == "csv" and view.table else view.parts
+        if choice:
+            parts = choice.apply(parts)
         with self.open() as file:
             if form == "json":
                 from cnncalc.render.json import write_json
@@ -181,7 +251,7 @@ class Output:
             else:
                 from cnncalc.render import write
 
-                write([view.table] if form == "csv" and view.table else view.parts, form, file)
+                write(parts, form, file)
         if strict and view.unknown:
             import sys
 
@@ -218,7 +288,7 @@ class Grouping:
         """How much the views show."""
         from cnncalc.views import Detail
 
-        return Detail(self.depth, self.all_layers, output.is_data, conditions.changed)
+        return Detail(self.depth, self.all_layers, output.is_data, conditions.changed, output.column_names)
 
 
 def load_spec(name: str) -> Spec:
