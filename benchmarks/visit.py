@@ -113,7 +113,7 @@ class Visit:
         for name in QUICK if self.quick else MEASURED:
             for batch in self.batches:
                 if self.left > 0:
-                    rows.append(timed(name, batch, self.device))
+                    rows += [timed(name, batch, self.device)]
         self.write("networks", rows)
         self.write("ranks", ranks([row for row in rows if "seconds" in row]))
 
