@@ -33,7 +33,7 @@ from cnncalc.errors import RequestError
 from cnncalc.formula import Formula, Step
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Op, Shape
-from cnncalc.ops.sight import POINT, Binned, Reach, Resampled, Sight, Spread, Transposed, Window
+from cnncalc.ops.sight import POINT, Binned, Folded, Reach, Resampled, Sight, Spread, Transposed, Window
 from cnncalc.ops.window import dimension_names
 
 # mypy: disable-error-code="no-untyped-def"
@@ -305,23 +305,27 @@ def _window_track(window: Window, n: int, m: int, work: _Work) -> Track:
         lows = tuple(u * n // m for u in range(period))
         return Track(period, n // gcd(n, m), lows, tuple(-(-(u + 1) * n // m) - 1 for u in range(period)))
     if isinstance(window, Resampled):
-        return _samples(n, m, window.linear, work)
+        return _samples(n, m, window, work)
     if isinstance(window, Spread):
         return Track(1, 0, (0,), (n - 1,))
+    if isinstance(window, Folded):  # as padding, which the literature counts
+        return Track(1, 1, (-window.before,), (-window.before,))
     if isinstance(window, Transposed):
         return _stretched(window, work)
     reach = window.dilation * (window.kernel - 1)
     return Track(1, window.stride, (-window.before,), (reach - window.before,), window.dilation)
 
 
-def _samples(n: int, m: int, linear: bool, work: _Work) -> Track:
+def _samples(n: int, m: int, window: Resampled, work: _Work) -> Track:
     """Resampling n inputs at m places."""
     period = m // gcd(n, m)
     work.spend(period)
-    if linear:  # around ((2 u + 1) n - m) / (2 m)
+    if window.linear or window.cubic:  # around ((2 u + 1) n - m) / (2 m)
         middles = [(2 * u + 1) * n - m for u in range(period)]
-        lows = tuple(middle // (2 * m) for middle in middles)
-        return Track(period, n // gcd(n, m), lows, tuple(-(-middle // (2 * m)) for middle in middles))
+        further = [int(window.cubic and middle % (2 * m) != 0) for middle in middles]
+        lows = tuple(middle // (2 * m) - more for middle, more in zip(middles, further, strict=True))
+        highs = tuple(-(-middle // (2 * m)) + more for middle, more in zip(middles, further, strict=True))
+        return Track(period, n // gcd(n, m), lows, highs)
     lows = tuple(u * n // m for u in range(period))
     return Track(period, n // gcd(n, m), lows, lows)
 
@@ -485,6 +489,9 @@ def _back(node: Node, units: tuple[Elements, ...], shape: Shape, sight: Sight, w
             axes.append(axis)
         elif isinstance(window, Spread):
             axes.append(range(n))
+        elif isinstance(window, Folded):
+            work.spend(len(axis))
+            axes.append(_tidy({window.position(unit, n) for unit in axis}))
         else:
             axes.append(_elements(_window_track(window, n, m, work), axis, n, work))
     return tuple(axes) if all(axes) else ((),) * len(axes)

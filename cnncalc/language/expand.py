@@ -344,10 +344,13 @@ class _Expander:
         self.tensors[name] = tensor
 
     def layer(self, item: LayerItem, tensor: Node, here: _Here, name: str | None) -> Node:
-        op = item.ready
-        if op is None:
-            op = make_op(item, {key: self.value(opt, tensor, here) for key, opt in item.options.items()})
-        return self.place(item, op, (tensor,), here, name)
+        return self.place(item, self.op(item, tensor, here), (tensor,), here, name)
+
+    def op(self, item: LayerItem, tensor: Node, here: _Here) -> Op:
+        """The op of an item, its options worked out where it stands."""
+        if item.ready is not None:
+            return item.ready
+        return make_op(item, {key: self.value(option, tensor, here) for key, option in item.options.items()})
 
     def place(self, item: Item, op: Op, inputs: tuple[Node, ...], here: _Here, name: str | None) -> Node:
         """Add a layer to the graph; its node. An op that does not fit is an error at the option to blame."""
@@ -423,4 +426,4 @@ class _Expander:
         if not branches:
             raise SpecError(f"'{item.kind.kind}' has no branch whose condition holds", item.place, code="no-branch")
         ends = tuple([self.repeated(branch, tensor, here) for branch in branches])
-        return self.place(item, item.kind(), ends, here, name)
+        return self.place(item, self.op(item, tensor, here), ends, here, name)

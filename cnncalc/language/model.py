@@ -210,10 +210,9 @@ class HeadItem(GroupItem):
 
 
 @dataclass(slots=True)
-class MergeItem(Item):
-    """Branches that meet again in a merge layer."""
+class MergeItem(LayerItem):
+    """A layer of several inputs: the branches that end in them, in order, and its options."""
 
-    kind: type[Op] = Op
     branches: list[GroupItem] = field(default_factory=list)
 
 

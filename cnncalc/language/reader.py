@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from cnncalc.errors import Place, Source, SpecError, did_you_mean, shorten
 from cnncalc.graph import MAX_DIMENSIONS
@@ -398,6 +398,9 @@ def _called(items: Iterable[Item]) -> list[BlockItem]:
     return found
 
 
+Layer = TypeVar("Layer", bound=LayerItem)
+
+
 class _Items:
     """Reads items. `names` gathers every name given, so that automatic names can avoid them."""
 
@@ -480,7 +483,7 @@ class _Items:
         elif word in KINDS:
             kind = KINDS[word]
             item = (
-                self.merge(kind, head, argument, node) if kind.arity is None else self.layer(kind, head, argument, node)
+                self.layer(kind, head, argument, node) if kind.arity == 1 else self.merge(kind, head, argument, node)
             )
         else:
             item = self.call(head, argument, node)
@@ -526,7 +529,6 @@ class _Items:
         )
 
     def merge(self, kind: type[Op], head: Scalar, argument: Node | None, node: Mapping) -> MergeItem:
-        self.check_options(node, head, ())
         if not isinstance(argument, Sequence) or not argument.items:
             raise SpecError(
                 f"'{head.value}' takes a list of branches",
@@ -534,7 +536,10 @@ class _Items:
                 hint=f"such as {head.value}: [[], [{{conv: 64, kernel: 1}}]], where [] is the identity",
                 code="not-a-branch",
             )
-        return MergeItem(head.place, kind=kind, branches=[self.branch(branch) for branch in argument.items])
+        options = self.options(kind.__struct_fields__, None, head, None, node, kind.words)
+        branches = [self.branch(branch) for branch in argument.items]
+        item = MergeItem(head.place, kind=kind, options=options, branches=branches)
+        return self.made(item)
 
     def branch(self, node: Node) -> GroupItem:
         """A list of items, or {from: NAME, name: NAME, layers: [...]}."""
@@ -560,9 +565,12 @@ class _Items:
 
     def layer(self, kind: type[Op], head: Scalar, argument: Node | None, node: Mapping) -> LayerItem:
         options = self.options(kind.__struct_fields__, kind.main, head, argument, node, kind.words)
-        item = LayerItem(head.place, kind=kind, options=options)
-        if not any(has_expression(option.value) for option in options.values()):
-            item.ready = make_op(item, {key: option.value for key, option in options.items()})
+        return self.made(LayerItem(head.place, kind=kind, options=options))
+
+    def made(self, item: Layer) -> Layer:
+        """An item with its op, if no option waits for the network."""
+        if not any(has_expression(option.value) for option in item.options.values()):
+            item.ready = make_op(item, {key: option.value for key, option in item.options.items()})
         return item
 
     def call(self, head: Scalar, argument: Node | None, node: Mapping) -> BlockItem:

@@ -108,11 +108,10 @@ def _item() -> Schema:
 
 def _kind(kind: type[Op]) -> Schema:
     """The options of a kind, its main argument under the kind's own name."""
-    if kind.arity is None:
-        branches: Schema = {"type": "array", "items": {"$ref": "#/$defs/branch"}}
-        properties = {kind.kind: branches}
+    properties = {name: _or_expression(schema) for name, schema in _options(kind).items()}
+    if kind.arity != 1:
+        properties[kind.kind] = {"type": "array", "items": {"$ref": "#/$defs/branch"}}
     else:
-        properties = {name: _or_expression(schema) for name, schema in _options(kind).items()}
         properties[kind.kind] = properties[kind.main] if kind.main else {"type": "null"}
     properties[kind.kind] = {**properties[kind.kind], "description": (inspect.getdoc(kind) or "").split("\n")[0]}
     return {"properties": {**properties, **_item_keys()}, "additionalProperties": False}

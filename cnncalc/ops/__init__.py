@@ -6,27 +6,36 @@
 
 from __future__ import annotations
 
-from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
+from cnncalc.ops import activation, arithmetic, conv, learnt, linear, merge, norm, pool, rearrange, shape
 from cnncalc.ops.activation import (
+    CELU,
+    ELU,
     GELU,
+    SELU,
     Dropout,
     HardSigmoid,
     HardSwish,
+    HardTanh,
     LeakyReLU,
     LogSoftmax,
+    Mish,
     PReLU,
     ReLU,
     ReLU6,
     Sigmoid,
     SiLU,
     Softmax,
+    Softplus,
+    Softsign,
     Tanh,
 )
+from cnncalc.ops.arithmetic import Apply, Max, Mean, Power, Sum
 from cnncalc.ops.base import Elementwise, Extra, Input, Op, Saved, Shape
 from cnncalc.ops.conv import Conv, ConvTranspose, Depthwise, Separable
+from cnncalc.ops.learnt import ClassToken, Embedding, Parameter, PositionEmbedding
 from cnncalc.ops.linear import Linear
-from cnncalc.ops.merge import Add, Concat, Multiply
-from cnncalc.ops.norm import LRN, BatchNorm, GroupNorm, L2Norm, LayerNorm
+from cnncalc.ops.merge import Add, Concat, Divide, MatMul, Maximum, Minimum, Multiply, Stack, Subtract
+from cnncalc.ops.norm import LRN, BatchNorm, GroupNorm, InstanceNorm, L2Norm, LayerNorm, RMSNorm
 from cnncalc.ops.pool import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,
@@ -39,6 +48,7 @@ from cnncalc.ops.pool import (
     MaxPool,
     StochasticPool,
 )
+from cnncalc.ops.rearrange import Permute, PixelShuffle, PixelUnshuffle, Reshape, Roll
 from cnncalc.ops.shape import ChannelShuffle, Flatten, Identity, Pad, Scale, Slice, Upsample
 
 FAMILIES: dict[str, tuple[type[Op], ...]] = {
@@ -49,29 +59,39 @@ FAMILIES: dict[str, tuple[type[Op], ...]] = {
     "Activation": activation.KINDS,
     "Merging branches": merge.KINDS,
     "Shape": shape.KINDS,
+    "Order and shape": rearrange.KINDS,
+    "Arithmetic": arithmetic.KINDS,
+    "Learnt tensors": learnt.KINDS,
 }
 
 KINDS: dict[str, type[Op]] = {kind.kind: kind for kinds in FAMILIES.values() for kind in kinds}
 
 __all__ = [
+    "CELU",
+    "ELU",
     "FAMILIES",
     "GELU",
     "KINDS",
     "LRN",
+    "SELU",
     "AdaptiveAvgPool",
     "AdaptiveMaxPool",
     "Add",
+    "Apply",
     "AttentionPool",
     "AvgPool",
     "BatchNorm",
     "BilinearPool",
     "ChannelShuffle",
+    "ClassToken",
     "Concat",
     "Conv",
     "ConvTranspose",
     "Depthwise",
+    "Divide",
     "Dropout",
     "Elementwise",
+    "Embedding",
     "Extra",
     "Flatten",
     "GlobalAvgPool",
@@ -79,21 +99,38 @@ __all__ = [
     "GroupNorm",
     "HardSigmoid",
     "HardSwish",
+    "HardTanh",
     "Identity",
     "Input",
+    "InstanceNorm",
     "L2Norm",
     "LPPool",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MatMul",
+    "Max",
     "MaxPool",
+    "Maximum",
+    "Mean",
+    "Minimum",
+    "Mish",
     "Multiply",
     "Op",
     "PReLU",
     "Pad",
+    "Parameter",
+    "Permute",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "PositionEmbedding",
+    "Power",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
+    "Reshape",
+    "Roll",
     "Saved",
     "Scale",
     "Separable",
@@ -102,7 +139,12 @@ __all__ = [
     "Sigmoid",
     "Slice",
     "Softmax",
+    "Softplus",
+    "Softsign",
+    "Stack",
     "StochasticPool",
+    "Subtract",
+    "Sum",
     "Tanh",
     "Upsample",
 ]

@@ -8,9 +8,10 @@ a number would stand; it is never taken for zero. docs/development.md walks thro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Step, Switch, prod
@@ -47,6 +48,9 @@ def none_of_them():  # type: ignore[no-untyped-def]
     """None: no product reads its parameters."""
     return 0
 
+
+AxisNumber = Annotated[int, Meta(ge=0, le=5)]
+"""An axis of a shape without the batch: 0 is the channels."""
 
 OF_PARAMETERS = -1
 """The size of a number that is of the parameters' type."""
@@ -284,6 +288,21 @@ def per_dimension(value: int | tuple[int, ...], dimensions: int, option: str) ->
             hint=f"give one number, or {dimensions}",
         )
     return value
+
+
+def check_axis(axis: int, shape: Shape, option: str = "axis") -> None:
+    """An axis is one of the shape's, counted from 0, the channels.
+
+    Raises:
+        OpError: the shape has no such axis.
+    """
+    if not 0 <= axis < len(shape):
+        raise OpError(
+            f"there is no axis {axis}",
+            option=option,
+            label=f"{show(shape)} has the axes 0 to {len(shape) - 1}",
+            hint="axes are counted from 0, the channels; the batch is none",
+        )
 
 
 def show(shape: Shape) -> str:

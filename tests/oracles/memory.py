@@ -27,9 +27,9 @@ def saved_by_pytorch(net: Network, batch: int, inplace: bool, dtype: str = "floa
             found[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    x = torch.rand(batch, *net.input).to(getattr(torch, dtype))
+    inputs = [torch.rand(batch, *node.output).to(getattr(torch, dtype)) for node in net.inputs]
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), torch.autocast("cpu", enabled=mixed):
-        model(x)
+        model(*inputs)
     return sum(found.values())
 
 
@@ -60,5 +60,5 @@ def peak_by_pytorch(net: Network, batch: int, inplace: bool) -> int:
             return result
 
     with torch.no_grad(), Watch():
-        model(torch.rand(batch, *net.input))
+        model(*[torch.rand(batch, *node.output) for node in net.inputs])
     return peak

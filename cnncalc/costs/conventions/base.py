@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from cnncalc.formula import prod
-from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
+from cnncalc.ops import activation, arithmetic, conv, learnt, linear, merge, norm, pool, rearrange, shape
 from cnncalc.ops.base import Op, Site
 from cnncalc.ops.window import even
 
@@ -18,6 +18,7 @@ CLASSES: Mapping[str, str] = {
     "additions": "the additions of the multiply-accumulates once more: two operations for each",
     "missed": "layers that the tool does not know, though it counts their kind: subclasses, functions",
     "output size": "transposed convolutions counted as if each output saw the whole kernel",
+    "positions": "linear layers on sequences counted at one position alone",
     "bias": "biases: one addition for each output",
     "bias once": "biases: one for each parameter",
     "normalisation": "normalisation layers, element by element",
@@ -55,7 +56,7 @@ class Convention:
 
 
 CONVOLUTIONS = (conv.Conv, conv.Depthwise, conv.Separable, conv.ConvTranspose)
-PRODUCTS = (pool.AttentionPool, pool.BilinearPool)
+PRODUCTS = (pool.AttentionPool, pool.BilinearPool, merge.MatMul)
 
 
 def macs(site: Site) -> dict[str, float]:
@@ -107,6 +108,8 @@ READ_FOR: frozenset[type[Op]] = frozenset(
         norm.GroupNorm,
         norm.LRN,
         norm.L2Norm,
+        norm.RMSNorm,
+        norm.InstanceNorm,
         activation.ReLU,
         activation.ReLU6,
         activation.LeakyReLU,
@@ -117,6 +120,13 @@ READ_FOR: frozenset[type[Op]] = frozenset(
         activation.GELU,
         activation.HardSwish,
         activation.HardSigmoid,
+        activation.ELU,
+        activation.SELU,
+        activation.CELU,
+        activation.Mish,
+        activation.Softplus,
+        activation.Softsign,
+        activation.HardTanh,
         activation.Softmax,
         activation.LogSoftmax,
         activation.Dropout,
@@ -130,6 +140,15 @@ READ_FOR: frozenset[type[Op]] = frozenset(
         shape.Upsample,
         shape.Identity,
         shape.Scale,
+        merge.Subtract,
+        merge.Divide,
+        merge.Maximum,
+        merge.Minimum,
+        merge.Stack,
+        merge.MatMul,
+        *rearrange.KINDS,
+        *arithmetic.KINDS,
+        *learnt.KINDS,
     }
 )
 """The kinds that the tools' sources were read for. Of any other kind a tool's count is unknown until it stands here."""

@@ -19,13 +19,14 @@ from cnncalc.ops.base import Site
 
 
 def _upsample(site: Site) -> Counts:
-    return {"upsampling": site.y * (1 if site.op.mode == "nearest" else 4)}
+    return {"upsampling": site.y * {"nearest": 1, "linear": 4, "cubic": 0}[site.op.mode]}
 
 
 FVCORE: Rules = {
     **dict.fromkeys((*CONVOLUTIONS, linear.Linear, *PRODUCTS), macs),
     norm.BatchNorm: affine("normalisation", 2, 1),
     norm.GroupNorm: affine("normalisation", 5, 4),
+    norm.InstanceNorm: affine("normalisation", 5, 4),
     norm.LayerNorm: affine("normalisation", 5, 4),
     pool.AdaptiveAvgPool: only_2d(per_element("pooling", of="x")),
     pool.GlobalAvgPool: only_2d(per_element("pooling", of="x")),

@@ -14,7 +14,7 @@ from cnncalc.costs.conventions.base import (
     rest,
 )
 from cnncalc.formula import prod
-from cnncalc.ops import activation, conv, linear, norm, pool, shape
+from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
 from cnncalc.ops.base import Site
 from cnncalc.ops.window import covered_elements
 
@@ -65,12 +65,15 @@ PTFLOPS: Rules = {
     linear.Linear: _linear,
     pool.AttentionPool: _attention,
     pool.BilinearPool: macs,
+    merge.MatMul: macs,
     norm.BatchNorm: affine("normalisation", 2, 1),
     norm.GroupNorm: affine("normalisation", 2, 1),
-    norm.LayerNorm: lambda site: {"normalisation": site.y * (site.op.over == "all" or not site.dimensions)},
+    norm.InstanceNorm: affine("normalisation", 2, 1),
+    norm.LayerNorm: lambda site: {"normalisation": site.y * (site.op.over != "channels" or not site.dimensions)},
     norm.LRN: _lrn,
     activation.ReLU: _TWICE_Y,
     activation.PReLU: _TWICE_Y,
+    activation.ELU: _TWICE_Y,
     activation.GELU: _TWICE_Y,
     activation.ReLU6: per_element("activation"),
     activation.LeakyReLU: per_element("activation"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnncalc.costs.conventions.base import Convention, Counts, Rules, macs, rest
 from cnncalc.formula import prod
-from cnncalc.ops import activation, conv, linear, norm, pool, shape
+from cnncalc.ops import activation, conv, learnt, linear, merge, norm, pool, shape
 from cnncalc.ops.base import Site
 
 
@@ -20,7 +20,9 @@ def _transposed(site: Site) -> Counts:
 
 
 def _linear(site: Site) -> Counts:
-    return {**macs(site), "bias once": site.count("add")}
+    """Parameters, wherever they are applied."""
+    biases = site.output[-1] * site.op.bias
+    return {**macs(site), "positions": site.count("weights") - site.count("mac"), "bias once": biases}
 
 
 def _attention(site: Site) -> Counts:
@@ -40,9 +42,13 @@ TORCHINFO: Rules = {
     linear.Linear: _linear,
     pool.AttentionPool: _attention,
     pool.BilinearPool: lambda site: {**macs(site), "missed": -site.count("mac")},
+    merge.MatMul: lambda site: {**macs(site), "missed": -site.count("mac")},
+    learnt.Embedding: _parameters,
     norm.BatchNorm: _parameters,
     norm.GroupNorm: _parameters,
     norm.LayerNorm: _parameters,
+    norm.RMSNorm: _parameters,
+    norm.InstanceNorm: _parameters,
     activation.PReLU: _parameters,
     shape.Scale: _parameters,
 }
@@ -57,6 +63,7 @@ CONVENTION = Convention(
         "bias once": "parameters, so 1 for each bias of a linear layer",
         "parameters": "wrong: 1 a parameter, whatever the size of the image",
         "output size": "wrong: it multiplies the kernel with the outputs, which a stride makes too many",
+        "positions": "wrong: it counts a linear layer once, at however many positions it is applied",
         "missed": "wrong: it sees modules with parameters alone",
     },
 )
