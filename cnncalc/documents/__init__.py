@@ -2,5 +2,5 @@
 
 >>> from cnncalc.documents.check import check
 >>> [cell.verdict.value for cell in check("inception-block").cells[:2]]
-['rounded', 'rounded']
+['cut off', 'cut off']
 """

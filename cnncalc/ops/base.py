@@ -192,6 +192,21 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
         """Elements of the tensors between the steps of an op that is several in one."""
         return 0
 
+    def has_weights(self, inputs: tuple[Shape, ...]) -> bool:
+        """Whether it stores anything: parameters or buffers, or what is unknown."""
+        return any(number != 0 for number in self.stored(inputs))
+
+    def stored(self, inputs: tuple[Shape, ...]) -> tuple[int | None, int | None]:
+        """How many parameters and buffers it has; None where it does not say."""
+        numbers = cost_numbers(self, inputs, self.output_shape(*inputs))
+        return numbers.get("params", 0), numbers.get("buffers", 0)
+
+    def same_weights(self, inputs: tuple[Shape, ...], others: tuple[Shape, ...]) -> bool:
+        """Whether its weights on inputs of some shapes have the same shapes as on others, so that they can be shared.
+        Where the channels say what the weights are, it is enough that there are as many."""
+        own = self.stored(inputs)
+        return inputs == others or (None not in own and own == self.stored(others))
+
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         """What autograd saves of this op in training, as PyTorch builds it; None if that is unknown. `needed` says
         which inputs need a gradient."""

@@ -176,6 +176,11 @@ class LayerNorm(Elementwise, frozen=True):
     words: ClassVar[Words] = OVER_WORDS
     costs: ClassVar[Costs] = MOMENTS
 
+    def same_weights(self, inputs: tuple[Shape, ...], others: tuple[Shape, ...]) -> bool:
+        # Over all, the weights have the shape of the input.
+        sized = self.affine and self.over == "all"
+        return inputs == others or (not sized and super().same_weights(inputs, others))
+
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         c, m = normalised(self.over, output)
         return {"c": c, "elements": prod(output), "m": m, "affine": Switch(self.affine)}

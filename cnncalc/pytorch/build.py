@@ -371,7 +371,8 @@ class _Call(NamedTuple):
 class BuiltNetwork(nn.Module):
     """A network as a PyTorch module; `build` makes it.
 
-    Its submodules bear the layers' dotted names. It maps an input [N, C, *spatial] for each input of the network, in
+    Its submodules bear the layers' dotted names; layers that share weights are one module, under the name of the
+    first. It maps an input [N, C, *spatial] for each input of the network, in
     their order, to the output, or, for a network with several outputs, to a dict of them by name.
 
     Attributes:
@@ -390,11 +391,21 @@ class BuiltNetwork(nn.Module):
         overwriting = overwriting_nodes(graph) if inplace else frozenset()
         freed = _freed_after(graph)
         for node in graph.layers:
-            module = build_op(node.op, Site(node.op, node.input_shapes, node.output), node in overwriting)
-            _place(self, node, module)
+            if node.shares is not None:
+                module = self.layers[node.shares.name]
+            else:
+                module = build_op(node.op, Site(node.op, node.input_shapes, node.output), node in overwriting)
+                _place(self, node, module)
             self.layers[node.name] = module
             inputs = tuple([source.index for source in node.inputs])
             self._calls.append(_Call(module, inputs, node.index, freed[node.index]))
+
+    def names_of_modules(self) -> dict[nn.Module, list[str]]:
+        """The layers that each module is, in the order in which a pass calls it: several where they share weights."""
+        names: dict[nn.Module, list[str]] = {}
+        for name, module in self.layers.items():
+            names.setdefault(module, []).append(name)
+        return names
 
     def forward(self, *inputs: Tensor) -> Tensor | dict[str, Tensor]:
         """Run the network on [N, *shape] of each input.
