@@ -580,6 +580,20 @@ def variance(step: Step) -> Result:
     return step.opaque(mac=0, add=3 * n - 2 * m, mul=n, div=2 * m, exp=roots, compare=0)
 
 
+@entry("col2im")
+def fold(step: Step) -> Result:
+    """Blocks put back into an image, summed where they overlap."""
+    return step.opaque(mac=0, add=step.x.elements, mul=0, div=0, compare=0, exp=0)
+
+
+@entry("max", "min", "aminmax")
+def largest(step: Step) -> Result:
+    """The largest along an axis, and where it is."""
+    if len(step.tensors) > 1:
+        raise Unread
+    return step.opaque(mac=0, compare=step.x.elements - step.value(None).elements, add=0, mul=0, div=0, exp=0)
+
+
 # Shape
 
 
@@ -729,7 +743,9 @@ def stack(step: Step) -> Result:
 @entry("pad", "constant_pad_nd")
 def pad(step: Step) -> Result:
     """Something around the image, or the channels; negative sizes cut."""
-    x, flat, mode = plain(step.x), list(step["pad"]), step.args.get("mode", "constant")
+    x, flat, mode = step.x, list(step["pad"]), step.args.get("mode", "constant")
+    if x.axis != 0 or x.folded:
+        return step.moved()
     pairs = [(0, 0)] * len(x.sizes)
     for number in range(len(flat) // 2):
         pairs[len(x.sizes) - 1 - number] = (flat[2 * number], flat[2 * number + 1])

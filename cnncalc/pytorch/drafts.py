@@ -88,7 +88,7 @@ class Value:
         return (*self.shape[: self.axis], *kept, *self.shape[self.axis + 1 :]) or (1,)
 
     def place(self, axis: int) -> int | None:
-        """Where an axis of the tensor is in its sizes; None if it is the batch's.
+        """Where an axis of the tensor is in its sizes; None if it is the batch's alone.
 
         >>> Value((2, 64, 7, 7), 2, 0).place(-1)
         2
@@ -96,7 +96,7 @@ class Value:
         axis %= max(len(self.shape), 1)
         if self.axis is None:
             return axis
-        if axis == self.axis:
+        if axis == self.axis and not self.folded:
             return None
         return axis - (axis > self.axis and not self.folded)
 
