@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnncalc.costs.analysis import Costs
 from cnncalc.errors import CnncalcError
-from cnncalc.pytorch import read as reader
+from cnncalc.pytorch import reading as read_module
 from tests.oracles.torchvision_cpu import import_or_skip
 
 COLUMNS = (
@@ -78,7 +78,7 @@ def row(name: str, make: Any, size: tuple[int, ...]) -> dict[str, Any]:
     torch.export.export = timed
     start = time.perf_counter()
     try:
-        reading = reader.reading(module, size)
+        reading = read_module(module, size)
     except CnncalcError as error:
         return {**found, "error": error.message}
     finally:

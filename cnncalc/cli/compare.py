@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cnncalc.cli.options import Conditions, Grouping, Output, command, complete_network, load_spec
+from cnncalc.cli.options import Conditions, Grouping, Output, command, complete_network
 from cnncalc.cli.profile import Device, DType
 from cnncalc.errors import RequestError
 
@@ -14,7 +14,7 @@ Networks = Annotated[
     list[str],
     typer.Argument(
         metavar="NETWORK...",
-        help="Networks of the zoo, or paths of YAML files; the first is what the others are compared with.",
+        help="Networks of the zoo, paths of YAML files, or PyTorch modules; the first is what the others are compared with.",
         autocompletion=complete_network,
         show_default=False,
     ),
@@ -45,7 +45,7 @@ def compare(
         raise RequestError("standard input can be read once", hint="save the specs to files, and name these")
     if not profile and (device, dtype) != ("cpu", "float32"):
         raise RequestError("--device and --dtype are about measuring", hint="add --profile")
-    analyses = [conditions.expand(load_spec(name)).analyze(conditions.batch) for name in networks]
+    analyses = [conditions.network_of(name).analyze(conditions.batch) for name in networks]
     profiles = []
     if profile:
         from cnncalc.cli.measured import measure

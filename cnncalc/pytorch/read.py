@@ -12,8 +12,9 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,25 @@ def reading(
     if not isinstance(module, nn.Module):
         raise RequestError(f"a {type(module).__name__} is no torch.nn.Module", code="no-module")
     shapes, dtypes = _inputs(module, input)
-    with _mode(module, training), _quiet():
+    with _mode(module, training), quiet():
         program, batch = _traced(module, shapes, dtypes)
     return _read(module, program, batch, shapes, dtypes, name or type(module).__name__, title, training)
+
+
+def reading_of_program(program: Any, name: str) -> Reading:
+    """A traced program as a network; the first size of its inputs is taken for the batch.
+
+    Raises:
+        RequestError: its inputs are no tensors with a batch.
+    """
+    tensors = [tensor for tensor in pytree.tree_leaves(program.example_inputs) if isinstance(tensor, Tensor)]
+    if not tensors or any(tensor.dim() < 2 for tensor in tensors):
+        raise RequestError(f"the program '{name}' has no inputs with a batch and sizes", code="unfit-input")
+    shapes = [tuple(int(size) for size in tensor.shape[1:]) for tensor in tensors]
+    batch = int(tensors[0].shape[0])
+    with quiet():
+        module = program.module()
+    return _read(module, program, batch, shapes, [tensor.dtype for tensor in tensors], name, "", False)
 
 
 def _inputs(module: nn.Module, input: Any) -> tuple[list[tuple[int, ...]], list[torch.dtype]]:
@@ -108,7 +125,8 @@ def _inputs(module: nn.Module, input: Any) -> tuple[list[tuple[int, ...]], list[
     if input is None:
         hint = "such as input=(3, 224, 224), or --input 3x224x224: channels first, without the batch"
         raise RequestError(f"{type(module).__name__} does not say what its input is", hint=hint, code="no-input")
-    own = next((tensor.dtype for tensor in module.parameters() if tensor.is_floating_point()), torch.get_default_dtype())
+    floats = (tensor.dtype for tensor in module.parameters() if tensor.is_floating_point())
+    own = next(floats, torch.get_default_dtype())
     if isinstance(input, int):
         input = (3, input, input)
     if isinstance(input, Tensor):
@@ -136,17 +154,17 @@ def _mode(module: nn.Module, training: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """PyTorch's warnings of tracing are none of the user's business."""
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    with warnings.catch_warnings():
+def quiet() -> Iterator[None]:
+    """What PyTorch warns of and prints while it traces is none of the user's business; and what the user's code prints
+    is no part of the answer."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         try:
             yield
         finally:
-            logger.setLevel(level)
+            logging.disable(level)
 
 
 def _traced(module: nn.Module, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype]) -> tuple[Any, int]:
@@ -167,8 +185,14 @@ def _traced(module: nn.Module, shapes: Sequence[tuple[int, ...]], dtypes: Sequen
             return torch.export.export(module, tuple(examples), strict=False), batch
         except Exception as error:  # whatever a module raises; the last is told
             failure = error
+            if type(error).__name__ in _DATA:
+                break
     assert failure is not None
     raise _untraceable(module, shapes, failure) from None
+
+
+_DATA = ("GuardOnDataDependentSymNode", "UserError", "DataDependentOutputException")
+"""PyTorch's errors of a module that asks what the numbers in a tensor are."""
 
 
 def _untraceable(module: nn.Module, shapes: Sequence[tuple[int, ...]], error: Exception) -> RequestError:
@@ -177,7 +201,7 @@ def _untraceable(module: nn.Module, shapes: Sequence[tuple[int, ...]], error: Ex
     message = next(iter(str(error).strip().splitlines()), type(error).__name__)
     place = _place(error)
     where = f" ({place})" if place else ""
-    if type(error).__name__ in ("GuardOnDataDependentSymNode", "UserError", "DataDependentOutputException"):
+    if type(error).__name__ in _DATA:
         return RequestError(
             f"{kind} cannot be read{where}: what it does there depends on the numbers in a tensor",
             hint="the network is counted without running it: give it a form without such a branch",
