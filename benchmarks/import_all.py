@@ -113,6 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="networks whose name has this word")
     parser.add_argument("--output", type=Path, help="a CSV file")
+    parser.add_argument("--start", type=int, default=0, help="how many networks to leave out")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
@@ -120,8 +121,8 @@ def main() -> None:
     with (options.output or Path("/dev/null")).open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        for name, make, size in networks():
-            if options.only not in name:
+        for number, (name, make, size) in enumerate(networks()):
+            if options.only not in name or number < options.start:
                 continue
             try:
                 rows.append(row(name, make, size))

@@ -90,17 +90,7 @@ CODES: dict[str, dict[str, str]] = {
         "division-by-zero": "An expression divides by zero.",
         "no-value": "An expression cannot be worked out.",
     },
-}
-"""Codes and their meanings, by subject."""
-
-
-def known() -> dict[str, str]:
-    """Every code with its meaning.
-
-    >>> known()["merge-key"]
-    '`<<` is not part of the language; blocks with variables are.'
-    """
-    return {code: meaning for codes in CODES.values() for code, meaning in codes.items()    "PyTorch modules": {
+    "PyTorch modules": {
         "no-input": "The network does not say what its input is: `--input` does.",
         "no-module": "What a name stands for is no `torch.nn.Module`, and makes none.",
         "unfit-argument": "What makes the module is not called with these arguments: `--arg` gives them.",
@@ -111,6 +101,16 @@ def known() -> dict[str, str]:
         "no-weights": "A layer of the network has weights that the module has not.",
     },
 }
+"""Codes and their meanings, by subject."""
+
+
+def known() -> dict[str, str]:
+    """Every code with its meaning.
+
+    >>> known()["merge-key"]
+    '`<<` is not part of the language; blocks with variables are.'
+    """
+    return {code: meaning for codes in CODES.values() for code, meaning in codes.items()}
 
 
 def page() -> str:

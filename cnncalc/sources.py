@@ -40,15 +40,16 @@ def read_module(
     *,
     classes: int | None = None,
     training: bool = False,
+    memory: bool = False,
 ) -> Reading:
-    """The module that a word names, and it as a network.
+    """The module that a word names, and it as a network; `memory` if it shall be run with numbers.
 
     Raises:
         RequestError: there is no such module, it cannot be made or read, or PyTorch is not installed.
     """
     from cnncalc.pytorch.sources import load
 
-    return load(word, input, arguments or {}, classes, training)
+    return load(word, input, arguments or {}, classes, training, memory)
 
 
 def read_value(module: Any, input: Any = None, training: bool = False) -> Graph:

@@ -122,8 +122,9 @@ class Conditions:
 
         return Network.of(self.reading(name).graph)
 
-    def reading(self, name: str) -> Reading:
-        """The PyTorch module that a word names, and it as a network, under these conditions.
+    def reading(self, name: str, memory: bool = False) -> Reading:
+        """The PyTorch module that a word names, and it as a network, under these conditions; `memory` if the module
+        shall be run with numbers.
 
         Raises:
             RequestError: it cannot be read, or a variable is set, which a module has none of.
@@ -136,7 +137,7 @@ class Conditions:
             raise RequestError("--set is for the variables of a spec", hint=hint)
         size = None if self.input_size is None else parse_size(self.input_size)
         given = arguments(self.argument)
-        return read_module(name, size, given, classes=self.classes, training=self.training)
+        return read_module(name, size, given, classes=self.classes, training=self.training, memory=memory)
 
     def expand(self, spec: Spec) -> Network:
         """The network of a spec under these conditions."""

@@ -14,12 +14,12 @@ import yaml
 
 from cnncalc.errors import RequestError
 from cnncalc.graph import Node
-from cnncalc.language.nodes import MAX_DIGITS
 from cnncalc.ops import KINDS, Op
 from cnncalc.ops.base import Shape
 
 WIDTH = 100
 """Characters of a line that holds items inside an item."""
+_MAX_DIGITS = 18  # of numbers within the language's bound
 _INDENT = "  "
 _PLAIN = re.compile(r"[A-Za-z0-9_(][A-Za-z0-9_+\-*/%=!<>(). ]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_+\-.]*")
@@ -138,7 +138,7 @@ def word_text(word: str) -> str:
     >>> print(word_text("conv1"), word_text("1"), word_text("010"), word_text("yes"))
     conv1 1 "010" "yes"
     """
-    if word.isascii() and word.isdigit() and str(int(word)) == word and len(word) <= MAX_DIGITS:
+    if word.isascii() and word.isdigit() and str(int(word)) == word and len(word) <= _MAX_DIGITS:
         return word
     return word if _WORD.fullmatch(word) and _is_string(word) else _quoted(word)
 
@@ -181,7 +181,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value) if len(str(value)) <= MAX_DIGITS else f"{value // 1000} * 1000 + {value % 1000}"
+        return str(value) if len(str(value)) <= _MAX_DIGITS else f"{value // 1000} * 1000 + {value % 1000}"
     if isinstance(value, float):
         return _decimal(value)
     return word_text(str(value))

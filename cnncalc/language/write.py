@@ -126,6 +126,8 @@ def _check(graph: Graph) -> None:
     if "output" not in graph.outputs:
         raise _unsayable(graph, "the output of a spec is called 'output': none of this network's is")
     for node in graph.layers:
+        if node.shares is not None:
+            raise _unsayable(graph, f"'{shorten(node.name)}' has the weights of '{shorten(node.shares.name)}'")
         kind = KINDS.get(node.op.kind)
         if kind is not type(node.op):
             raise _unsayable(graph, f"'{shorten(node.name)}' is a {node.op.kind}, which is no kind of the language")

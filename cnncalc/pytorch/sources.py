@@ -31,6 +31,7 @@ def load(
     arguments: Mapping[str, Any],
     classes: int | None = None,
     training: bool = False,
+    memory: bool = False,
 ) -> Reading:
     """The module that a word names, and it as a network.
 
@@ -40,6 +41,7 @@ def load(
         arguments: what NAME is called with.
         classes: the classes of a network of torchvision or timm.
         training: the network as it is trained.
+        memory: make the module with memory, so that it can be run with numbers.
 
     Raises:
         RequestError: there is no such module, it cannot be made, or it cannot be read.
@@ -54,10 +56,10 @@ def load(
     options = dict(arguments) if classes is None else {**arguments, "num_classes": classes}
     if own:
         target = _named(_code(source), source, name)
-        module = _made(target, word, options)
+        module = _made(target, word, options, memory)
         own_input = None
     else:
-        module, own_input = _library(source, name, options)
+        module, own_input = _library(source, name, options, memory)
     return reading(module, _size(input, own_input, word), name=name, training=training)
 
 
@@ -156,7 +158,7 @@ def _makes(value: Any) -> bool:
     return isinstance(value, nn.Module) or inspect.isfunction(value)
 
 
-def _made(target: Any, word: str, arguments: Mapping[str, Any]) -> nn.Module:
+def _made(target: Any, word: str, arguments: Mapping[str, Any], memory: bool) -> nn.Module:
     """The module that a name is, or makes.
 
     Raises:
@@ -176,31 +178,34 @@ def _made(target: Any, word: str, arguments: Mapping[str, Any]) -> nn.Module:
         raise RequestError(f"{shorten(word, 80)} cannot be called so: {error}", hint=hint, code="unfit-argument") from None
     except ValueError:
         pass  # built in, without a signature
-    module = without_memory(lambda: target(**arguments), word)
+    module = made(lambda: target(**arguments), word, memory)
     if not isinstance(module, nn.Module):
         raise RequestError(f"{shorten(word, 80)} makes no torch.nn.Module: {type(module).__name__}", code="no-module")
     return module
 
 
-def without_memory(make: Any, word: str) -> Any:
-    """What a function makes, on tensors without memory; on real ones, where it cannot do otherwise.
+def made(make: Any, word: str, memory: bool = False) -> Any:
+    """What a function makes, on tensors without memory; on real ones, where it cannot do otherwise, or is to.
 
     Raises:
         RequestError: it fails.
     """
     with quiet():
-        try:
-            with torch.device("meta"):
-                return make()
-        except Exception:
-            pass  # it reads what it makes: once more, with memory
+        if not memory:
+            try:
+                with torch.device("meta"):
+                    return make()
+            except Exception:
+                pass  # it reads what it makes: once more, with memory
         try:
             return make()
         except (Exception, SystemExit) as error:
             raise _failed(word, error) from None
 
 
-def _library(library: str, name: str, options: dict[str, Any]) -> tuple[nn.Module, tuple[int, ...] | None]:
+def _library(
+    library: str, name: str, options: dict[str, Any], memory: bool
+) -> tuple[nn.Module, tuple[int, ...] | None]:
     """A network of torchvision or timm, and its input. No weights are fetched.
 
     Raises:
@@ -222,12 +227,12 @@ def _library(library: str, name: str, options: dict[str, Any]) -> tuple[nn.Modul
         raise RequestError(f"{library} has no network '{shorten(name, 80)}'", hint=hint, code="unknown-network")
     word = f"{library}:{name}"
     if library == "timm":
-        module = without_memory(lambda: package.create_model(name, **options), word)
+        module = made(lambda: package.create_model(name, **options), word, memory)
         return module, tuple(getattr(module, "default_cfg", {}).get("input_size") or ()) or None
     builder = package.models.get_model_builder(name)
     if "weights_backbone" in inspect.signature(builder).parameters:
         options = {"weights_backbone": None, **options}
-    module = without_memory(lambda: package.models.get_model(name, **options), word)
+    module = made(lambda: package.models.get_model(name, **options), word, memory)
     return module, None
 
 
@@ -251,4 +256,4 @@ def _program(path: str, input: Any, arguments: Mapping[str, Any], training: bool
     return reading_of_program(program, Path(path).stem)
 
 
-__all__ = ["load", "without_memory"]
+__all__ = ["load", "made"]
