@@ -42,7 +42,11 @@ def networks() -> Iterator[tuple[str, Any, tuple[int, ...]]]:
         for name in models.list_models(module=group):
             backbone = {"weights_backbone": None} if group is models.segmentation else {}
             size = 299 if name.startswith("inception") else 224
-            yield f"torchvision:{name}", lambda name=name, options=backbone: models.get_model(name, **options), (3, size, size)
+            yield (
+                f"torchvision:{name}",
+                lambda name=name, options=backbone: models.get_model(name, **options),
+                (3, size, size),
+            )
     timm = import_or_skip("timm")
     families: dict[str, str] = {}
     for name in timm.list_models():
@@ -134,7 +138,10 @@ def main() -> None:
     read = [row for row in rows if "error" not in row]
     equal = [sum(bool(row[key]) for row in read) for key in ("params equal", "macs equal")]
     known = sum(not row["unknown"] for row in read)
-    print(f"{len(rows)} networks, {len(read)} read; parameters of {equal[0]} and MACs of {equal[1]} equal; all known: {known}")
+    print(
+        f"{len(rows)} networks, {len(read)} read; parameters of {equal[0]} and MACs of {equal[1]} equal; "
+        f"all known: {known}"
+    )
     total, own = (sum(row[key] for row in read) for key in ("export seconds", "own seconds"))
     print(f"export {total:.0f} s, cnncalc's own part {own:.0f} s")
 

@@ -14,7 +14,8 @@ Networks = Annotated[
     list[str],
     typer.Argument(
         metavar="NETWORK...",
-        help="Networks of the zoo, paths of YAML files, or PyTorch modules; the first is what the others are compared with.",
+        help="Networks of the zoo, paths of YAML files, or PyTorch modules; the first is what the others are compared "
+        "with.",
         autocompletion=complete_network,
         show_default=False,
     ),

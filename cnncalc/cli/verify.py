@@ -79,9 +79,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _verify_modules(
-    networks: Sequence[str], conditions: Conditions, output: Output, device: str, strict: bool
-) -> None:
+def _verify_modules(networks: Sequence[str], conditions: Conditions, output: Output, device: str, strict: bool) -> None:
     """PyTorch modules, each against itself as it runs."""
     from cnncalc.pytorch.verify_module import verify_module
     from cnncalc.views.verify import view
@@ -90,9 +88,7 @@ def _verify_modules(
         raise RequestError("modules and specs are verified apart", hint="name them in two commands")
     if device == "cuda" or conditions.batch != 1:
         raise RequestError("a module is verified as it is made, with a batch of one", hint="--device cpu or meta")
-    reports = [
-        verify_module(conditions.reading(name, memory=device == "cpu"), device) for name in networks
-    ]
+    reports = [verify_module(conditions.reading(name, memory=device == "cpu"), device) for name in networks]
     output.write(view(reports, [], []), strict)
     if not all(report.equal for report in reports):
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ overload, and without the underscore of working in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -141,8 +141,9 @@ def linear(step: Step) -> Result:
     x, kernel, bias = step["input"], step["weight"], step["bias"]
     if kernel.source is None or (bias is not None and bias.source is None) or x.place(-1) is None:
         return _computed_convolution(step)
-    over = "last" if len(x.sizes) > 2 else None
-    return step.emit(ops.Linear(kernel.shape[0], bias=bias is not None, over=over), x, owns=[kernel, bias])
+    many = len(x.sizes) > 2
+    op = ops.Linear(kernel.shape[0], bias=bias is not None, over="last" if many else None)
+    return step.emit(op, x, owns=[kernel, bias])
 
 
 @entry("matmul", "mm", "bmm")
@@ -156,7 +157,19 @@ def matmul(step: Step) -> Result:
     return _product(step)
 
 
-@entry("addmm", "baddbmm", "einsum", "addbmm", "bilinear", "linalg_vecdot", "inner", "mv", "dot", "tensordot", "chain_matmul")
+@entry(
+    "addmm",
+    "baddbmm",
+    "einsum",
+    "addbmm",
+    "bilinear",
+    "linalg_vecdot",
+    "inner",
+    "mv",
+    "dot",
+    "tensordot",
+    "chain_matmul",
+)
 def _product(step: Step) -> Result:
     """A product in another form: opaque, its multiply-accumulates known."""
     owns = [value for value in step.tensors if value.draft is None and value.source in step.walk.trained]
@@ -210,7 +223,7 @@ def _moments(step: Step, scale: Value | None, shift: Value | None) -> Result:
     return step.opaque([scale, shift], mac=0, compare=0, **counts)
 
 
-def _learnt(step: Step, result: Any, scale: Value | None, shift: Value | None) -> Result:
+def _learnt(step: Step, result: Value, scale: Value | None, shift: Value | None) -> Result:
     """A result with a scale, or a shift, that stands alone."""
     for value, op in ((scale, ops.Multiply()), (shift, ops.Add())):
         if value is not None:
@@ -264,7 +277,7 @@ def instance_norm(step: Step) -> Result:
     return step.emit(ops.InstanceNorm(affine=scale is not None, eps=step["eps"]), x, owns=[scale, shift])
 
 
-def _learnt_channels(step: Step, result: Any, scale: Value | None, shift: Value | None) -> Result:
+def _learnt_channels(step: Step, result: Value, scale: Value | None, shift: Value | None) -> Result:
     if scale is not None or shift is not None:
         raise Unread
     return result
@@ -520,12 +533,16 @@ def _one_each(*kinds: str) -> Entry:
 
     def read(step: Step) -> Result:
         counts = dict.fromkeys(("mac", "add", "mul", "div", "compare", "exp"), 0)
-        return step.opaque(**{**counts, **dict.fromkeys(kinds, step.value(None).elements)})
+        counts |= dict.fromkeys(kinds, step.value(None).elements)
+        return step.opaque((), **counts)
 
     return read
 
 
-_COMPARED = "eq ne lt gt le ge where masked_fill clamp_min clamp_max logical_not logical_and logical_or bitwise_not floor ceil round trunc isnan argmax argmin any all bitwise_and bitwise_or"
+_COMPARED = (
+    "eq ne lt gt le ge where masked_fill clamp_min clamp_max logical_not logical_and logical_or bitwise_not floor ceil "
+    "round trunc isnan argmax argmin any all bitwise_and bitwise_or"
+)
 for _name in _COMPARED.split():
     TABLE[_name] = _one_each("compare")
 for _name in ("cumsum",):
@@ -830,7 +847,18 @@ def embedding(step: Step) -> Result:
 @entry(
     *("index", "gather", "index_select", "repeat", "repeat_interleave", "unfold", "im2col", "flip", "copy", "tile"),
     *("arange", "zeros", "ones", "full", "empty", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones"),
-    *("eye", "linspace", "meshgrid", "scalar_tensor", "zero", "fill", "rot90", "take_along_dim", "diagonal", "new_full"),
+    *(
+        "eye",
+        "linspace",
+        "meshgrid",
+        "scalar_tensor",
+        "zero",
+        "fill",
+        "rot90",
+        "take_along_dim",
+        "diagonal",
+        "new_full",
+    ),
     *("tril", "triu", "empty_like", "new_empty", "_shape_as_tensor", "as_strided", "tensor", "view_as_complex"),
     *("view_as_real", "masked_select", "nonzero", "broadcast_tensors", "one_hot", "sort", "topk", "rand", "randn"),
 )

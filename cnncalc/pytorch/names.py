@@ -57,9 +57,7 @@ class _Naming:
             name = self.free(scope, path.rpartition(".")[2], own=True)
         else:
             scope = self.scope(path)
-            name = None if draft.name is None else self.free(scope, draft.name)
-            if name is None:
-                name = self.automatic(draft, scope)
+            name = self.automatic(draft, scope) if draft.name is None else self.free(scope, draft.name)
         try:
             node = self.builder.add(draft.op, *reads, name=name, scope=scope, origin=draft.origin, shares=shares)
         except OpError:

@@ -178,8 +178,7 @@ def _traced(module: nn.Module, shapes: Sequence[tuple[int, ...]], dtypes: Sequen
     for batch in BATCHES:
         # Memory is taken when it is written to, which nobody does.
         examples = [
-            torch.empty(batch, *shape, device=device, dtype=dtype)
-            for shape, dtype in zip(shapes, dtypes, strict=True)
+            torch.empty(batch, *shape, device=device, dtype=dtype) for shape, dtype in zip(shapes, dtypes, strict=True)
         ]
         try:
             return torch.export.export(module, tuple(examples), strict=False), batch
@@ -339,7 +338,9 @@ def _notes(unused: Mapping[str, int], unstored: Mapping[str, int], walk: Walk) -
         total = sum(unused.values())
         notes.append(f"{total:,} parameters are not counted, for nothing uses them: {_listed(unused)}.")
     if unstored:
-        notes.append(f"{sum(unstored.values()):,} numbers are buffers that a saved state leaves out: {_listed(unstored)}.")
+        notes.append(
+            f"{sum(unstored.values()):,} numbers are buffers that a saved state leaves out: {_listed(unstored)}."
+        )
     if any(walk.unknown.values()):
         unknown = {key: number for key, number in walk.unknown.items() if number}
         notes.append(f"Not counted, for they are not known: {_listed(unknown)}.")

@@ -102,7 +102,8 @@ def _code(source: str) -> ModuleType:
         if str(path.resolve().parent) not in sys.path:
             sys.path.insert(0, str(path.resolve().parent))
         spec = importlib.util.spec_from_file_location(f"cnncalc_source_{path.stem}", path)
-        assert spec is not None and spec.loader is not None
+        if spec is None or spec.loader is None:
+            raise RequestError(f"'{shorten(source, 80)}' is no Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         with quiet():
@@ -126,7 +127,9 @@ def _failed(what: str, error: BaseException) -> RequestError:
     if isinstance(error, SyntaxError) and error.filename:
         place = f" ({error.filename}:{error.lineno})"
     message = next(iter(str(error).strip().splitlines()), "")
-    return RequestError(f"{shorten(what, 80)} fails{place}: {type(error).__name__}: {shorten(message, 300)}", code="code-fails")
+    return RequestError(
+        f"{shorten(what, 80)} fails{place}: {type(error).__name__}: {shorten(message, 300)}", code="code-fails"
+    )
 
 
 def _is_library(filename: str) -> bool:
@@ -175,7 +178,9 @@ def _made(target: Any, word: str, arguments: Mapping[str, Any], memory: bool) ->
         inspect.signature(target).bind(**arguments)
     except TypeError as error:
         hint = "give its arguments: --arg name=value"
-        raise RequestError(f"{shorten(word, 80)} cannot be called so: {error}", hint=hint, code="unfit-argument") from None
+        raise RequestError(
+            f"{shorten(word, 80)} cannot be called so: {error}", hint=hint, code="unfit-argument"
+        ) from None
     except ValueError:
         pass  # built in, without a signature
     module = made(lambda: target(**arguments), word, memory)
@@ -243,7 +248,9 @@ def _program(path: str, input: Any, arguments: Mapping[str, Any], training: bool
         RequestError: it cannot be read.
     """
     if arguments or input is not None or training:
-        raise RequestError("a saved program has its input and its arguments", hint="leave out --input, --arg, --training")
+        raise RequestError(
+            "a saved program has its input and its arguments", hint="leave out --input, --arg, --training"
+        )
     if not Path(path).is_file():
         raise RequestError(f"there is no file '{shorten(path, 80)}'", code="no-such-file")
     from cnncalc.pytorch.read import reading_of_program
@@ -252,7 +259,9 @@ def _program(path: str, input: Any, arguments: Mapping[str, Any], training: bool
         program = torch.export.load(path)
     except Exception as error:
         message = next(iter(str(error).splitlines()), type(error).__name__)
-        raise RequestError(f"{shorten(path, 80)} is no saved program: {shorten(message, 200)}", code="another-file") from None
+        raise RequestError(
+            f"{shorten(path, 80)} is no saved program: {shorten(message, 200)}", code="another-file"
+        ) from None
     return reading_of_program(program, Path(path).stem)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +73,7 @@ def _torch(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
 
     with FlopCounterMode(display=False) as counter:
         module(*inputs)
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def _fvcore(module: nn.Module, inputs: tuple[Tensor, ...]) -> float:

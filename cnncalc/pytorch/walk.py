@@ -146,7 +146,7 @@ class Step:
     @property
     def unique(self) -> str:
         """What an opaque op is called: as PyTorch calls the function."""
-        return self.name.strip("_")
+        return str(self.name).strip("_")
 
     def moved(self) -> Result:
         """The op as one that moves elements and computes nothing."""
@@ -159,7 +159,9 @@ class Step:
         return self.walk.counted(self.node) // self.walk.batch
 
 
-_SPREAD = frozenset({"expand", "expand_as", "repeat", "zeros", "ones", "full", "empty", "new_zeros", "new_ones", "rand"})
+_SPREAD = frozenset(
+    {"expand", "expand_as", "repeat", "zeros", "ones", "full", "empty", "new_zeros", "new_ones", "rand"}
+)
 
 
 class Walk:
