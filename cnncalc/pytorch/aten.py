@@ -82,6 +82,8 @@ def convolution(step: Step) -> Result:
         plain(x), weight(kernel), bias and weight(bias)
     except Unread:
         return _computed_convolution(step)
+    if kernel.source not in step.walk.trained:
+        return _computed_convolution(step)
     return step.emit(_conv(step, x, kernel, bias), x, owns=[kernel, bias])
 
 
@@ -139,7 +141,7 @@ def transposed(step: Step) -> Result:
 def linear(step: Step) -> Result:
     """A fully connected layer, on the last axis."""
     x, kernel, bias = step["input"], step["weight"], step["bias"]
-    if kernel.source is None or (bias is not None and bias.source is None) or x.place(-1) is None:
+    if kernel.source not in step.walk.trained or (bias is not None and bias.source is None) or x.place(-1) is None:
         return _computed_convolution(step)
     many = len(x.sizes) > 2
     op = ops.Linear(kernel.shape[0], bias=bias is not None, over="last" if many else None)
