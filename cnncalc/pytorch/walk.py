@@ -195,7 +195,8 @@ class Walk:
         names = [value.source for value in owns if value is not None and value.source is not None]
         first = next((self.owners[name] for name in names if name in self.owners), None)
         if first is not None:
-            draft.shares = first
+            # An opaque op says itself what it stores: nothing of what an earlier one has.
+            draft.shares = None if isinstance(draft.op, Opaque) else first
         else:
             draft.owns = tuple(names)
             for name in names:
