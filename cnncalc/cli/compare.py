@@ -14,7 +14,8 @@ Networks = Annotated[
     list[str],
     typer.Argument(
         metavar="NETWORK...",
-        help="Networks of the zoo, or paths of YAML files; the first is what the others are compared with.",
+        help="Networks of the zoo, paths of YAML files, or PyTorch modules; the first is what the others are compared "
+        "with.",
         autocompletion=complete_network,
         show_default=False,
     ),
@@ -45,8 +46,7 @@ def compare(
         raise RequestError("standard input can be read once", hint="save the specs to files, and name these")
     if not profile and (device, dtype) != ("cpu", "float32"):
         raise RequestError("--device and --dtype are about measuring", hint="add --profile")
-    specs = [load_spec(name) for name in networks]
-    analyses = [conditions.expand(spec).analyze(conditions.batch) for spec in specs]
+    analyses = [conditions.network_of(name).analyze(conditions.batch) for name in networks]
     profiles = []
     if profile:
         from cnncalc.cli.measured import measure
@@ -54,9 +54,11 @@ def compare(
         profiles = measure(analyses, device, dtype, conditions.training)
     published = {}
     if output.columns and conditions.plain:
+        from cnncalc.sources import is_module
         from cnncalc.zoo.catalogue import accuracy
 
-        graphs = [analysis.graph for analysis in analyses]
-        published = {graph: accuracy(spec, graph.input) for graph, spec in zip(graphs, specs, strict=True)}
+        for name, analysis in zip(networks, analyses, strict=True):
+            if name != "-" and not is_module(name):  # whose accuracy nobody publishes
+                published[analysis.graph] = accuracy(load_spec(name), analysis.graph.input)
     shown = view(Comparison(analyses), grouping.detail(output, conditions), profiles, published)
     output.write(shown, grouping.strict)

@@ -23,6 +23,7 @@ import typer
 if TYPE_CHECKING:
     from cnncalc.face import Analysis, Network
     from cnncalc.language.model import Spec
+    from cnncalc.pytorch.read import Reading
     from cnncalc.render.choice import Choice
     from cnncalc.render.table import Part
     from cnncalc.views import Detail, View
@@ -55,7 +56,8 @@ NetworkName = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A network of the zoo, the path of a YAML file, or - for standard input.",
+        help="A network of the zoo, the path of a YAML file, - for standard input; or a PyTorch module: FILE.py:NAME, "
+        "package:NAME, torchvision:NAME, timm:NAME, FILE.pt2.",
         autocompletion=complete_network,
     ),
 ]
@@ -70,6 +72,10 @@ Setting = Annotated[
 ]
 Classes = Annotated[
     int | None, typer.Option("--classes", metavar="N", min=1, help="Classes: the same as --set classes=N.")
+]
+Argument = Annotated[
+    list[str] | None,
+    typer.Option("--arg", metavar="NAME=VALUE", help="An argument of what makes a PyTorch module; repeatable."),
 ]
 Training = Annotated[
     bool, typer.Option("--training", help="The network as trained, with its auxiliary heads.", show_default=False)
@@ -124,10 +130,42 @@ class Conditions:
     setting: Setting = None
     classes: Classes = None
     training: Training = False
+    argument: Argument = None
+
+    def network_of(self, name: str) -> Network:
+        """The network that a word names, a spec or a PyTorch module, under these conditions."""
+        from cnncalc.sources import is_module
+
+        if not is_module(name):
+            return self.expand(load_spec(name))
+        from cnncalc.face import Network
+
+        return Network.of(self.reading(name).graph)
+
+    def reading(self, name: str, memory: bool = False) -> Reading:
+        """The PyTorch module that a word names, and it as a network, under these conditions; `memory` if the module
+        shall be run with numbers.
+
+        Raises:
+            RequestError: it cannot be read, or a variable is set, which a module has none of.
+        """
+        from cnncalc.errors import RequestError
+        from cnncalc.sources import read_module
+
+        if self.setting:
+            hint = "--arg NAME=VALUE is for what makes a module"
+            raise RequestError("--set is for the variables of a spec", hint=hint)
+        size = None if self.input_size is None else parse_size(self.input_size)
+        given = arguments(self.argument)
+        return read_module(name, size, given, classes=self.classes, training=self.training, memory=memory)
 
     def expand(self, spec: Spec) -> Network:
         """The network of a spec under these conditions."""
+        from cnncalc.errors import RequestError
         from cnncalc.face import network
+
+        if self.argument:
+            raise RequestError("--arg is for PyTorch modules", hint="--set VAR=VALUE is for the variables of a spec")
 
         size = None if self.input_size is None else parse_size(self.input_size)
         return network(spec, size, training=self.training, vars=variables(self.setting, self.classes))
@@ -151,12 +189,22 @@ class Request(Conditions):
     network_name: NetworkName
 
     def spec(self) -> Spec:
-        """The spec that the request names."""
+        """The spec that the request names.
+
+        Raises:
+            RequestError: it names a PyTorch module, which has none.
+        """
+        from cnncalc.errors import RequestError
+        from cnncalc.sources import is_module
+
+        if is_module(self.network_name):
+            hint = "`cnncalc import NETWORK` writes one; `cnncalc show NETWORK --expanded` shows the layers"
+            raise RequestError("a PyTorch module has no spec", hint=hint)
         return load_spec(self.network_name)
 
     def network(self) -> Network:
         """The network: the spec expanded for the request's input and variables."""
-        return self.expand(self.spec())
+        return self.network_of(self.network_name)
 
     def analysis(self, **options: Any) -> Analysis:
         """The network with its costs for the request's batch."""
@@ -351,6 +399,30 @@ def variables(setting: Sequence[str] | None, classes: int | None = None) -> dict
         if "classes" in values:
             raise RequestError("--set and --classes both give 'classes'", hint="leave one of them out")
         values["classes"] = classes
+    return values
+
+
+def arguments(texts: Sequence[str] | None) -> dict[str, Any]:
+    """The arguments of what makes a module: numbers, words, True, False, None, lists as Python writes them.
+
+    >>> arguments(["width=64", "depths=[3, 4]", "act=relu"])
+    {'width': 64, 'depths': [3, 4], 'act': 'relu'}
+    """
+    import ast
+
+    from cnncalc.errors import RequestError
+
+    values: dict[str, Any] = {}
+    for text in texts or ():
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name.isidentifier():
+            raise RequestError(f"'{text[:40]}' gives no argument", hint="write --arg NAME=VALUE")
+        if name in values:
+            raise RequestError(f"--arg gives '{name[:40]}' twice", hint="leave one of them out")
+        try:
+            values[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            values[name] = {"true": True, "false": False, "none": None}.get(value.lower(), value)
     return values
 
 
