@@ -192,7 +192,7 @@ def attention(step: Step) -> Result:
     drafted = step.walk.drafted
     turned = step.between(ops.Permute((*range(rank - 2), rank - 1, rank - 2)), drafted(k))
     scale = step["scale"] or sizes[-1] ** -0.5
-    scaled = step.between(ops.Power(scale=scale), drafted(q)) if scale != 1 else drafted(q)
+    scaled = step.between(ops.Power(factor=scale), drafted(q)) if scale != 1 else drafted(q)
     scores = step.between(ops.MatMul(), scaled, turned)
     if mask is not None:
         full = (*q.shape[:-1], k.shape[-2])
@@ -512,8 +512,8 @@ def _signed(number: Any, sign: str) -> float:
 TABLE |= {
     "add": _merge(ops.Add, _power(shift="+")),
     "sub": _merge(ops.Subtract, _power(shift="-"), lambda number: ops.Power(factor=-1, shift=float(number))),
-    "mul": _merge(ops.Multiply, _power(scale="+")),
-    "div": _merge(ops.Divide, _power(scale="/")),
+    "mul": _merge(ops.Multiply, _power(factor="+")),
+    "div": _merge(ops.Divide, _power(factor="/")),
     "maximum": _merge(ops.Maximum, _power(shift="+")),
     "minimum": _merge(ops.Minimum, _power(shift="+")),
     "rsub": lambda step: step.emit(ops.Power(factor=-1, shift=float(step["other"])), same_axis(step)),
