@@ -74,6 +74,7 @@ CODES: dict[str, dict[str, str]] = {
         "arity": "An op is given more or fewer inputs than it has.",
     },
     "Networks": {
+        "not-in-language": "The network holds what the language of specs has no words for.",
         "unknown-name": "The network has no layer or group of that name.",
         "unfit-batch": "A batch is no whole number from 1 to 10^12.",
         "another-network": "A node of one network is given to the builder of another.",

@@ -152,4 +152,10 @@ def test_prune():
 def test_every_kind_with_an_output_of_channels_and_weights_is_known():
     """A kind that multiplies and adds is folded, or is known not to end in a product per output channel."""
     foldable = {kind for kind in KINDS if KINDS[kind].costs.get("weights") is not None and "mac" in KINDS[kind].costs}
-    assert foldable == {"conv", "conv_transpose", "depthwise", "linear", "separable", "attention_pool"}
+    assert foldable == {"conv", "conv_transpose", "depthwise", "linear", "separable", "attention_pool"} | {
+        "deformable_conv",
+        "gru",
+        "lstm",
+        "multihead_attention",
+        "window_attention",
+    }

@@ -50,7 +50,7 @@ def grouped(name: str, quantity: str = "params") -> dict[str, int]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_spec_says_what_it_is_and_expands(name: str) -> None:
     spec = load(name)
-    assert all((spec.title, spec.source, spec.family, spec.year, spec.input)), name
+    assert all((spec.title, spec.source, spec.family, spec.year, spec.inputs)), name
     for training in (False, True):
         net = network(name, training)
         assert net.layers

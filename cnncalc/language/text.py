@@ -202,7 +202,7 @@ def value_text(value: Any) -> str:
 def _decimal(value: float) -> str:
     """A decimal that every YAML reader takes for one."""
     if not math.isfinite(value):
-        raise RequestError(f"a spec has no number {value}")
+        raise RequestError(f"a spec has no number {value}", code="not-in-language")
     shown = repr(value)
     mantissa, exponent, power = shown.partition("e")
     return shown if not exponent or "." in mantissa else f"{mantissa}.0e{power}"

@@ -126,7 +126,8 @@ def _no_other(name: str, place: object) -> Source:
 
 
 def _unsayable(graph: Graph, reason: str) -> RequestError:
-    return RequestError(f"{shorten(graph.name)} cannot be written as a spec", hint=reason)
+    message = f"{shorten(graph.name)} cannot be written as a spec"
+    return RequestError(message, hint=reason, code="not-in-language")
 
 
 def _check(graph: Graph) -> None:
