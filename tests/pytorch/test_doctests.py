@@ -25,5 +25,7 @@ def test_examples(name):
 
 
 def test_the_guide_trains_a_step():
-    (example,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    exec(compile(example, str(GUIDE), "exec"), {})
+    examples = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    assert examples
+    for example in examples:
+        exec(compile(example, str(GUIDE), "exec"), {})
