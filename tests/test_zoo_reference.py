@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cnncalc import analyse, expand, load
+from cnncalc import network as read
 from cnncalc.zoo import index as zoo
 from tests.oracles.torchvision_cpu import import_or_skip
 
@@ -27,6 +27,7 @@ from tests.oracles.torchvision_networks import (  # noqa: E402
     assert_same_outputs,
     by_branch,
     executed,
+    gates_first,
     parameterised,
     sizes,
 )
@@ -85,7 +86,7 @@ def test_the_zoo_has_every_network_of_torchvision() -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_published_values_are_those_of_torchvision(name: str) -> None:
-    spec = load(zoo_name(name))
+    spec = zoo.load(zoo_name(name))
     weights = {weight.name: weight.meta for weight in get_model_weights(name)}
     stated = [entry for entry in spec.published if "_Weights." in entry.source]
     assert stated, "no published values of torchvision"
@@ -96,8 +97,8 @@ def test_published_values_are_those_of_torchvision(name: str) -> None:
         assert (entry.values["top1"], entry.values["top5"]) == (accuracy["acc@1"], accuracy["acc@5"])
         if "macs" in entry.values:
             assert entry.values["macs"] / 1e9 == pytest.approx(meta["_ops"], abs=5.01e-4)
-        network = expand(spec, input=entry.input, vars=entry.variables, training=entry.training)
-        totals = analyse(network).totals
+        network = read(spec, input=entry.input, vars=entry.variables, training=entry.training)
+        totals = network.analyze()
         assert totals.params == entry.values["params"]
         assert totals.macs == entry.values.get("macs", totals.macs)
 
@@ -105,7 +106,7 @@ def test_published_values_are_those_of_torchvision(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_layers_are_those_of_torchvision(name: str) -> None:
     inputs = (3, 224, 224) if name in OWN_INPUT else INPUT
-    network = expand(load(zoo_name(name)), input=inputs)
+    network = read(zoo_name(name), input=inputs)
     ours = parameterised(network, build(network, device="meta"))
     assert sizes(ours) == sizes(executed(reference(name), inputs))
 
@@ -113,7 +114,7 @@ def test_layers_are_those_of_torchvision(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in TOO_LARGE])
 def test_outputs_are_those_of_torchvision(name: str) -> None:
     inputs = (3, 224, 224) if name in OWN_INPUT else INPUT
-    network = expand(load(zoo_name(name)), input=inputs)
+    network = read(zoo_name(name), input=inputs)
     model = reference(name)
     modules = [module for module, _ in executed(model, inputs)]
     assert_same_outputs(network, model, modules, inputs)
@@ -121,14 +122,14 @@ def test_outputs_are_those_of_torchvision(name: str) -> None:
 
 @pytest.mark.parametrize("width", [0.1, 0.35, 0.5, 0.75, 1.4])
 def test_width_multipliers_and_classes_are_those_of_torchvision(width: float) -> None:
-    network = expand(load("mobilenet_v2"), input=INPUT, vars={"width": width, "classes": 10})
+    network = read("mobilenet_v2", input=INPUT, vars={"width": width, "classes": 10})
     model = reference("mobilenet_v2", width_mult=width, num_classes=10)
     assert sizes(parameterised(network, build(network, device="meta"))) == sizes(executed(model, INPUT))
 
 
 @pytest.mark.parametrize("name", ["fcn_resnet50", "deeplabv3_resnet50"])
 def test_segmentation_is_torchvisions(name: str) -> None:
-    network = expand(load(name), input=INPUT, training=True)
+    network = read(name, input=INPUT, training=True)
     model = reference(name, weights_backbone=None, aux_loss=True)
     # torchvision runs the auxiliary head last, the spec where it branches off.
     ran = executed(model, INPUT)
@@ -142,7 +143,7 @@ def test_segmentation_is_torchvisions(name: str) -> None:
 def test_ssd_is_torchvisions() -> None:
     from torchvision.models import detection
 
-    network = expand(load("ssd300_vgg16"))
+    network = read("ssd300_vgg16")
     with torch.device("meta"):
         whole = detection.ssd300_vgg16(weights=None, weights_backbone=None).eval()
     model = SSD(whole)
@@ -166,12 +167,14 @@ def test_ssd_is_torchvisions() -> None:
 )
 def test_networks_that_timm_has(name: str, theirs: str, inputs: tuple[int, ...]) -> None:
     timm = import_or_skip("timm")
-    network = expand(load(name), input=inputs)
+    network = read(name, input=inputs)
     with torch.device("meta"):
         model = timm.create_model(theirs).eval()
     ran = executed(model, inputs)
     if name == "hrnet_w18":
         ran = by_branch(model, ran)
+    if name == "seresnet50":
+        ran = gates_first(model, ran)
     for module in model.modules():
         if isinstance(module, torch.nn.LeakyReLU):
             module.negative_slope = 0.1  # Redmon's; timm's is 0.01

@@ -182,7 +182,8 @@ class SELU(Elementwise, frozen=True):
 class CELU(Elementwise, frozen=True):
     """x, or alpha * (exp(x / alpha) - 1) where x < 0 (Barron 2017). Any shape, kept."""
 
-    alpha: Annotated[float, Meta(gt=0)] = 1.0
+    # 1 / alpha must be a number in float32.
+    alpha: Annotated[float, Meta(ge=1e-37)] = 1.0
 
     kind: ClassVar[str] = "celu"
     main: ClassVar[str | None] = "alpha"

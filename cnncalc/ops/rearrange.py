@@ -53,7 +53,9 @@ class Permute(_Rearrangement, frozen=True):
         return self.order == tuple(range(len(self.order)))
 
     def is_view(self, *inputs: Shape, training: bool = False) -> bool:
-        return self._moves_nothing
+        """Whether the elements lie in memory as before: axes of size 1 move freely."""
+        moved = [axis for axis in self.order if inputs[0][axis] != 1]
+        return moved == sorted(moved)
 
 
 @Formula

@@ -857,6 +857,8 @@ def stricter(case: Case, shape: Shape) -> str | None:
         return "PyTorch refuses one position in training alone"
     if case.kind in ("maxpool", "avgpool") and _pairs(options.get("padding")):
         return "uneven padding too is at most half the kernel"
+    if case.kind == "celu" and options.get("alpha", 1) < 1e-37:
+        return "an alpha below 0 turns the curve around, and one so small has no inverse in float32"
     return None
 
 

@@ -74,6 +74,22 @@ def by_branch(model: Any, ran: Ran) -> Ran:
     return [(module, shapes[module]) for part in parts for module in part.modules() if module in shapes]
 
 
+def gates_first(model: Any, ran: Ran) -> Ran:
+    """SE-ResNet's layers with each shortcut after the gate beside it, as in the spec; timm runs it before."""
+    names = {module: name for name, module in model.named_modules()}
+    found, shortcut = [], []
+    for pair in ran:
+        name = names[pair[0]]
+        if "downsample" in name:
+            shortcut.append(pair)
+            continue
+        if "se_module" not in name:
+            found += shortcut
+            shortcut = []
+        found.append(pair)
+    return found + shortcut
+
+
 class SSD(torch.nn.Module):
     """torchvision's SSD without the boxes' decoding, its outputs in the order of channels, not of positions."""
 
