@@ -1,12 +1,17 @@
 """Costs, against a count that shares no code: loops that touch every multiplication one at a time."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnncalc import network
+from cnncalc import network, ops
 from cnncalc.costs.analysis import Row
+from cnncalc.ops.base import Site
+from cnncalc.ops.window import dimension_names
 from tests.oracles.loops import slow_convolution
+from tests.oracles.random_graphs import random_graph
 
 
 def costs_of(layer: str, shape: tuple[int, ...], batch: int = 1) -> Row:
@@ -62,7 +67,7 @@ ELEMENTS, PIXELS = 4 * 36, 36
         ("{upsample: 2, mode: linear}", {"mul": 16 * ELEMENTS, "add": 12 * ELEMENTS}),
         ("{add: [[], [relu], []]}", {"add": 2 * ELEMENTS}),
         ("bilinear_pool", {"mac": 16 * 36}),
-        ("attention_pool", {"mac": 2 * 4 * 36, "add": 71, "exp": 36, "div": 36}),
+        ("attention_pool", {"mac": 2 * 4 * 36, "compare": 35, "add": 36 + 36 + 35, "exp": 36, "div": 36}),
     ],
 )
 def test_operations_by_class(layer, operations):
@@ -113,3 +118,17 @@ def test_adaptive_pools_touch_each_window_s_elements(size, output):
     taps = sum(map(len, windows))
     costs = costs_of(f"{{adaptive_avgpool: {output}}}", (1, size))
     assert costs.operations.get("add", 0) == taps - output
+
+
+def test_the_arithmetic_of_the_sizes_gives_the_sizes() -> None:
+    for seed in range(200):
+        for node in random_graph(random.Random(seed), 25).layers:
+            names = dimension_names(len(node.output) - 1)
+            shown = [step.value for step in node.op.steps(*node.input_shapes) if step.label in names]
+            assert shown in ([], list(node.output[1:])), node
+
+
+def test_defaults_and_stored_numbers() -> None:
+    assert ops.MaxPool(2).output_shape((1, 5, 5)) == ops.AvgPool(2).output_shape((1, 5, 5)) == (1, 2, 2)
+    assert ops.Pad(3).output_shape((1, 4, 5)) == (1, 10, 11)
+    assert Site(ops.BatchNorm(), ((7, 4),), (7, 4)).count("buffers") == 14

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 import cnncalc
 from cnncalc import CnncalcError, Network, RequestError
+from cnncalc.costs import conventions
 from cnncalc.costs.conventions import CLASSES, CONVENTIONS
 from cnncalc.zoo import index as zoo
+from tests.oracles.random_graphs import random_graph, read_only, told
 from tests.oracles.tools import TOOLS, count_by_tool
 
 
@@ -27,7 +31,15 @@ LAYERS = (
         "{avgpool: 2, ceil: true}",
         "{avgpool: 2, padding: valid}",
     ),
-    *("{lppool: 2}", "{stochastic_pool: 2}", "{adaptive_avgpool: 3}", "{adaptive_avgpool: 1}", "{adaptive_maxpool: 3}"),
+    *(
+        "{lppool: 2}",
+        "{stochastic_pool: 2}",
+        "{lppool: 3, stride: 2, ceil: true}",
+        "{adaptive_avgpool: 3}",
+        "{adaptive_avgpool: 1}",
+        "{adaptive_avgpool: 7}",
+        "{adaptive_maxpool: 3}",
+    ),
     *(
         "global_avgpool",
         "global_maxpool",
@@ -128,3 +140,19 @@ def test_reasons_are_of_known_classes() -> None:
 def test_unknown_convention() -> None:
     with pytest.raises(RequestError, match="convention"):
         cnncalc.network("lenet5").analyze().count_as("fvcor")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_random_networks(tool: str) -> None:
+    """Uneven shapes in one to three dimensions, merged and read twice."""
+    torch = pytest.importorskip("torch")
+    from cnncalc.pytorch.build import build
+
+    for seed in range(40):
+        graph = read_only(random_graph(random.Random(seed), 8))  # fvcore traces, and leaves out what nobody reads
+        try:  # ptflops runs one image, of which group normalisation refuses single values
+            build(graph).eval()(torch.rand(1, *graph.input))
+        except ValueError:
+            continue
+        counted, predicted = count_by_tool(tool, graph, 2), int(conventions.count_as(graph, tool, 2))
+        assert counted == predicted, f"seed {seed}: {tool} {counted}, here {predicted}\n{told(graph)}"

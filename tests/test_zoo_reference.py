@@ -161,6 +161,7 @@ def test_ssd_is_torchvisions() -> None:
         ("hrnet_w18", "hrnet_w18", (3, 64, 96)),
         # TensorFlow's padding is even where each strided layer has an input of odd size.
         ("xception", "legacy_xception", (3, 71, 135)),
+        ("seresnet50", "legacy_seresnet50", (3, 97, 225)),
     ],
 )
 def test_networks_that_timm_has(name: str, theirs: str, inputs: tuple[int, ...]) -> None:
@@ -174,5 +175,7 @@ def test_networks_that_timm_has(name: str, theirs: str, inputs: tuple[int, ...])
     for module in model.modules():
         if isinstance(module, torch.nn.LeakyReLU):
             module.negative_slope = 0.1  # Redmon's; timm's is 0.01
+        if name == "xception" and isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 0.001  # Keras'; timm's is PyTorch's
     assert sizes(parameterised(network, build(network, device="meta"))) == sizes(ran)
     assert_same_outputs(network, model, [module for module, _ in ran], inputs)

@@ -81,7 +81,7 @@ def tables(
     cells: Cells = False,
     strict: Strict = False,
 ) -> None:
-    """Tables of the documents, of papers, or your own, recomputed.
+    """Tables of documents, papers or your own, recomputed.
 
     Example: cnncalc tables googlenet
     """

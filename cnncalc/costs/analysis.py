@@ -288,7 +288,7 @@ class Costs:
     >>> from cnncalc.zoo import load
     >>> costs = Costs(expand(load("alexnet")))
     >>> costs.params, costs["conv1"].params, costs.memory.peak
-    (60964224, 34944, 246180096)
+    (60964224, 34944, 248503296)
     """
 
     def __init__(

@@ -27,12 +27,28 @@ from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import Formula, Step, Switch, prod
 from cnncalc.formula import total as sum_of
 from cnncalc.graph import Graph, Node
-from cnncalc.ops.base import OF_PARAMETERS, Extra, Op, Saved, Shape, cost_numbers
+from cnncalc.ops import Slice
+from cnncalc.ops.base import (
+    AS_GIVEN,
+    HALF,
+    OF_INPUTS,
+    OF_OUTPUT,
+    OF_PARAMETERS,
+    Casts,
+    Extra,
+    Op,
+    Saved,
+    Shape,
+    cost_numbers,
+)
 
 # mypy: disable-error-code="no-untyped-def"
 
 DTYPES: Mapping[str, int] = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
 """Bytes per number."""
+
+CAST_BYTES: Mapping[str, int] = {"half": 2, "float32": 4}
+"""Bytes per number of what mixed precision casts to."""
 
 OPTIMIZERS: Mapping[str, int] = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
 """Numbers that an optimizer remembers for each parameter. Adam's one step counter per tensor is left out."""
@@ -58,9 +74,9 @@ def bytes_read(stored, inputs, inner, batch, bytes):
 
 
 @Formula
-def bytes_read_mixed(stored, inputs, inner, batch, bytes, half):
-    """Parameters and buffers in their own type, the inputs in half precision."""
-    return stored * bytes + (sum_of(inputs) + inner) * batch * half
+def bytes_read_mixed(stored, bytes, inputs, inner, size, batch):
+    """Each parameter and buffer, the inputs' bytes in the type that each has, and the tensors inside the layer."""
+    return stored * bytes + (sum_of(inputs) + inner * size) * batch
 
 
 @Formula
@@ -190,14 +206,13 @@ class Memory:
         3023568512
         """
         account = self._account
-        weights = total(sizes.weights for sizes in account.sizes)
         return Training(
             saved=self.saved,
             params=self.params,
             buffers=self.buffers,
             gradients=self.params,
             optimizer=self.params * known(OPTIMIZERS, optimizer, "optimizer"),
-            half_weights=weights * account.activation_size if account.mixed else 0,
+            half_weights=account.half_weights,
         )
 
     def largest_batch(self, budget: int | str, optimizer: str = "sgd", training: bool = True) -> int | None:
@@ -305,7 +320,23 @@ class _Sizes(NamedTuple):
     params: int | None
     buffers: int | None
     weights: int | None  # parameters that a product reads, so without biases
-    inner: int
+    inner: int  # of tensors that are written and read once more
+    temporaries: int  # of tensors alive at once inside it
+
+
+class _Layout(NamedTuple):
+    """How a tensor lies in memory: with its channels last, [N, *spatial, C]; with gaps, as a slice of another."""
+
+    last: bool = False
+    gaps: bool = False
+
+
+class _Types(NamedTuple):
+    """Bytes per number of a node's inputs as the op takes them, and of its output; and what casts them."""
+
+    inputs: int
+    output: int
+    casts: Casts | None
 
 
 class _Account:
@@ -315,14 +346,22 @@ class _Account:
         self.graph = graph
         self.batch = batch
         self.size = size
-        self.mixed = mixed
-        self.activation_size = 2 if mixed else size
+        self.mixed = mixed and size != DTYPES["float64"]  # which autocast leaves as it is
         self.overwriting = overwriting_nodes(graph) if inplace else frozenset()
         self.saved_once = 0  # bytes that autograd saves whatever the batch
+        self.half_weights = 0  # bytes of the weights that autograd saves in half precision
         self.known: dict[tuple[Op, tuple[Shape, ...]], _Sizes] = {}
         self.sizes = [self._sizes(node) for node in graph.nodes]
-        self.bytes: list[int] = [prod(node.output) * batch * self.activation_size for node in graph.nodes]
-        self.traffic: dict[tuple[Op, tuple[Shape, ...]], tuple[int | None, int]] = {}
+        self.layouts: list[_Layout] = []
+        for node in graph.nodes:
+            self.layouts.append(self._layout(node))
+        self.types: list[_Types] = []
+        for node in graph.nodes:
+            self.types.append(self._types(node))
+        self.bytes: list[int] = [
+            prod(node.output) * batch * types.output for node, types in zip(graph.nodes, self.types, strict=True)
+        ]
+        self.traffic: dict[tuple[Op, tuple[Shape, ...], tuple[int, ...]], tuple[int | None, int]] = {}
 
     def _sizes(self, node: Node) -> _Sizes:
         shapes = node.input_shapes
@@ -330,8 +369,43 @@ class _Account:
         if key not in self.known:
             numbers = cost_numbers(node.op, shapes, node.output, self.graph.training)
             params, buffers, weights = (numbers.get(quantity, 0) for quantity in ("params", "buffers", "weights"))
-            self.known[key] = _Sizes(params, buffers, weights, node.op.inner(*shapes) if shapes else 0)
+            inner, temporaries = 0, 0
+            if shapes:
+                inner, temporaries = node.op.inner(*shapes), node.op.temporaries(shapes, node.output)
+            self.known[key] = _Sizes(params, buffers, weights, inner, temporaries)
         return self.known[key]
+
+    def _layout(self, node: Node) -> _Layout:
+        """How a node's output lies in memory, in training."""
+        shapes = node.input_shapes
+        if not shapes:
+            return _Layout()
+        inputs = [self.layouts[source.index] for source in node.inputs]
+        if node.op.is_view(*shapes, training=True) and not self._gathers(node):
+            cut = isinstance(node.op, Slice) and node.output != shapes[0]
+            return _Layout(inputs[0].last and len(node.output) > 1, inputs[0].gaps or cut)
+        return _Layout(node.op.gives_last(shapes, tuple([layout.last for layout in inputs])))
+
+    def _gathers(self, node: Node) -> bool:
+        """Whether an op copies its input first, because of how it lies in memory."""
+        if not node.op.gathers:
+            return False
+        (source,) = node.inputs
+        layout = self.layouts[source.index]
+        channels, *sizes = source.output
+        last = layout.last and channels > 1 and prod(sizes) > 1 and len(sizes) not in node.op.keeps_last
+        return last or (layout.gaps and not node.op.is_view(source.output))
+
+    def _types(self, node: Node) -> _Types:
+        """The types in which a node takes its inputs and gives its output. Of an op that does not say what mixed
+        precision does with it, the least."""
+        given = [self.types[source.index].output for source in node.inputs]
+        casts = node.op.autocast(*node.input_shapes) if self.mixed else AS_GIVEN
+        if not given:
+            return _Types(self.size, self.size, AS_GIVEN)
+        least = casts or HALF
+        output = CAST_BYTES.get(least.output) or max(given[: least.of])
+        return _Types(CAST_BYTES.get(least.inputs) or max(given), output, casts)
 
     def bytes_of(self, node: Node) -> int:
         """The bytes of a node's output for the batch."""
@@ -343,7 +417,8 @@ class _Account:
         owners: list[int] = []
         for node in self.graph.nodes:
             shared = not node.is_input and (
-                node in self.overwriting or node.op.is_view(*node.input_shapes, training=training)
+                node in self.overwriting
+                or (node.op.is_view(*node.input_shapes, training=training) and not self._gathers(node))
             )
             owners.append(owners[node.inputs[0].index] if shared else node.index)
         return owners
@@ -372,10 +447,14 @@ class _Account:
             changes[first] += self.bytes[owner]
             changes[last + 1] -= self.bytes[owner]
         running, alive = 0, []
-        for change, sizes in zip(changes, self.sizes, strict=False):
+        for change, node in zip(changes, self.graph.nodes, strict=False):
             running += change
-            alive.append(running + sizes.inner * self.batch * self.activation_size)
+            alive.append(running + self.temporary_bytes(node))
         return alive
+
+    def temporary_bytes(self, node: Node) -> int:
+        """The bytes of the tensors alive inside an op that is several in one."""
+        return self.sizes[node.index].temporaries * self.batch * self.types[node.index].output
 
     def held_at(self, node: Node | None, lives: Mapping[int, tuple[int, int]]) -> list[Held]:
         """The tensors alive while a node runs, the oldest first; without one, the inputs."""
@@ -387,9 +466,9 @@ class _Account:
             for owner, (first, last) in sorted(lives.items())
             if first <= node.index <= last
         ]
-        inner = self.sizes[node.index].inner
-        if inner:
-            held.append(Held(f"inside {node.name}", inner * self.batch * self.activation_size))
+        temporary = self.temporary_bytes(node)
+        if temporary:
+            held.append(Held(f"inside {node.name}", temporary))
         return held
 
     def traffic_steps(self, node: Node) -> list[Step]:
@@ -397,19 +476,23 @@ class _Account:
         sizes = self.sizes[node.index]
         inner: Any = sizes.inner or Switch(0)
         batch: Any = self.batch if self.batch > 1 else Switch(1)
-        values = {"inner": inner, "batch": batch, "bytes": self.activation_size}
+        output = self.types[node.index].output
+        values = {"inner": inner, "batch": batch, "bytes": output}
         written = Step("bytes written", bytes_written, {"output": node.output, **values})
         if sizes.params is None or sizes.buffers is None:
             return [written]
         inputs = tuple(prod(shape) for shape in node.input_shapes)
         values = {"stored": sizes.params + sizes.buffers, "inputs": inputs, **values, "bytes": self.size}
         if self.mixed:
-            return [Step("bytes read", bytes_read_mixed, {**values, "half": self.activation_size}), written]
+            sized = zip(inputs, node.inputs, strict=True)
+            values["inputs"] = tuple(number * self.types[source.index].output for number, source in sized)
+            return [Step("bytes read", bytes_read_mixed, {**values, "size": output}), written]
         return [Step("bytes read", bytes_read, values), written]
 
     def moved(self, node: Node) -> tuple[int | None, int]:
         """What a layer reads and writes."""
-        key = (node.op, node.input_shapes)
+        types = tuple([self.types[source.index].output for source in node.inputs])
+        key = (node.op, node.input_shapes, types)
         if key not in self.traffic:
             *read, written = [step.value for step in self.traffic_steps(node)]
             self.traffic[key] = (read[0] if read else None, written)
@@ -446,18 +529,41 @@ class _Account:
                 rows.append(())
                 continue
             saved = self.saved_of(node, flows)
-            if saved is None:
+            casts = self.types[node.index].casts
+            if saved is None or casts is None:
                 rows.append(None)
                 continue
+            if casts.inputs == "half" and saved.weights:
+                self.half_weights = total((self.half_weights, self._half_weights(node)))
             row: list[Held] = []
-            for tensor in [node.inputs[number] for number in saved.inputs] + [node] * saved.output:
-                owner = owners[tensor.index]
-                if owner not in seen:
-                    seen.add(owner)
-                    row.append(Held(nodes[owner].name, self.bytes[owner]))
-            row += [Held(extra.what, self.extra_bytes(extra)) for extra in saved.extra]
+            for source in [node.inputs[number] for number in saved.inputs]:
+                if self.is_cast(source, node) or self._gathers(node):
+                    copied = prod(source.output) * self.batch * self.types[node.index].inputs
+                    row.append(Held(f"copy of {source.name}", copied))
+                else:
+                    self._save(owners[source.index], seen, row)
+            if saved.output:
+                self._save(owners[node.index], seen, row)
+            row += [Held(extra.what, self.extra_bytes(extra, node)) for extra in saved.extra]
             rows.append(tuple(row))
         return rows
+
+    def _save(self, owner: int, seen: set[int], row: list[Held]) -> None:
+        """Note a piece of memory, by its owner, the first time that it is saved."""
+        if owner not in seen:
+            seen.add(owner)
+            row.append(Held(self.graph.nodes[owner].name, self.bytes[owner]))
+
+    def is_cast(self, source: Node, node: Node) -> bool:
+        """Whether mixed precision casts a tensor for a node that reads it."""
+        types = self.types[node.index]
+        casts = types.casts is not None and types.casts.inputs != "given"
+        return casts and types.inputs != self.types[source.index].output
+
+    def _half_weights(self, node: Node) -> int | None:
+        """The bytes of a node's weights in half precision, where they are a copy."""
+        weights = self.sizes[node.index].weights
+        return None if weights is None else weights * CAST_BYTES["half"] * (self.size != CAST_BYTES["half"])
 
     def saved_of(self, node: Node, flows: tuple[bool, ...]) -> Saved | None:
         """What autograd saves of a layer, the way the layer is run."""
@@ -467,9 +573,14 @@ class _Account:
             return Saved(output=True)
         return Saved(extra=(Extra("copy of the input", prod(node.output)),))
 
-    def extra_bytes(self, extra: Extra) -> int:
+    def extra_bytes(self, extra: Extra, node: Node) -> int:
         """The bytes of a tensor that a layer makes to save."""
-        itemsize = self.size if extra.itemsize == OF_PARAMETERS else extra.itemsize or self.activation_size
+        types = self.types[node.index]
+        if extra.of is not None:
+            itemsize = max(self.types[source.index].output for source in node.inputs[: extra.of])
+        else:
+            named = {OF_INPUTS: types.inputs, OF_OUTPUT: types.output, OF_PARAMETERS: self.size}
+            itemsize = named.get(extra.itemsize, extra.itemsize)
         if not extra.per_sample:
             self.saved_once += extra.elements * itemsize
         return extra.elements * (self.batch if extra.per_sample else 1) * itemsize

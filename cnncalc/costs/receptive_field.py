@@ -313,9 +313,9 @@ def field_steps(graph: Graph, fields: Sequence[Field], node: Node) -> list[Step]
     >>> graph = expand(load("alexnet"))
     >>> for step in field_steps(graph, receptive_fields(graph), graph["conv2"]):
     ...     print(f"{step.label}: {step.text}")
-    Receptive field: 19 + (5 - 1)*8 = 51
-    Effective stride: 8*1 = 8
-    Effective padding: 0 + 2*8 = 16
+    receptive field: 19 + (5 - 1)*8 = 51
+    effective stride: 8*1 = 8
+    effective padding: 0 + 2*8 = 16
     """
     field = fields[node.index]
     if isinstance(field, UnknownField) or node.is_input:
@@ -369,11 +369,11 @@ def _steps(field: ReceptiveField, ways: list[tuple[ReceptiveField, Lens]], axis:
         if window:
             return _slid(before, window, axis, padding)
     reason = _reason(field, len(ways) > 1, lens, axis)
-    steps = [Step("Receptive field", given=size, reason=reason)]
+    steps = [Step("receptive field", given=size, reason=reason)]
     if stride is not None and stride.denominator == 1:
-        steps.append(Step("Effective stride", given=int(stride), reason=reason))
+        steps.append(Step("effective stride", given=int(stride), reason=reason))
     if padding is not None:
-        steps.append(Step("Effective padding", given=padding, reason=reason))
+        steps.append(Step("effective padding", given=padding, reason=reason))
     return steps
 
 
@@ -381,12 +381,12 @@ def _slid(before: ReceptiveField, window: Sliding, axis: int, padding: int | Non
     """The steps of a sliding window after a field of one stride."""
     r, j, q = before.size[axis], int(before.stride[axis] or 0), before.padding[axis]
     k, s, p, d = window.kernel, window.stride, window.before, window.dilation
-    size = Step("Receptive field", field_size, {"r": r, "k": k, "j": j})
+    size = Step("receptive field", field_size, {"r": r, "k": k, "j": j})
     if d != 1:
-        size = Step("Receptive field", dilated_field_size, {"r": r, "d": d, "k": k, "j": j})
-    steps = [size, Step("Effective stride", field_stride, {"j": j, "s": s})]
+        size = Step("receptive field", dilated_field_size, {"r": r, "d": d, "k": k, "j": j})
+    steps = [size, Step("effective stride", field_stride, {"j": j, "s": s})]
     if q is not None and padding is not None:
-        steps.append(Step("Effective padding", field_padding, {"q": q, "p": p, "j": j}))
+        steps.append(Step("effective padding", field_padding, {"q": q, "p": p, "j": j}))
     return steps
 
 

@@ -1,8 +1,12 @@
 """Devices: what each can do at most. A device is a YAML file: `title`, `source`, `flops` (a second, by type of
 number), `bandwidth` (bytes a second) and `memory` (bytes). Those in this folder come with cnncalc.
 
->>> load("gtx580").memory
-3000000000.0
+A rate is the fastest that the device has for the type: with tensor cores where they take it (float64 on A100, H100 and
+H200), dense, never with sparsity; for float32 without, as tensor cores take that only cut to 19 bits, which is `tf32`.
+A vendor's GB of memory are 2^30 bytes, as memory chips are made; of bandwidth 10^9, as the clock is.
+
+>>> load("gtx580").memory == 3 * 2**30
+True
 """
 
 from __future__ import annotations

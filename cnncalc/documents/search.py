@@ -29,15 +29,21 @@ ANSWER = log(100)
 CHANCE = 0.05
 """An answer may be met by chance this often, where nothing speaks for the plain count."""
 
+CHANCE_BESIDE = 0.01
+"""The same where the plain count gives some of the figures."""
+
 CHANCE_ALONE = 0.001
-"""The same where the plain count, or another way, gives some of the figures: most likely the others are mistyped."""
+"""The same for a single figure where the others are explained: most likely it is mistyped."""
 
 MOST_PARTS = 60
 MANY_LAYERS = 2_500
 """Rows of so many layers in all that other networks are no longer made of them."""
 
+MANY_NETWORKS = 5
+"""From so many networks on, a quarter of these layers are many."""
+
 MANY_DIGITS = log(10_000)
-FEW_LAYERS = 150
+FEW_LAYERS = 700
 """Networks so small that input sizes are tried which are not quite as near."""
 
 MOST_SHOWN = 4
@@ -103,7 +109,8 @@ class _Search:
             self.rules = self.rules[:1]
         self.spans = [[tuple(map(ceil, bounds(figures[0], rule))) for figures in series.figures] for rule in self.rules]
 
-        self.large = series.rows.size() > MANY_LAYERS
+        networks = len({(target.network, target.setting) for row in series.rows.rows for target in row})
+        self.large = series.rows.size() > (MANY_LAYERS if networks < MANY_NETWORKS else MANY_LAYERS // 4)
         self._measures: list[list[Value]] | None = None
         self._sizes: list[Way] | None = None
 
@@ -191,7 +198,7 @@ class _Search:
             return None
         new = explained - base[1]
         chance = self.chance(sorted(new), tries, before)
-        if chance > (CHANCE_ALONE if base[1] else CHANCE):
+        if chance > (CHANCE_ALONE if base[1] and len(new) == 1 else CHANCE_BESIDE if base[1] else CHANCE):
             return None
         return self.found(equal, rule, explained, cost, chance, certain=True)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from cnncalc.formula import Formula, prod
-from cnncalc.ops.base import Costs, Elementwise, Extra, Op, Saved, Shape, each, none_of_them
+from cnncalc.ops.base import AS_GIVEN, HALF, Casts, Costs, Elementwise, Extra, Op, Saved, Shape, each
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -36,6 +36,7 @@ class ReLU(Elementwise, frozen=True):
     """
 
     kind: ClassVar[str] = "relu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"compare": each}
     saves: ClassVar[Saved | None] = Saved(output=True)
     in_place: ClassVar[str] = "output"
@@ -45,6 +46,7 @@ class ReLU6(Elementwise, frozen=True):
     """min(6, max(0, x)). Any shape, kept."""
 
     kind: ClassVar[str] = "relu6"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"compare": two_each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
@@ -56,6 +58,7 @@ class LeakyReLU(Elementwise, frozen=True):
     slope: float = 0.01
 
     kind: ClassVar[str] = "leaky_relu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "slope"
     costs: ClassVar[Costs] = {"compare": each, "mul": each}
     saves: ClassVar[Saved | None] = Saved((0,))
@@ -74,7 +77,8 @@ class PReLU(Elementwise, frozen=True):
     per_channel: bool = False
 
     kind: ClassVar[str] = "prelu"
-    costs: ClassVar[Costs] = {"params": slopes, "weights": none_of_them, "compare": each, "mul": each}
+    casts: ClassVar[Casts | None] = HALF
+    costs: ClassVar[Costs] = {"params": slopes, "weights": slopes, "compare": each, "mul": each}
     saves: ClassVar[Saved | None] = Saved((0,))
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
@@ -85,6 +89,7 @@ class Sigmoid(Elementwise, frozen=True):
     """1 / (1 + exp(-x)). Any shape, kept."""
 
     kind: ClassVar[str] = "sigmoid"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"exp": each, "add": each, "div": each}
     saves: ClassVar[Saved | None] = Saved(output=True)
 
@@ -93,6 +98,7 @@ class Tanh(Elementwise, frozen=True):
     """(exp(2x) - 1) / (exp(2x) + 1). Any shape, kept."""
 
     kind: ClassVar[str] = "tanh"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"exp": each, "mul": each, "add": two_each, "div": each}
     saves: ClassVar[Saved | None] = Saved(output=True)
 
@@ -101,6 +107,7 @@ class SiLU(Elementwise, frozen=True):
     """x * sigmoid(x), also called swish. Any shape, kept."""
 
     kind: ClassVar[str] = "silu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"exp": each, "add": each, "div": each, "mul": each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
@@ -110,6 +117,7 @@ class GELU(Elementwise, frozen=True):
     """x/2 * (1 + erf(x / sqrt(2))) (Hendrycks and Gimpel 2016). Any shape, kept."""
 
     kind: ClassVar[str] = "gelu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"exp": each, "add": each, "mul": three_each}
     saves: ClassVar[Saved | None] = Saved((0,))
 
@@ -118,6 +126,7 @@ class HardSwish(Elementwise, frozen=True):
     """x * relu6(x + 3) / 6 (Howard et al. 2019). Any shape, kept."""
 
     kind: ClassVar[str] = "hardswish"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"add": each, "compare": two_each, "mul": each, "div": each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
@@ -127,6 +136,7 @@ class HardSigmoid(Elementwise, frozen=True):
     """relu6(x + 3) / 6. Any shape, kept."""
 
     kind: ClassVar[str] = "hardsigmoid"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"add": each, "compare": two_each, "div": each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
@@ -159,6 +169,8 @@ def log_softmax_exps(elements, m):
 class _AcrossChannels(Elementwise, frozen=True):
     """What softmax and its logarithm share: elements at m positions."""
 
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
+
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "m": prod(output[1:])}
 
@@ -167,6 +179,7 @@ class Softmax(_AcrossChannels, frozen=True):
     """exp(x - max) / sum of exp(x - max), across the channels. Any shape, kept."""
 
     kind: ClassVar[str] = "softmax"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {
         "compare": softmax_compares,
         "add": softmax_adds,
@@ -180,6 +193,7 @@ class LogSoftmax(_AcrossChannels, frozen=True):
     """x - max - log(sum of exp(x - max)), across the channels. Any shape, kept."""
 
     kind: ClassVar[str] = "log_softmax"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {
         "compare": softmax_compares,
         "add": log_softmax_adds,
@@ -200,6 +214,7 @@ class Dropout(Elementwise, frozen=True):
     p: Annotated[float, Meta(ge=0, le=1)] = 0.5
 
     kind: ClassVar[str] = "dropout"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "p"
     costs: ClassVar[Costs] = {"mul": dropout_muls}
 

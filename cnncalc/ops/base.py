@@ -48,30 +48,68 @@ def none_of_them():  # type: ignore[no-untyped-def]
     return 0
 
 
+OF_INPUTS = 0
+"""The size of a number that is of the type in which an op takes its inputs."""
+
 OF_PARAMETERS = -1
 """The size of a number that is of the parameters' type."""
+
+OF_OUTPUT = -2
+"""The size of a number that is of the output's type."""
 
 
 class Extra(NamedTuple):
     """A tensor that an op makes and autograd saves, besides its inputs and output.
 
-    `elements` are those of one sample; of the whole batch if not `per_sample`. `itemsize` is in bytes: 0 for that of
-    the activations, `OF_PARAMETERS` for that of the parameters.
+    `elements` are those of one sample; of the whole batch if not `per_sample`. `itemsize` is in bytes, or says of what
+    type it is: `OF_INPUTS` (of the first `of` inputs, if given), `OF_PARAMETERS`, `OF_OUTPUT`.
     """
 
     what: str
     elements: int
-    itemsize: int = 0
+    itemsize: int = OF_INPUTS
     per_sample: bool = True
+    of: int | None = None
 
 
 class Saved(NamedTuple):
     """What PyTorch's autograd saves of a layer for the backward pass, parameters and buffers apart: some of its
-    inputs, by number, its output, and tensors of its own."""
+    inputs, by number, its output, and tensors of its own. An input stands once for each step of the op that saves it:
+    its memory is one, but mixed precision casts it anew for each. `weights` says whether the weights are saved too,
+    of which mixed precision makes a copy."""
 
     inputs: tuple[int, ...] = ()
     output: bool = False
     extra: tuple[Extra, ...] = ()
+    weights: bool = True
+
+
+class Casts(NamedTuple):
+    """What `torch.autocast` does at an op: the type to which its inputs are cast, and that of its output.
+
+    Each is "half", "float32", or "given": the widest of the inputs' types, of the first `of` inputs if given.
+    """
+
+    inputs: str = "given"
+    output: str = "given"
+    of: int | None = None
+
+
+HALF = Casts("half", "half")
+"""Inputs and parameters are cast to half precision: convolutions and matrix products."""
+
+FLOAT32 = Casts("float32", "float32")
+"""Inputs are cast to float32."""
+
+AS_GIVEN = Casts("given", "given")
+"""Nothing is cast."""
+
+WIDENED = Casts("given", "float32")
+"""Nothing is cast, and the output is float32: a parameter or buffer of that type takes part in it."""
+
+
+EVERY = frozenset({1, 2, 3})
+"""PyTorch's spatial dimensions."""
 
 
 class Site(NamedTuple):
@@ -131,6 +169,10 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
     - `arity`: how many inputs it has; None for any number, as where branches meet;
     - `costs`: its formulas, for one sample; `once` names those that a whole batch needs once;
     - `saves`: what autograd saves of it, where that does not depend on options and shapes;
+    - `casts`: what mixed precision does with its types, where that does not depend on options and shapes;
+    - `keeps_last`: the numbers of spatial dimensions in which PyTorch's layer keeps the order in memory of an input
+      whose channels come last, [N, *spatial, C], which changes no number and no shape;
+    - `gathers`: whether it first copies an input whose memory is not in one piece and in the order that it needs;
     - `in_place`: whether PyTorch's layer can overwrite its input, and what its backward pass then needs: its
       "output" alone, or a "copy" of the input;
     - `tools`: what other tools count of it, by the tool's name: a function of its `Site` that gives counts by
@@ -144,6 +186,9 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
     costs: ClassVar[Costs] = UNKNOWN_COSTS
     once: ClassVar[frozenset[str]] = frozenset()
     saves: ClassVar[Saved | None] = None
+    casts: ClassVar[Casts | None] = None
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
+    gathers: ClassVar[bool] = False
     in_place: ClassVar[str] = ""
     tools: ClassVar[Mapping[str, Any]] = {}
 
@@ -184,14 +229,27 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
         """Whether the output is its input's memory, seen anew: nothing is computed, nothing moved."""
         return False
 
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        """Whether the channels come last in the output's memory; `last` says it of each input."""
+        return last[0] and len(inputs[0]) - 1 in self.keeps_last
+
     def inner(self, *inputs: Shape) -> int:
         """Elements of the tensors between the steps of an op that is several in one."""
         return 0
+
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        """Elements of the tensors alive at once inside an op that PyTorch runs in several steps, at inference, besides
+        inputs and output."""
+        return self.inner(*inputs)
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         """What autograd saves of this op in training, as PyTorch builds it; None if that is unknown. `needed` says
         which inputs need a gradient."""
         return self.saves
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        """What `torch.autocast` on a CPU does with the types at this op; None if that is unknown."""
+        return self.casts
 
     def named(self) -> dict[str, Any]:
         """The options by name.
@@ -205,7 +263,9 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
 
 class Elementwise(Op, frozen=True):
     """An op whose output elements each depend on the same element of its inputs; an input's size of 1 may be spread
-    over the output's. With one input the shape is kept."""
+    over the output's. With one input the shape is kept, and the order in memory."""
+
+    keeps_last: ClassVar[frozenset[int]] = EVERY
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return inputs[0]
@@ -227,6 +287,7 @@ class Input(Op, frozen=True):
     arity: ClassVar[int | None] = 0
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
+    casts: ClassVar[Casts | None] = AS_GIVEN
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return self.shape

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Step, Switch, anywhere, divide, prod
-from cnncalc.ops.base import Costs, Extra, Op, Saved, Shape, Words, count, per_dimension, spatial
+from cnncalc.ops.base import HALF, Casts, Costs, Extra, Op, Saved, Shape, Words, count, per_dimension, spatial
 from cnncalc.ops.sight import Sight, Sliding, Transposed
 from cnncalc.ops.window import (
     PADDING_WORDS,
@@ -153,6 +153,8 @@ class Conv(SlidingOp, frozen=True):
     connections: tuple[tuple[Natural, ...], ...] | None = None
 
     kind: ClassVar[str] = "conv"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
+    casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "out_channels"
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = {
@@ -207,13 +209,16 @@ class Conv(SlidingOp, frozen=True):
             return self.costs
         return {"params": sparse_params, "weights": sparse_weights, "mac": sparse_macs, "add": bias_adds}
 
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return self.connections is None and super().gives_last(inputs, last)
+
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         windows = self.slides(inputs[0])
         if self.connections is None:
             return _convolved(inputs[0], windows)
-        reads = sum(map(len, self.connections))  # each output channel convolves a copy of its input channels
-        selected = (reads, *inputs[0][1:])
-        elements = int(prod(selected)) if even(windows) else padded_elements(selected, windows)
+        # Each output channel convolves a copy of its input channels; uneven padding copies these once more.
+        selected = (sum(map(len, self.connections)), *inputs[0][1:])
+        elements = prod(selected) if even(windows) else padded_elements(selected, windows)
         return Saved(extra=(Extra("selected channels", elements),))
 
 
@@ -236,6 +241,8 @@ class ConvTranspose(Op, frozen=True):
     bias: bool = True
 
     kind: ClassVar[str] = "conv_transpose"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
+    casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "out_channels"
     costs: ClassVar[Costs] = {
         "params": transposed_params,
@@ -332,6 +339,8 @@ class Depthwise(SlidingOp, frozen=True):
     bias: bool = True
 
     kind: ClassVar[str] = "depthwise"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
+    casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "kernel"
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = {
@@ -384,6 +393,8 @@ class Separable(SlidingOp, frozen=True):
     bias: bool = True
 
     kind: ClassVar[str] = "separable"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2})
+    casts: ClassVar[Casts | None] = HALF
     main: ClassVar[str | None] = "out_channels"
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = {

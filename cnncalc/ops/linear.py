@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Switch
-from cnncalc.ops.base import Costs, Op, Saved, Shape, show
+from cnncalc.ops.base import HALF, Casts, Costs, Op, Saved, Shape, show
 from cnncalc.ops.sight import WHOLE, Sight
 from cnncalc.ops.window import Positive
 
@@ -51,7 +51,7 @@ class Linear(Op, frozen=True):
         "mac": linear_macs,
         "add": linear_adds,
     }
-    saves: ClassVar[Saved | None] = Saved((0,))
+    casts: ClassVar[Casts | None] = HALF
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 1:
@@ -64,6 +64,9 @@ class Linear(Op, frozen=True):
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"c_in": inputs[0][0], "c_out": self.out_features, "bias": Switch(self.bias)}
+
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,), weights=needed[0])  # a matrix product saves each factor for the other's gradient
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         return (WHOLE,)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, anywhere, prod
-from cnncalc.ops.base import Costs, Elementwise, Extra, Op, Saved, Shape, show
+from cnncalc.ops.base import AS_GIVEN, Casts, Costs, Elementwise, Extra, Op, Saved, Shape, show
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -22,6 +22,12 @@ class _Merge(Elementwise, frozen=True):
 
     arity: ClassVar[int | None] = None
     saves: ClassVar[Saved | None] = Saved()
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        # The first input that is not spread over the output decides.
+        output = self.output_shape(*inputs)
+        whole = [order for shape, order in zip(inputs, last, strict=True) if _equal(shape, output)]
+        return (whole or last)[0]
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "b": len(inputs)}
@@ -46,6 +52,7 @@ class Add(_Merge, frozen=True):
     """
 
     kind: ClassVar[str] = "add"
+    casts: ClassVar[Casts | None] = Casts(of=2)  # the others are added to the sum of two
     costs: ClassVar[Costs] = {"add": merged}
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -65,12 +72,16 @@ class Concat(_Merge, frozen=True):
     """
 
     kind: ClassVar[str] = "concat"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if not all(_equal(shape[1:], inputs[0][1:]) for shape in inputs):
             raise _mismatch(self.kind, inputs, "concat joins channels: the spatial sizes must be equal")
         return (sum(shape[0] for shape in inputs), *inputs[0][1:])
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return all(last) and len(inputs[0]) - 1 in (2, 3)
 
 
 class Multiply(_Merge, frozen=True):
@@ -81,6 +92,7 @@ class Multiply(_Merge, frozen=True):
     """
 
     kind: ClassVar[str] = "multiply"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"mul": merged}
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -105,7 +117,7 @@ class Multiply(_Merge, frozen=True):
         product, product_needed, sizes = 0, needed[0], inputs[0]
         for factor in range(1, len(inputs)):
             if needed[factor] and factor > 1:
-                extra.append(Extra("product so far", prod(sizes)))
+                extra.append(Extra("product so far", prod(sizes), of=factor))
             elif needed[factor]:
                 kept.append(product)
             if product_needed:

@@ -13,7 +13,12 @@ from msgspec import Meta
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Switch, anywhere, prod
 from cnncalc.ops.base import (
+    AS_GIVEN,
+    OF_INPUTS,
+    OF_OUTPUT,
     OF_PARAMETERS,
+    WIDENED,
+    Casts,
     Costs,
     Elementwise,
     Extra,
@@ -117,6 +122,8 @@ class BatchNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-5
 
     kind: ClassVar[str] = "batchnorm"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {
         "params": affine_params,
         "weights": none_of_them,
@@ -135,6 +142,11 @@ class BatchNorm(Elementwise, frozen=True):
         return Saved((0,), extra=(Extra("mean and deviation", 2 * output[0], OF_PARAMETERS, per_sample=False),))
 
 
+def _moments(number: int, affine: bool) -> Extra:
+    """The mean and the deviation of each group, of the type of scale and shift, or else of the input."""
+    return Extra("mean and deviation", 2 * number, OF_PARAMETERS if affine else OF_INPUTS)
+
+
 class LayerNorm(Elementwise, frozen=True):
     """Layer normalisation (Ba, Kiros and Hinton 2016).
 
@@ -150,6 +162,7 @@ class LayerNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-6
 
     kind: ClassVar[str] = "layernorm"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     words: ClassVar[Words] = {"over": ("channels", "all")}
     costs: ClassVar[Costs] = MOMENTS
 
@@ -161,8 +174,11 @@ class LayerNorm(Elementwise, frozen=True):
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         return (WHOLE,) if self.over == "all" else super().windows(*inputs)
 
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return self.over == "channels" and len(inputs[0]) > 1  # it is computed with the channels last
+
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved((0,), extra=(Extra("mean and deviation", 2 * self.symbols(inputs, output)["m"], OF_PARAMETERS),))
+        return Saved((0,), extra=(_moments(self.symbols(inputs, output)["m"], self.affine),))
 
 
 class GroupNorm(Elementwise, frozen=True):
@@ -178,6 +194,9 @@ class GroupNorm(Elementwise, frozen=True):
     affine: bool = True
 
     kind: ClassVar[str] = "groupnorm"
+    gathers: ClassVar[bool] = True
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
+    casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "groups"
     costs: ClassVar[Costs] = MOMENTS
 
@@ -197,7 +216,7 @@ class GroupNorm(Elementwise, frozen=True):
         return (WHOLE,)
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved((0,), extra=(Extra("mean and deviation", 2 * self.groups, OF_PARAMETERS),))
+        return Saved((0,), extra=(_moments(self.groups, self.affine),))
 
 
 @Formula
@@ -240,7 +259,15 @@ class LRN(Elementwise, frozen=True):
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         n, padded = prod(output), (output[0] + self.size - 1) * prod(output[1:])
-        return Saved((0,), extra=(Extra("squares", padded), Extra("sums and powers", 2 * n)))
+        return Saved((0,), extra=(Extra("squares", padded, OF_OUTPUT), Extra("sums and powers", 2 * n, OF_OUTPUT)))
+
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        # The squares and their padded copy; then the sums and what two further steps make of them.
+        return int(max((output[0] + self.size - 1) * prod(output[1:]), 2 * prod(output)))
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        # The sum over the channels is PyTorch's avg_pool3d, which works in float32; in one dimension avg_pool2d.
+        return AS_GIVEN if len(inputs[0]) == 2 else WIDENED
 
 
 @Formula
@@ -267,6 +294,7 @@ class L2Norm(Elementwise, frozen=True):
     eps: Epsilon = 1e-12
 
     kind: ClassVar[str] = "l2norm"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {
         "mul": each,
         "add": norm_adds,
@@ -277,6 +305,9 @@ class L2Norm(Elementwise, frozen=True):
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "m": prod(output[1:])}
+
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        return int(prod(output[1:]))  # the norms
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         m = prod(output[1:])

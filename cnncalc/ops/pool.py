@@ -6,13 +6,30 @@ past the edge is counted whole, as the hardware that does not know better would 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, anywhere, gcd, prod
-from cnncalc.ops.base import Costs, Extra, Op, Saved, Shape, Words, per_dimension, spatial
+from cnncalc.ops.base import (
+    AS_GIVEN,
+    EVERY,
+    FLOAT32,
+    HALF,
+    OF_OUTPUT,
+    WIDENED,
+    Casts,
+    Costs,
+    Extra,
+    Op,
+    Saved,
+    Shape,
+    Words,
+    per_dimension,
+    spatial,
+)
 from cnncalc.ops.sight import WHOLE, Binned, Sight, Sliding
 from cnncalc.ops.window import (
     PADDING_WORDS,
@@ -89,9 +106,15 @@ def positions(hw):
 
 
 @Formula
+def attention_compares(hw):
+    """The largest of the scores."""
+    return hw - 1
+
+
+@Formula
 def attention_adds(hw):
-    """The bias of each score, and the sum of the exponentials."""
-    return hw + hw - 1
+    """The bias of each score, the subtraction of the largest, and the sum of the exponentials."""
+    return 2 * hw + hw - 1
 
 
 @Formula
@@ -131,6 +154,11 @@ def _read(plain: bool, x: Shape, windows: tuple[Sliding, ...], output: Shape, *e
     return Saved(extra=(Extra("padded input", covered_elements(x, windows, output)), *extra))
 
 
+def _float32_in_3d(x: Shape) -> Casts:
+    """PyTorch's poolings in three dimensions work in float32 under autocast on a CPU; the others as they are given."""
+    return FLOAT32 if len(x) == 4 else AS_GIVEN
+
+
 class _WindowPool(SlidingOp, frozen=True):
     """What the poolings over sliding windows share: their output keeps the channels, and their stride is the
     kernel's size unless given."""
@@ -167,6 +195,7 @@ class MaxPool(_WindowPool, frozen=True):
     ceil: bool = False
 
     kind: ClassVar[str] = "maxpool"
+    keeps_last: ClassVar[frozenset[int]] = EVERY
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = MAXIMUM
 
@@ -179,6 +208,9 @@ class MaxPool(_WindowPool, frozen=True):
         # Before 2.6 PyTorch measures the padding against the kernel without its dilation.
         plain = even(windows) and all(window.before <= window.kernel // 2 for window in windows)
         return _read(plain, inputs[0], windows, output, Extra("indices", prod(output), INDEX_BYTES))
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        return _float32_in_3d(inputs[0])
 
 
 class AvgPool(_WindowPool, frozen=True):
@@ -196,6 +228,7 @@ class AvgPool(_WindowPool, frozen=True):
     count_include_pad: bool = True
 
     kind: ClassVar[str] = "avgpool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = AVERAGE
 
@@ -203,12 +236,19 @@ class AvgPool(_WindowPool, frozen=True):
         axes = lay(x, self.kind, self.kernel, self.step, self.padding, ceil=self.ceil)
         return check_pool_padding(axes, self.padding)
 
-    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        windows = self.slides(inputs[0])
+    def plain(self, x: Shape) -> bool:
+        """Whether PyTorch's own layer does it, without a padded copy whose averages are then scaled."""
+        windows = self.slides(x)
         # PyTorch's AvgPool3d compares the kernel with the image before it is padded.
-        fits = len(windows) < 3 or all(w.kernel <= n for w, n in zip(windows, inputs[0][1:], strict=True))
-        plain = not isinstance(self.padding, str) and even(windows) and fits
-        return _read(plain, inputs[0], windows, output)
+        fits = len(windows) < 3 or all(w.kernel <= n for w, n in zip(windows, x[1:], strict=True))
+        return not isinstance(self.padding, str) and even(windows) and fits
+
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return _read(self.plain(inputs[0]), inputs[0], self.slides(inputs[0]), output)
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        casts = _float32_in_3d(inputs[0])
+        return casts if self.plain(inputs[0]) else casts._replace(output="float32")  # the scale is a buffer
 
 
 class LPPool(_WindowPool, frozen=True):
@@ -225,6 +265,7 @@ class LPPool(_WindowPool, frozen=True):
     ceil: bool = False
 
     kind: ClassVar[str] = "lppool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     costs: ClassVar[Costs] = {"mul": window_each, "add": window_adds, "exp": one_each}
 
     def axes(self, x: Shape) -> list[Axis]:
@@ -234,8 +275,37 @@ class LPPool(_WindowPool, frozen=True):
         return self.costs if self.p == 2 else {"add": window_adds, "exp": powers_and_roots}
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        powers, roots = Extra("powers", prod(inputs[0])), Extra("mean, sign and roots", 4 * prod(output))
-        return Saved((0,), extra=(powers, roots))
+        roots = Extra("mean, sign and roots", 4 * prod(output), OF_OUTPUT)
+        if not self.padded(inputs[0], output):
+            return Saved((0,), extra=(Extra("powers", prod(inputs[0]), OF_OUTPUT), roots))
+        covered = covered_elements(inputs[0], self.slides(inputs[0]), output)
+        return Saved(extra=(Extra("padded input", covered), Extra("powers", covered, OF_OUTPUT), roots))
+
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        # The powers, then the means, their signs and roots; and all the while a padded copy, if there is one.
+        if not self.padded(inputs[0], output):
+            return int(max(prod(inputs[0]), 3 * prod(output)))
+        covered = covered_elements(inputs[0], self.slides(inputs[0]), output)
+        return int(covered + max(covered, 3 * prod(output)))
+
+    def padded(self, x: Shape, output: Shape) -> bool:
+        """Whether a window reaches past the image: then the image is padded, and cut to what the windows cover."""
+        ends = [(m - 1) * w.stride + w.kernel for w, m in zip(self.slides(x), output[1:], strict=True)]
+        return any(anywhere(end > n) for end, n in zip(ends, x[1:], strict=True))
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        # The powers are taken in the type given, their means in three dimensions in float32.
+        return WIDENED if len(inputs[0]) == 4 else AS_GIVEN
+
+
+def _evenly_apart(kernel: list[int], sizes: list[int]) -> bool:
+    """Whether the elements of a window of an image lie at even distances in memory.
+
+    >>> _evenly_apart([3], [9]), _evenly_apart([2, 2], [9, 9]), _evenly_apart([1, 3], [9, 9])
+    (True, False, True)
+    """
+    wide = [dimension for dimension, k in enumerate(kernel) if k > 1]
+    return all(prod(sizes[i + 1 : j + 1]) == kernel[j] for i, j in pairwise(wide))
 
 
 class StochasticPool(_WindowPool, frozen=True):
@@ -251,14 +321,25 @@ class StochasticPool(_WindowPool, frozen=True):
     ceil: bool = False
 
     kind: ClassVar[str] = "stochastic_pool"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"mul": window_each, "add": window_two_sums, "div": one_each}
 
     def axes(self, x: Shape) -> list[Axis]:
         return lay(x, self.kind, self.kernel, self.step, 0, ceil=self.ceil)
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        n, k = prod(output), prod(self.symbols(inputs, output)["k"])
-        return Saved((0,), extra=(Extra("choices", n, INDEX_BYTES), Extra("windows", n * k)))
+        windows = self.slides(inputs[0])
+        kernel = [window.kernel for window in windows]
+        covered = [(m - 1) * w.stride + w.kernel for w, m in zip(windows, output[1:], strict=True)]
+        # The windows are a view of the covered image if their elements lie evenly apart in it; else a copy each.
+        elements = output[0] * prod(covered) if _evenly_apart(kernel, covered) else prod(output) * prod(kernel)
+        return Saved((0,), extra=(Extra("choices", prod(output), INDEX_BYTES), Extra("windows", elements)))
+
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        # The input without negatives and its padded copy; that, its squares and two means; that, two means and their
+        # quotient (and a mask of one byte an element, left out here).
+        n, m, covered = prod(inputs[0]), prod(output), covered_elements(inputs[0], self.slides(inputs[0]), output)
+        return int(max(n + covered - m, 2 * covered + m, covered + 3 * m))
 
 
 @Formula
@@ -321,10 +402,14 @@ class AdaptiveAvgPool(_AdaptivePool, frozen=True):
     """
 
     kind: ClassVar[str] = "adaptive_avgpool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     costs: ClassVar[Costs] = {"add": adaptive_work, "div": one_each}
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         return Saved() if prod(output[1:]) == 1 else Saved((0,))  # PyTorch's mean keeps nothing
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        return _float32_in_3d(inputs[0])
 
 
 class AdaptiveMaxPool(_AdaptivePool, frozen=True):
@@ -337,10 +422,14 @@ class AdaptiveMaxPool(_AdaptivePool, frozen=True):
     """
 
     kind: ClassVar[str] = "adaptive_maxpool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     costs: ClassVar[Costs] = {"compare": adaptive_work}
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,), extra=(Extra("indices", prod(output), INDEX_BYTES),))
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        return _float32_in_3d(inputs[0])
 
 
 class GlobalAvgPool(_GlobalPool, frozen=True):
@@ -353,8 +442,12 @@ class GlobalAvgPool(_GlobalPool, frozen=True):
     """
 
     kind: ClassVar[str] = "global_avgpool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     saves: ClassVar[Saved | None] = Saved()
     costs: ClassVar[Costs] = AVERAGE
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        return _float32_in_3d(inputs[0])
 
 
 class GlobalMaxPool(_GlobalPool, frozen=True):
@@ -367,10 +460,14 @@ class GlobalMaxPool(_GlobalPool, frozen=True):
     """
 
     kind: ClassVar[str] = "global_maxpool"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({1, 2})
     costs: ClassVar[Costs] = MAXIMUM
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,), extra=(Extra("indices", prod(output), INDEX_BYTES),))
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        return _float32_in_3d(inputs[0])
 
 
 class AttentionPool(_GlobalPool, frozen=True):
@@ -383,17 +480,24 @@ class AttentionPool(_GlobalPool, frozen=True):
     """
 
     kind: ClassVar[str] = "attention_pool"
+    casts: ClassVar[Casts | None] = HALF
     costs: ClassVar[Costs] = {
         "params": score_params,
         "weights": score_weights,
         "mac": attention_macs,
+        "compare": attention_compares,
         "add": attention_adds,
         "div": positions,
         "exp": positions,
     }
 
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        positions = prod(inputs[0][1:])
+        return int(max(2 * positions - prod(output), positions))  # the scores, and their softmax
+
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved((0,), extra=(Extra("weights of positions", prod(inputs[0][1:])),))
+        # The scores and the weighted sum each save the input.
+        return Saved((0, 0), extra=(Extra("weights of positions", prod(inputs[0][1:])),))
 
 
 class BilinearPool(_GlobalPool, frozen=True):
@@ -406,8 +510,9 @@ class BilinearPool(_GlobalPool, frozen=True):
     """
 
     kind: ClassVar[str] = "bilinear_pool"
+    casts: ClassVar[Casts | None] = HALF
     costs: ClassVar[Costs] = {"mac": outer_macs}
-    saves: ClassVar[Saved | None] = Saved((0,))
+    saves: ClassVar[Saved | None] = Saved((0, 0))
 
     def output_shape(self, *inputs: Shape) -> Shape:
         spatial(inputs[0], self.kind)

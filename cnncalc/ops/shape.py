@@ -7,6 +7,9 @@ from typing import Any, ClassVar, Literal
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Step, Switch, anywhere, prod
 from cnncalc.ops.base import (
+    AS_GIVEN,
+    WIDENED,
+    Casts,
     Costs,
     Elementwise,
     Op,
@@ -36,6 +39,8 @@ class Flatten(Op, frozen=True):
     """
 
     kind: ClassVar[str] = "flatten"
+    gathers: ClassVar[bool] = True
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
 
@@ -82,6 +87,8 @@ class Pad(Op, frozen=True):
     channels: tuple[Whole, Whole] = (0, 0)
 
     kind: ClassVar[str] = "pad"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "padding"
@@ -130,6 +137,7 @@ class Slice(Elementwise, frozen=True):
     channels: tuple[Whole, Whole]
 
     kind: ClassVar[str] = "slice"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "channels"
@@ -160,6 +168,8 @@ class ChannelShuffle(Elementwise, frozen=True):
     groups: Positive
 
     kind: ClassVar[str] = "channel_shuffle"
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "groups"
@@ -210,6 +220,8 @@ class Upsample(Op, frozen=True):
     mode: Literal["nearest", "linear"] = "nearest"
 
     kind: ClassVar[str] = "upsample"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
+    casts: ClassVar[Casts | None] = AS_GIVEN
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "factor"
     words: ClassVar[Words] = {"mode": ("nearest", "linear")}
@@ -252,6 +264,7 @@ class Identity(Elementwise, frozen=True):
     """The input, unchanged. Any shape."""
 
     kind: ClassVar[str] = "identity"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
 
@@ -283,6 +296,7 @@ class Scale(Elementwise, frozen=True):
     bias: bool = False
 
     kind: ClassVar[str] = "scale"
+    casts: ClassVar[Casts | None] = WIDENED
     costs: ClassVar[Costs] = {
         "params": scale_params,
         "weights": none_of_them,
@@ -293,6 +307,9 @@ class Scale(Elementwise, frozen=True):
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"c": output[0], "elements": prod(output), "bias": Switch(self.bias)}
+
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        return prod(output) if self.bias else 0  # the product, to which the offset is added
 
 
 KINDS: tuple[type[Op], ...] = (Flatten, Pad, Slice, ChannelShuffle, Upsample, Identity, Scale)

@@ -17,13 +17,10 @@ import made_tables
 
 
 def test_made_tables_are_found_out() -> None:
-    """Some of the hundred of `python tests/documents/made_tables.py`, of which 95 at least are found: the others differ
-    visibly from the plain count in one figure alone, of which no search should claim to know the cause."""
+    """Some of those of `python tests/documents/made_tables.py 100`, of which 95 at least must be found."""
     outcomes = [made_tables.judge(made_tables.make(seed)) for seed in range(20)]
     assert not any(outcome.explained_away for outcome in outcomes)
-    missed = [outcome.report for outcome in outcomes if not outcome.found]
-    assert len(missed) <= 2, missed
-    assert all("missed 1 of" in report for report in missed)
+    assert sum(outcome.found for outcome in outcomes) >= 19, [outcome.report for outcome in outcomes]
 
 
 def table(quantity: str, figures: dict[str, str]) -> CheckedTable:

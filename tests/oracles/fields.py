@@ -691,6 +691,7 @@ def gradients(case: Case, target: int, node: int, unit: Position) -> tuple[Seen,
     operation looks at along each axis; a product of branches depends on all of them, and is a sum too."""
     import torch
 
+    torch.set_num_threads(1)  # the sizes are small
     values: list[Any] = []
     for other in case.graph.nodes:
         sizes = other.output[1:]

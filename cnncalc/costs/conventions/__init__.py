@@ -30,7 +30,7 @@ from fractions import Fraction
 
 from cnncalc.costs.amount import AtLeast
 from cnncalc.costs.conventions import fvcore, paper, ptflops, thop, torch, torchinfo
-from cnncalc.costs.conventions.base import CLASSES, Convention
+from cnncalc.costs.conventions.base import CLASSES, Convention, Each
 from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Op, Shape, Site, UnknownCount
@@ -152,12 +152,13 @@ def _counts(chosen: Convention, site: Site, images: int) -> dict[str, int] | Non
         return None
 
 
-def _times(number: float, images: int) -> int:
+def _times(number: float | Each, images: int) -> int:
     """A count for all images; in floating point where the tool counts so, as far as it goes."""
+    rate, elements = number if isinstance(number, Each) else (number, 1)
     try:
-        return int(number * images)
+        return int(rate * (elements * images))
     except OverflowError:
-        return int(Fraction(number) * images)
+        return int(Fraction(rate) * elements * images)
 
 
 @dataclass(frozen=True, slots=True)

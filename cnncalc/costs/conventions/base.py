@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from cnncalc.formula import prod
 from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
@@ -29,7 +29,16 @@ CLASSES: Mapping[str, str] = {
 }
 """What a count is made of, in words."""
 
-Counts: TypeAlias = Mapping[str, float]
+
+class Each(NamedTuple):
+    """A count of so much for each of some elements of a sample, where the tool multiplies the two in floating point and
+    then cuts."""
+
+    rate: float
+    elements: int
+
+
+Counts: TypeAlias = Mapping[str, float | Each]
 
 
 Rule: TypeAlias = Callable[[Site], Counts]

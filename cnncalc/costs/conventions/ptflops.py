@@ -37,7 +37,10 @@ def _max_pool(site: Site) -> Counts:
 
 
 def _lp_pool(site: Site) -> Counts:
-    return {"pooling": site.x + site.y, "activation": site.y}
+    """The average pool of the powers, of the padded image where a window reaches past it; the root's ReLU."""
+    x = site.inputs[0]
+    pooled = covered_elements(x, site.op.slides(x), site.output) if site.op.padded(x, site.output) else site.x
+    return {"pooling": pooled + site.y, "activation": site.y}
 
 
 def _stochastic_pool(site: Site) -> Counts:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from cnncalc.costs.conventions.base import Convention, Counts, Rules, affine, macs, modules_macs, per_element, rest
+from cnncalc.costs.conventions.base import (
+    Convention,
+    Counts,
+    Each,
+    Rules,
+    affine,
+    macs,
+    modules_macs,
+    per_element,
+    rest,
+)
 from cnncalc.formula import prod
 from cnncalc.ops import activation, conv, linear, norm, pool, shape
 from cnncalc.ops.base import Site
@@ -20,7 +30,7 @@ def _adaptive(site: Site) -> Counts:
     window = 1.0
     for n, m in zip(site.inputs[0][1:], site.output[1:], strict=True):
         window *= n / m
-    return {"pooling": (window + 1) * site.y}
+    return {"pooling": Each(window + 1, site.y)}
 
 
 def _softmax(site: Site) -> Counts:

@@ -1,7 +1,7 @@
 """Sets of positions along one axis, as a few ranges, and boxes of them over all axes.
 
 What a unit sees has edges and holes: it is a set, and here it is exact. A set is a tuple of ranges, each ascending,
-that may overlap; what has no holes is one range of step 1.
+that may overlap; what has no holes is one range of step 1, but for long sets that are very uneven at their ends.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ Positions: TypeAlias = tuple[range, ...]
 
 Box: TypeAlias = tuple[Positions, ...]
 """The positions whose place along each axis is in the axis' set; none of the sets is empty."""
+
+SHORT = 64
+"""The elements of ranges with holes up to which it is tried whether there are holes at all."""
 
 
 def whole_box(sizes: tuple[int, ...]) -> Box:
@@ -40,7 +43,7 @@ def count(positions: Positions, work: Work) -> int:
     """How many positions there are.
 
     >>> count((range(0, 9, 3), range(1, 9, 3), range(0, 5, 2)), Work(0))
-    8
+    7
     """
     if len(positions) == 1:
         return len(positions[0])
@@ -63,7 +66,7 @@ def seen_through(units: Positions, taps: Taps, n: int, work: Work) -> Positions:
     >>> from cnncalc.costs.fields.tracks import taps
     >>> from cnncalc.ops.sight import Sliding
     >>> seen_through((range(2),), taps(Sliding(3, stride=4), 9, 2, Work(0)), 9, Work(0))
-    (range(0, 5, 4), range(1, 6, 4), range(2, 7, 4))
+    (range(0, 3), range(4, 7))
     """
     found: list[range] = []
     for part in units:
@@ -112,19 +115,41 @@ def tidy(parts: list[range], work: Work) -> Positions:
     >>> tidy([range(0, 9, 2), range(1, 9, 2), range(20, 21)], Work(0))
     (range(0, 9), range(20, 21))
     """
-    some = {part if len(part) > 1 else range(part[0], part[0] + 1) for part in parts if part}
+    some = {_plain(part) for part in parts if part}
     if len(some) <= 1:
         return tuple(some)
     work.spend(12 * len(some))
-    solid = _merged([part for part in some if part.step == 1])
-    combs = [part for part in some if part.step > 1]
+    solid, combs = _merged([part for part in some if part.step == 1]), [part for part in some if part.step > 1]
     if combs:
-        filled, rest = _filled(combs)
-        solid = _merged([*solid, *filled, *[part for part in rest if part.step == 1]])
-        combs = [part for part in rest if part.step > 1]
+        filled, combs = _filled(combs)
+        solid = _merged([*solid, *filled])
         work.spend(2 * len(combs) * (len(solid) + len(combs)))
-        combs = [comb for comb in combs if not any(_within(comb, other) for other in (*solid, *combs))]
+        combs = [_plain(part) for comb in combs for part in _outside(comb, solid) if part]
+        solid = _merged([*solid, *[part for part in combs if part.step == 1]])
+        combs = [comb for comb in combs if comb.step > 1 and not any(_within(comb, other) for other in combs)]
+    if combs and sum(map(len, combs)) < SHORT:  # they may still fill each other's holes
+        whole = _merged([*solid, *[range(element, element + 1) for comb in combs for element in comb]])
+        if len(whole) == 1:
+            return tuple(whole)
     return tuple(sorted([*solid, *combs], key=lambda part: (part.start, part.step, part.stop)))
+
+
+def _plain(part: range) -> range:
+    """A range that is not empty; with the step 1 if it has one element."""
+    return part if len(part) > 1 else range(part[0], part[0] + 1)
+
+
+def _outside(comb: range, solid: list[range]) -> list[range]:
+    """A range without what is in ranges without holes."""
+    parts = [comb]
+    for stretch in solid:
+        cut = []
+        for part in parts:
+            before = max(-(-(stretch.start - part.start) // part.step), 0)
+            through = max((stretch[-1] - part.start) // part.step + 1, 0)
+            cut += [piece for piece in (part[:before], part[through:]) if piece] if before < through else [part]
+        parts = cut
+    return parts
 
 
 def _within(part: range, other: range) -> bool:
@@ -144,20 +169,16 @@ def _merged(parts: list[range]) -> list[range]:
 
 
 def _filled(combs: list[range]) -> tuple[list[range], list[range]]:
-    """The stretches without holes that ranges with holes fill together, and what of the ranges is not in them."""
+    """The stretches without holes that ranges with holes fill together; and the ranges, merged."""
     by_step: dict[int, dict[int, list[range]]] = {}
     for comb in combs:
         by_step.setdefault(comb.step, {}).setdefault(comb.start % comb.step, []).append(comb)
     filled: list[range] = []
-    rest: list[range] = []
+    found: list[range] = []
     for step, classes in by_step.items():
         merged = [part for parts in classes.values() for part in _merged(parts)]
         start, last = max(part[0] for part in merged), min(part[-1] for part in merged)
         if len(classes) == len(merged) == step and start <= last:
             filled.append(range(start, last + 1))
-            for part in merged:
-                before, through = -(-(start - part[0]) // step), (last - part[0]) // step + 1
-                rest += [part[:before], part[through:]]
-        else:
-            rest += merged
-    return filled, [part if len(part) > 1 else range(part[0], part[0] + 1) for part in rest if part]
+        found += merged
+    return filled, found

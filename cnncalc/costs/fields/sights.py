@@ -9,7 +9,7 @@ from cnncalc.costs.fields.positions import Box, Positions, seen_through, whole_b
 from cnncalc.costs.fields.tracks import Taps, Work, taps
 from cnncalc.errors import RequestError
 from cnncalc.graph import Graph, Node
-from cnncalc.ops.base import Op, Shape, count, show
+from cnncalc.ops.base import Op, Shape, count
 from cnncalc.ops.sight import WHOLE, Binned, Reach, Resampled, Sight, Sliding, Spread, Window
 
 Look: TypeAlias = Taps | Spread | None
@@ -126,7 +126,7 @@ class Sights:
         if known is None:
             sights = node.op.windows(*shapes)
             if len(sights) != len(shapes):
-                raise _misfit(node, f"{count(len(sights), 'input')}, and it has {len(shapes)}")
+                raise _misfit(node, f"{count(len(sights), 'sight')} for {count(len(shapes), 'input')}")
             known = tuple([self._lens(node, sight, shape[1:]) for sight, shape in zip(sights, shapes, strict=True)])
             self._lenses[key] = known
         return known
@@ -137,7 +137,8 @@ class Sights:
         looks: tuple[Look, ...] = ()
         if not isinstance(sight, Reach):
             if not len(sight) == len(sizes) == len(units):
-                raise _misfit(node, f"{len(sight)} axes, from {show(sizes) or 'none'} to {show(units) or 'none'}")
+                axes = f"{count(len(sizes), 'spatial dimension')} in and {len(units)} out"
+                raise _misfit(node, f"{count(len(sight), 'window')} for {axes}")
             rows = zip(sight, sizes, units, strict=True)
             looks = tuple([self._look(window, n, m) for window, n, m in rows])
         reach = sight if isinstance(sight, Reach) else None
@@ -163,5 +164,5 @@ class Sights:
 
 def _misfit(node: Node, found: str) -> RequestError:
     """The error of an op whose windows do not fit its inputs."""
-    hint = f"see what the windows() of {type(node.op).__name__} gives"
-    return RequestError(f"{node.name}: {node.op.kind} says what its units see of {found}", hint=hint)
+    hint = "one sight per input, which is WHOLE, UNKNOWN, or one window per spatial dimension"
+    return RequestError(f"{node.name}: {node.op.kind} gives {found}", hint=hint)

@@ -1,0 +1,219 @@
+"""Receptive fields on random graphs: every node's figures against all its units, units' pixels against explicit sets
+and against gradients. `python -m tests.oracles.fields 100000` compares more."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise, product
+
+import pytest
+from msgspec import structs
+
+from cnncalc.costs.fields.positions import count, ends, seen_through, tidy, within
+from cnncalc.costs.fields.tracks import Loom, Taps, Track, Work, taps
+from cnncalc.ops.sight import Binned, Resampled, Sliding, Transposed, Window
+from tests.oracles import fields as oracle
+
+GRAPHS = 250
+"""Their numbers are their seeds; some are left out, whose units come again only after too many others."""
+
+
+@pytest.mark.parametrize("first", range(0, GRAPHS, 50))
+def test_fields_are_those_of_all_units(first: int) -> None:
+    compared = 0
+    for seed in range(first, first + 50):
+        try:
+            assert oracle.differences(oracle.draw(seed), random.Random(seed)) == [], f"graph {seed}"
+        except oracle.TooLongError:
+            continue
+        compared += 1
+    assert compared > 40
+
+
+@pytest.mark.parametrize("first", range(0, 120, 40))
+def test_pixels_are_those_with_gradients(first: int) -> None:
+    pytest.importorskip("torch")
+    for seed in range(first, first + 40):
+        assert oracle.gradient_differences(oracle.draw(seed), random.Random(seed)) == [], f"graph {seed}"
+
+
+def test_the_graphs_are_of_all_kinds() -> None:
+    cases = [oracle.draw(seed) for seed in range(GRAPHS)]
+    kinds = {node.op.kind for case in cases for node in case.graph.nodes}
+    assert kinds >= {
+        "input", "conv", "conv_transpose", "maxpool", "avgpool", "pad", "upsample", "adaptive_avgpool", "relu",
+        "global_avgpool", "groupnorm", "flatten", "linear", "add", "concat", "multiply", "windows",
+    }  # fmt: skip
+    assert {len(case.graph.inputs) for case in cases} == {1, 2, 3}
+    assert {len(case.graph.inputs[0].output) for case in cases} == {2, 3, 4}
+    assert any(case.gaps(len(case.graph.nodes) - 1) for case in cases)
+    found = [unit for case in cases for unit in case.seen(0, len(case.graph.nodes) - 1).values()]
+    assert 0 in found
+
+
+# The parts.
+
+
+def windows(rng: random.Random) -> tuple[Window, int, int]:
+    """A window, and the sizes that it is between."""
+    n, m = rng.randint(1, 30), rng.randint(1, 30)
+    k, s, before, d = rng.randint(1, 5), rng.randint(1, 5), rng.randint(-4, 6), rng.randint(1, 4)
+    kinds = (Sliding(k, s, before, 0, d), Transposed(k, s, before, 0, d), Binned(m), Resampled(m), Resampled(m, True))
+    return rng.choice(kinds), n, m
+
+
+def by_definition(window: Window, n: int, m: int, unit: int) -> list[int]:
+    """What a unit looks at, from the definitions in `cnncalc.ops.sight`."""
+    if isinstance(window, Sliding):
+        return oracle.taps(("slide", window.kernel, window.stride, window.before, window.dilation), unit)
+    if isinstance(window, Transposed):
+        places = [unit - window.before + window.dilation * t for t in range(window.kernel)]
+        return [place // window.stride for place in places if place % window.stride == 0]
+    word = "bins" if isinstance(window, Binned) else "linear" if window.linear else "nearest"
+    return oracle.taps((word, n, m), unit)
+
+
+def test_taps_are_what_the_windows_say() -> None:
+    rng = random.Random(1)
+    for _ in range(2000):
+        window, n, m = windows(rng)
+        found = taps(window, n, m, Work(0))
+        units = range(-20, 60)
+        looked_at = [by_definition(window, n, m, unit) for unit in units]
+        for unit, elements in zip(units, looked_at, strict=True):
+            span = found.span(unit)
+            assert (list(range(span[0], span[1] + 1, found.step)) if span else []) == sorted(elements)
+        assert found.gaps == (not all(looked_at))
+        solid = [
+            sorted(elements) == list(range(min(elements), max(elements) + 1)) for elements in looked_at if elements
+        ]
+        even = all(solid)
+        pairs = pairwise(looked_at)
+        ordered = all(a and b and min(a) <= min(b) <= max(a) + 1 and max(a) <= max(b) for a, b in pairs)
+        assert not found.seamless or (even and ordered)
+        if even and ordered and found.step == 1:
+            assert found.seamless
+        if found.window:
+            assert all(by_definition(found.window, n, m, u) == sorted(e) for u, e in zip(units, looked_at, strict=True))
+
+
+def random_set(rng: random.Random, n: int) -> tuple[range, ...]:
+    parts = []
+    for _ in range(rng.randint(1, 4)):
+        start = rng.randrange(n)
+        parts.append(range(start, rng.randint(start, n) + 1, rng.randint(1, 6)))
+    return tidy([part for part in parts if part and part[-1] < n] or [range(n)], Work(0))
+
+
+def test_sets_of_positions_are_exact() -> None:
+    rng = random.Random(2)
+    for _ in range(3000):
+        window, n, m = windows(rng)
+        units = random_set(rng, m)
+        expected = {e for part in units for unit in part for e in by_definition(window, n, m, unit) if 0 <= e < n}
+        found = seen_through(units, taps(window, n, m, Work(0)), n, Work(0))
+        assert {element for part in found for element in part} == expected
+        if expected:
+            assert ends(found) == (min(expected), max(expected))
+            assert count(found, Work(0)) == len(expected)
+        contiguous = expected == set(range(min(expected, default=0), max(expected, default=-1) + 1))
+        if contiguous:
+            assert len(found) == bool(expected)
+        short = rng.randint(1, m)
+        assert {e for part in within(units, short, Work(0)) for e in part} == {e for r in units for e in r if e < short}
+
+
+def test_few_ranges_are_left_of_many() -> None:
+    parts = [range(start, 1000 + start, 7) for start in range(7)]
+    rng = random.Random(3)
+    rng.shuffle(parts)
+    assert tidy(parts, Work(0)) == (range(1001),)
+    assert tidy([*parts[:3], range(2000)], Work(0)) == (range(2000),)
+    assert tidy([range(0, 100, 4), range(0, 100, 2)], Work(0)) == (range(0, 100, 2),)
+    assert tidy([range(5, 6, 3), range(4, 5)], Work(0)) == (range(4, 6),)
+    assert tidy([range(3, 3)], Work(0)) == ()
+
+
+def random_track(rng: random.Random, loom: Loom) -> Track:
+    period = rng.choice((1, 1, 2, 3, 4, 6))
+    spans = [(low, low + rng.randint(0, 5)) for low in (rng.randint(-5, 9) for _ in range(period))]
+    shift = rng.choice((0, 1, 2, 3, 6, 12))
+    holes = [None if rng.random() < 0.2 and period > 1 else spans[i if shift else 0] for i in range(period)]
+    return loom.track(period, shift, tuple(holes))
+
+
+def test_tracks_repeat_after_the_shortest_period() -> None:
+    rng, loom = random.Random(4), Loom(Work(0))
+    for _ in range(1000):
+        track = random_track(rng, loom)
+        times = rng.randint(1, 6)
+        longer = tuple(track.span(unit) for unit in range(track.period * times))
+        assert loom.track(track.period * times, track.shift * times, longer) is track
+        spans = [track.span(unit) for unit in range(-12, 24)]
+        assert track.gaps == (None in spans and any(spans))
+        ordered = all(a and b and a[0] <= b[0] and a[1] <= b[1] for a, b in pairwise(spans))
+        assert track.ordered == ordered or track.empty
+
+
+def test_composed_tracks_are_those_of_the_units() -> None:
+    rng = random.Random(5)
+    loom = Loom(Work(0))
+    for _ in range(3000):
+        window, n, m = windows(rng)
+        inner, outer = random_track(rng, loom), taps(window, n, m, Work(0))
+        if inner.empty:
+            continue
+        found = loom.chain(inner, outer)
+        for unit in range(-15, 40):
+            seen = [span for e in by_definition(window, n, m, unit) if (span := inner.span(e))]
+            expected = (min(low for low, _ in seen), max(high for _, high in seen)) if seen else None
+            assert found.span(unit) == expected
+
+
+def test_joined_tracks_are_hulls() -> None:
+    rng = random.Random(6)
+    loom = Loom(Work(0))
+    joined = 0
+    while joined < 500:
+        a, b = random_track(rng, loom), random_track(rng, loom)
+        if a.rate != b.rate or a.empty or b.empty:
+            continue
+        joined += 1
+        found = loom.joined(a, b)
+        for unit in range(-13, 25):
+            spans = [span for span in (a.span(unit), b.span(unit)) if span]
+            expected = (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
+            assert found.span(unit) == expected
+        hidden = loom.masked((3, 8), a)
+        assert all(hidden.span(unit) == (a.span(unit) and (3, 8)) for unit in range(-13, 25))
+
+
+def test_the_middle_of_a_track_is_the_mean_of_its_fields() -> None:
+    rng, loom = random.Random(7), Loom(Work(0))
+    for _ in range(500):
+        track = random_track(rng, loom)
+        spans = [(unit, span) for unit in range(track.period * 3) if (span := track.span(unit))]
+        if spans:
+            offsets = [oracle.Fraction(sum(span), 2) - unit * oracle.Fraction(*track.rate) for unit, span in spans]
+            assert track.middle() == sum(offsets) / len(offsets)
+
+
+def test_the_oracle_finds_a_fault() -> None:
+    """A field that is off by one pixel, and a pixel more, are found."""
+    case = oracle.draw(0)
+    node, target = next(
+        (node, target)
+        for node, target in product(case.graph.nodes[::-1], case.graph.inputs)
+        if len(target.output) > 1 and case.depends(target.index, node.index) and node.inputs
+    )
+    field = oracle.receptive_fields(case.graph, target)[node.index]
+    assert isinstance(field, oracle.ReceptiveField)
+    assert oracle.field_differences(case, target.index, node.index, field) == []
+    for change in ("size", "padding", "centre"):
+        values = getattr(field, change)
+        wrong = structs.replace(field, **{change: (*values[:-1], (values[-1] or 0) + 1)})
+        assert oracle.field_differences(case, target.index, node.index, wrong)
+
+
+def test_taps_have_a_readable_form() -> None:
+    assert repr(Taps(2, 3, ((0, 1), None))) == "Taps(2, 3, ((0, 1), None), 1)"
