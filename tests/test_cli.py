@@ -509,12 +509,10 @@ def test_no_line_is_wider_than_the_terminal(words: str, columns: int) -> None:
 
 
 def test_no_number_is_cut_even_where_the_terminal_is_narrow() -> None:
-    text = run("flops", "vgg16", columns=60).stdout
-    assert "15,470,264,320" in text
-    assert "30,972,232,168" in text
-    narrow = " ".join(run("flops", "vgg16", columns=30).stdout.split())
-    assert "Not shown in 30 columns: MACs, FLOPs, %." in narrow
-    assert "15,470" not in narrow
+    for columns in (30, 60):
+        text = run("flops", "vgg16", columns=columns).stdout
+        assert "15,470,264,320" in text
+        assert "30,972,232,168" in text
 
 
 def test_completion() -> None:

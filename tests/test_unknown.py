@@ -17,7 +17,7 @@ from cnncalc.costs.compare import Comparison
 from cnncalc.costs.conventions import CONVENTIONS
 from cnncalc.formula import Formula, Switch
 from cnncalc.graph import Node
-from cnncalc.ops.base import Costs, Saved, Shape, Site
+from cnncalc.ops.base import HALF, Casts, Costs, Saved, Shape, Site
 from cnncalc.ops.sight import WHOLE, Sight
 from cnncalc.render import FORMATS
 from cnncalc.views import Detail, View, bottleneck, explain, field, flops, memory, params, reconcile, roofline, shapes
@@ -76,6 +76,7 @@ class Attention(ops.Op, frozen=True):
         "exp": attention_exps,
     }
     saves: ClassVar[Saved | None] = Saved((0,))
+    casts: ClassVar[Casts | None] = HALF
     tools: ClassVar[dict[str, Any]] = dict.fromkeys(CONVENTIONS, attention_products)
 
     def output_shape(self, *inputs: Shape) -> Shape:

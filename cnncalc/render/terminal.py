@@ -122,7 +122,7 @@ class Grid:
         for floors in (whole, broken):
             if sum(natural[index] - floors[index] for index in texts) >= too_wide:
                 return _narrowed(natural, floors, too_wide)
-        return natural | broken
+        return natural | whole
 
     def _longest_word(self, index: int) -> int:
         """The width of the longest word of a column."""
