@@ -93,7 +93,10 @@ def explain_layer(row: Row) -> list[Line]:
     steps = cost_steps(node.op, shapes, node.output, costs.graph.training)
     for quantity, name in QUANTITIES.items():
         step = steps.get(quantity)
-        if step is not None and step.value:
+        if node.shares is not None and quantity in ("params", "buffers"):
+            if quantity in steps and (step is None or step.value):
+                lines.append(Line(node.name, name, "", "", 0, f"Those of {node.shares.name}, and counted there."))
+        elif step is not None and step.value:
             lines.append(_line(node.name, step, name))
         elif quantity in steps and step is None:
             lines.append(Line(node.name, name, "", "", None, f"{node.op.kind} does not say."))

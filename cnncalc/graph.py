@@ -64,7 +64,8 @@ def join(scope: Scope, name: str) -> str:
 class Node(Struct, frozen=True, eq=False):
     """An op at its place in a graph: its full name, the nodes that it reads, and its output shape without the batch.
 
-    `index` is its place in `graph.nodes`. Nodes are compared by identity.
+    `index` is its place in `graph.nodes`. A node that `shares` has the weights of another, earlier one: they are
+    stored once, there. Nodes are compared by identity.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Node(Struct, frozen=True, eq=False):
     index: int
     scope: Scope
     origin: Origin = None
+    shares: Node | None = None
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
@@ -247,6 +249,8 @@ class Builder:
         self._counters: dict[tuple[Scope, str], int] = {}
         # Equal ops on equal inputs are checked, and their shapes inferred, once.
         self._shapes: dict[tuple[Op, tuple[Shape, ...]], tuple[Op, Shape]] = {}
+        # Whether ops that share have any weights; those that cannot share are not in it.
+        self._shared: dict[tuple[Op, tuple[Shape, ...], Op, tuple[Shape, ...]], bool] = {}
 
     @contextmanager
     def scope(self, name: str) -> Iterator[Scope]:
@@ -282,6 +286,7 @@ class Builder:
         scope: Scope | None = None,
         origin: Origin = None,
         taken: Callable[[str], bool] | None = None,
+        shares: Node | None = None,
     ) -> Node:
         """Add an op on some nodes.
 
@@ -292,15 +297,23 @@ class Builder:
             scope: the scope that it stands in; the current one if None.
             origin: where it was written.
             taken: tells of names that are kept for others.
+            shares: the earlier node, of the same op, whose weights it has.
 
         Raises:
-            OpError: the op does not fit its inputs.
+            OpError: the op does not fit its inputs, or has other weights than the node with which it shares them.
             RequestError: the name is taken; an input is of another network.
+
+        >>> from cnncalc.ops import Linear
+        >>> builder = Builder()
+        >>> left, right = builder.input(8, name="left"), builder.input(8, name="right")
+        >>> first = builder.add(Linear(4), left)
+        >>> builder.add(Linear(4), right, shares=first).shares.name
+        'linear1'
         """
         self._check_own(inputs)
         scope = scope or self.here
         full = self.automatic_name(op.kind, scope, taken) if name is None else join(scope, name)
-        return self.place(op, inputs, full, scope, origin)
+        return self.place(op, inputs, full, scope, origin, shares)
 
     def _check_own(self, nodes: Iterable[Node]) -> None:
         """Refuse nodes that another builder has added."""
@@ -309,15 +322,45 @@ class Builder:
                 hint = "a builder's nodes read each other only"
                 raise RequestError(f"'{node.name}' is of another network", hint=hint, code="another-network")
 
-    def place(self, op: Op, inputs: tuple[Node, ...], name: str, scope: Scope, origin: Origin) -> Node:
+    def place(
+        self,
+        op: Op,
+        inputs: tuple[Node, ...],
+        name: str,
+        scope: Scope,
+        origin: Origin,
+        shares: Node | None = None,
+    ) -> Node:
         """Add an op under a full name.
 
         Raises:
-            OpError: the op does not fit its inputs.
+            OpError: the op does not fit its inputs, or has other weights than the node with which it shares them.
             RequestError: the name is taken.
         """
         op, output = self.infer(op, tuple([node.output for node in inputs]), name)
-        return self._append(Node(name, op, inputs, output, len(self.nodes), scope, origin))
+        if shares is not None:
+            shares = self._sharing(op, inputs, name, shares)
+        return self._append(Node(name, op, inputs, output, len(self.nodes), scope, origin, shares))
+
+    def _sharing(self, op: Op, inputs: tuple[Node, ...], name: str, other: Node) -> Node | None:
+        """The node that stores the weights which an op shares with another; None if it has none to share.
+
+        Raises:
+            OpError: the two have not the same weights.
+        """
+        shapes = tuple([node.output for node in inputs])
+        key = (op, shapes, other.op, other.input_shapes)
+        has = self._shared.get(key)
+        if has is None:
+            if self.names.get(other.name) is not other:
+                raise OpError(f"{name} shares with a layer of another network", code="unfit-share")
+            if op != other.op or type(op) is not type(other.op):
+                raise _unfit_share(name, other, f"they are {other.op.kind} and {op.kind}", op, other.op)
+            if not op.same_weights(shapes, other.input_shapes):
+                read = f"they read {_shapes(other.input_shapes)} and {_shapes(shapes)}"
+                raise _unfit_share(name, other, read)
+            has = self._shared[key] = op.has_weights(shapes)
+        return (other.shares or other) if has else None
 
     def infer(self, op: Op, shapes: tuple[Shape, ...], name: str) -> tuple[Op, Shape]:
         """An op, the same object for equal ones, and its output shape on inputs of some shapes."""
@@ -358,6 +401,25 @@ class Builder:
         outputs = {"output": output} if isinstance(output, Node) else dict(output)
         self._check_own(outputs.values())
         return Graph(self.name, tuple(self.nodes), outputs, self.title, self.notes, self.training)
+
+
+def _shapes(shapes: Sequence[Shape]) -> str:
+    """Several shapes in words."""
+    return ", ".join(map(show, shapes))
+
+
+def _unfit_share(name: str, other: Node, reason: str, op: Op | None = None, its: Op | None = None) -> OpError:
+    """The error of layers that have not the same weights; where both are of one kind, the options that differ."""
+    if op is not None and its is not None and type(op) is type(its):
+        differing = [key for key, value in its.named().items() if getattr(op, key) != value][:1]
+        reason = "; ".join(f"{key} is {getattr(its, key)} and {getattr(op, key)}" for key in differing)
+    hint = "what shares weights is the same layers with the same options, on as many channels"
+    return OpError(
+        f"{shorten(name, 80)} cannot share the weights of {shorten(other.name, 80)}",
+        label=reason,
+        hint=hint,
+        code="unfit-share",
+    )
 
 
 def _output_shape(op: Op, shapes: tuple[Shape, ...], name: str) -> Shape:

@@ -45,15 +45,26 @@ def fold_batchnorm(graph: Graph) -> Graph:
     readers = graph.readers()
     outputs = set(graph.outputs.values())
     folded: dict[Node, Node] = {}  # each batch normalisation that goes, and the layer that takes it in
-    changed: dict[Node, Op] = {}
     for node in graph.nodes:
         if not isinstance(node.op, BatchNorm):
             continue
         (source,) = node.inputs
         if isinstance(source.op, FOLDABLE) and readers[source.index] == 1 and source not in outputs:
             folded[node] = source
-            changed[source] = msgspec.structs.replace(source.op, bias=True)
+    folded = _alike(graph, folded)
+    changed: dict[Node, Op] = {layer: msgspec.structs.replace(layer.op, bias=True) for layer in folded.values()}
     return _rebuilt(graph, folded, changed)
+
+
+def _alike(graph: Graph, folded: Mapping[Node, Node]) -> dict[Node, Node]:
+    """Of the foldings those that can be: layers that share weights take in one normalisation, or none of them does."""
+    taken = {layer: norm for norm, layer in folded.items()}
+    wanted: dict[Node, set[Node | None]] = {}  # by the layer that stores the weights, the normalisations of all
+    for node in graph.nodes:
+        if isinstance(node.op, FOLDABLE):
+            norm = taken.get(node)
+            wanted.setdefault(node.shares or node, set()).add(norm and (norm.shares or norm))
+    return {norm: layer for norm, layer in folded.items() if len(wanted[layer.shares or layer]) == 1}
 
 
 def prune(graph: Graph) -> Graph:
@@ -79,6 +90,7 @@ def _rebuilt(graph: Graph, gone: Mapping[Node, Node | None], changed: Mapping[No
     some others."""
     builder = Builder(graph.name, graph.title, graph.notes, graph.training)
     twins: dict[Node, Node] = {}
+    stores: dict[Node, Node] = {}  # by the node that stored weights, the one that does now: the first that is left
     for node in graph.nodes:
         if node in gone:
             instead = gone[node]
@@ -94,5 +106,7 @@ def _rebuilt(graph: Graph, gone: Mapping[Node, Node | None], changed: Mapping[No
         else:
             inputs = [twins[source] for source in node.inputs]
             op = changed.get(node, node.op)
-            twins[node] = builder.add(op, *inputs, name=local, scope=node.scope, origin=node.origin)
+            home = stores.get(node.shares or node)
+            twins[node] = builder.add(op, *inputs, name=local, scope=node.scope, origin=node.origin, shares=home)
+            stores.setdefault(node.shares or node, twins[node])
     return builder.graph({name: twins[node] for name, node in graph.outputs.items()})

@@ -387,7 +387,7 @@ MENDS = {
     "{sep_conv: 8, kernel: 3}": "here it is called 'separable'",
     "{SeparableConv2D: 8, kernel: 3}": "here it is called 'separable'",
     "{conv_transpose: 8, kernel: 3, padding: same}": "give a number, or one per dimension",
-    "{conv: 2 ** 3, kernel: 3}": "a power is a product",
+    "{conv: 2 ^ 3, kernel: 3}": "a power is written **",
     "{conv: .inf, kernel: 3}": "numbers are finite",
 }
 
@@ -415,12 +415,14 @@ def test_a_word_that_a_kind_does_not_take():
 
 def test_names_are_not_values():
     """Wherever the name is given, and whether before or after."""
-    for item in ("{conv: enc, kernel: 1}", "{conv: 2, kernel: [enc, 1]}", "{relu: , when: enc > 1}", "{b: enc}"):
+    for item in ("{conv: enc, kernel: 1}", "{conv: 2, kernel: [enc, 1]}", "{relu: , when: enc > 1}", "{b: enc + 1}"):
         error = refusal(
             f"input: [3, 8, 8]\nblocks: {{b: {{vars: {{w: }}, layers: []}}}}\nlayers: [{item}, {{relu: , name: enc}}]"
         )
         assert error.code == "name-as-value"
-        assert error.message == "'enc' is the name of a layer, and names are not values"
+        assert error.message == "'enc' is the name of a layer, and no number"
+    late = "input: [3]\nblocks: {b: {vars: {w: }, layers: []}}\nlayers: [{b: enc}, {relu: , name: enc}]"
+    assert refusal(late).code == "forward-from"
     assert refusal("input: [3]\nlayers: [{relu: , repeat: enc}]").code == "unknown-variable"
 
 

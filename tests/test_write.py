@@ -26,6 +26,7 @@ from cnncalc.ops import (
     Dropout,
     GroupNorm,
     Identity,
+    Linear,
     MaxPool,
     Multiply,
     Op,
@@ -35,7 +36,7 @@ from cnncalc.ops import (
     Scale,
     Upsample,
 )
-from cnncalc.zoo import load, names
+from cnncalc.zoo import load, load_text, names
 
 LINES = {
     "resnet50": 45,
@@ -348,22 +349,36 @@ def test_an_op_of_no_kind(op):
         to_yaml(graph)
 
 
+def given_back(graph):
+    """The network that the written spec gives; equal to the first."""
+    text = to_yaml(graph)
+    other = expand(load_text(text))
+    assert first_difference(graph, other) is None
+    return text
+
+
 def test_several_inputs():
     builder = Builder()
     left, right = builder.input(3, name="left"), builder.input(3, name="right")
-    with pytest.raises(RequestError, match="a spec has one input, and this network 2"):
-        to_yaml(builder.graph(builder.add(Add(), left, right)))
+    assert "inputs:\n  left: [3]\n  right: [3]\n" in given_back(builder.graph(builder.add(Add(), left, right)))
 
 
 def test_an_input_or_output_of_another_name():
     builder = Builder()
     x = builder.add(ReLU(), builder.input(3, name="image"))
-    with pytest.raises(RequestError, match="the input of a spec is called 'input', and this one 'image'"):
-        to_yaml(builder.graph(x))
+    assert "inputs:\n  image: [3]\n" in given_back(builder.graph(x))
     builder = Builder()
     x = builder.add(ReLU(), builder.input(3))
-    with pytest.raises(RequestError, match="the output of a spec is called 'output'"):
-        to_yaml(builder.graph({"classes": x}))
+    assert "outputs:\n  classes: relu1\n" in given_back(builder.graph({"classes": x}))
+    assert "outputs: [relu1]\n" in given_back(builder.graph({"relu1": x}))
+
+
+def test_shared_weights():
+    builder = Builder()
+    left, right = builder.input(3, name="left"), builder.input(3, name="right")
+    first = builder.add(Linear(4), left, name="fc")
+    twin = builder.add(Linear(4), right, name="twin", shares=first)
+    assert "share: fc" in given_back(builder.graph(builder.add(Add(), first, twin)))
 
 
 @pytest.mark.parametrize("name", ["a b", "", "é", "a\nb", "{x}", "a..b", "x" * 101, "-a"])

@@ -27,6 +27,7 @@ COMMANDS = (
     "rf",
     "compare",
     "explain",
+    "check",
     "bottleneck",
     "tables",
     "reconcile",

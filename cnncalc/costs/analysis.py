@@ -303,7 +303,8 @@ class Costs:
         self.layers = self._rows()
 
     def _rows(self) -> list[Row]:
-        """The layers with their counts; equal ops on equal inputs are counted once."""
+        """The layers with their counts; equal ops on equal inputs are counted once. Weights that a layer shares are
+        those of the layer that stores them."""
         found: dict[tuple[Op, tuple[Shape, ...]], Counts] = {}
         rows = []
         for node in self.graph.layers:
@@ -311,6 +312,8 @@ class Costs:
             counts = found.get((node.op, shapes))
             if counts is None:
                 counts = found[node.op, shapes] = count(node, self.batch, self.graph.training)
+            if node.shares is not None:
+                counts = counts._replace(params=0, weights=0, buffers=0)
             rows.append(Row(self, node, counts))
         return rows
 

@@ -97,7 +97,7 @@ class LayerMemory:
     """The memory of one layer, in bytes, for the whole batch. None where it is unknown.
 
     Attributes:
-        params, buffers: what it stores.
+        params, buffers: what it stores; nothing if it shares its weights with an earlier layer.
         output: its output tensor; 0 if that is its input's memory.
         read, written: its traffic.
         alive: all tensors alive while it runs at inference, its output included.
@@ -171,8 +171,8 @@ class Memory:
         alive = account.alive(lives)
         saved = account.saved()
         self.nodes = [account.layer(node, owners[node.index] == node.index, alive, saved) for node in graph.nodes]
-        self.params = total(sizes.params for sizes in account.sizes) * account.size
-        self.buffers = total(sizes.buffers for sizes in account.sizes) * account.size
+        self.params = total(sizes.params for sizes in account.stored) * account.size
+        self.buffers = total(sizes.buffers for sizes in account.stored) * account.size
         self.input = sum(account.bytes_of(node) for node in graph.inputs)
         self.activations = sum(map(account.bytes_of, graph.layers))
         self.saved = total(layer.saved_bytes for layer in self.nodes)
@@ -282,7 +282,8 @@ def parse_bytes(text: str) -> int:
 
 def overwriting_nodes(graph: Graph) -> frozenset[Node]:
     """The layers that may overwrite their input: it is read by no other layer, is no output of the network,
-    shares memory with no other tensor, and its maker does not need it for the backward pass.
+    shares memory with no other tensor, and its maker does not need it for the backward pass. One that shares its
+    weights does not: it is one module at several places.
 
     >>> from cnncalc.language.expand import expand
     >>> from cnncalc.zoo import load
@@ -292,8 +293,9 @@ def overwriting_nodes(graph: Graph) -> frozenset[Node]:
     readers = graph.readers()
     outputs = set(graph.outputs.values())
     found: set[Node] = set()
+    sharing = {member for node in graph.layers if node.shares is not None for member in (node, node.shares)}
     for node in graph.layers:
-        if not node.op.in_place:
+        if not node.op.in_place or node in sharing:
             continue
         (source,) = node.inputs
         if source.is_input or source in outputs or readers[source.index] != 1:
@@ -352,6 +354,11 @@ class _Account:
         self.half_weights = 0  # bytes of the weights that autograd saves in half precision
         self.known: dict[tuple[Op, tuple[Shape, ...]], _Sizes] = {}
         self.sizes = [self._sizes(node) for node in graph.nodes]
+        # What is stored: weights that a layer shares are so once, where they are made.
+        self.stored = [
+            sizes if node.shares is None else sizes._replace(params=0, buffers=0, weights=0)
+            for node, sizes in zip(graph.nodes, self.sizes, strict=True)
+        ]
         self.layouts: list[_Layout] = []
         for node in graph.nodes:
             self.layouts.append(self._layout(node))
@@ -500,7 +507,7 @@ class _Account:
 
     def layer(self, node: Node, owner: bool, alive: list[int], saved: list[tuple[Held, ...] | None]) -> LayerMemory:
         """The memory of one layer."""
-        sizes = self.sizes[node.index]
+        sizes = self.stored[node.index]
         idle = node.is_input or (not owner and node not in self.overwriting)
         read, written = (0, 0) if idle else self.moved(node)
         return LayerMemory(
@@ -520,6 +527,7 @@ class _Account:
         nodes = self.graph.nodes
         needed: list[bool] = []  # whether a gradient flows through each node
         seen: set[int] = set()
+        cast: set[Node] = set()
         rows: list[tuple[Held, ...] | None] = []
         for node in nodes:
             flows = tuple([needed[source.index] for source in node.inputs])
@@ -533,7 +541,9 @@ class _Account:
             if saved is None or casts is None:
                 rows.append(None)
                 continue
-            if casts.inputs == "half" and saved.weights:
+            stores = node.shares or node  # what several layers share is cast once
+            if casts.inputs == "half" and saved.weights and stores not in cast:
+                cast.add(stores)
                 self.half_weights = total((self.half_weights, self._half_weights(node)))
             row: list[Held] = []
             for source in [node.inputs[number] for number in saved.inputs]:

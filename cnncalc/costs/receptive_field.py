@@ -34,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct, structs
 
@@ -70,7 +70,8 @@ class ReceptiveField(Struct, frozen=True):
         centre: the middle of the first unit's field, in pixels; None if that unit sees nothing.
         whole: the units that see anything see the same, whatever their position.
         aligned: the branches that meet here have the same stride and, on average, the same centres.
-        regular: all units' fields are alike: that of unit u starts at pixel u * stride - padding, and has this size.
+        regular: all units' fields are alike: they have this size, and from unit to unit they move by the stride; that
+            of unit u starts at pixel u * stride - padding.
         input: the name of the network's input; None if the layer depends on none, and then there are no entries.
     """
 
@@ -82,18 +83,6 @@ class ReceptiveField(Struct, frozen=True):
     aligned: bool = True
     regular: tuple[bool, ...] = ()
     input: str | None = None
-
-    def as_json(self) -> dict[str, list[Any]]:
-        """The field for the JSON document: whole numbers as integers, fractions as decimals.
-
-        >>> ReceptiveField((3,), (Fraction(1, 2),), (1,), (Fraction(0),)).as_json()
-        {'size': [3], 'stride': [0.5], 'padding': [1]}
-        """
-        return {
-            "size": list(self.size),
-            "stride": [None if s is None else plain(s) for s in self.stride],
-            "padding": list(self.padding),
-        }
 
 
 class UnknownField(Struct, frozen=True):
@@ -147,6 +136,26 @@ def receptive_fields(graph: Graph, of: Node | None = None) -> list[Field]:
 def _targets(graph: Graph) -> list[Node]:
     """The inputs of a network, those with spatial dimensions first."""
     return sorted(graph.inputs, key=lambda node: len(node.output) == 1)
+
+
+def first_input(graph: Graph, node: Node) -> Node | None:
+    """The network's input in whose pixels a node's field is, if none is chosen: the first on which the node depends,
+    one with spatial dimensions if there is any; None if it depends on none.
+
+    >>> from cnncalc.language.expand import expand
+    >>> from cnncalc.zoo import load
+    >>> graph = expand(load("lenet5"))
+    >>> first_input(graph, graph.nodes[-1])
+    Node('input', input, 1x32x32)
+    """
+    for target in _targets(graph):
+        found = {target.index}
+        for other in graph.nodes[target.index + 1 : node.index + 1]:
+            if any(source.index in found for source in other.inputs):
+                found.add(other.index)
+        if node.index in found:
+            return target
+    return None
 
 
 class _Figures:
@@ -280,21 +289,21 @@ def seen_by(graph: Graph, layer: Node | str, unit: Sequence[int] = (), of: Node 
         where = " and ".join(f"0 to {n - 1}" for n in sizes)
         want = f"its units are numbered {where}" if sizes else "its output is flat: give no unit"
         raise RequestError(f"{node.name} has no unit {','.join(map(str, unit)) or '()'}", hint=want)
+    target = first_input(graph, node) if of is None else of
+    if target is None:
+        return ()
     work = Work(sum([len(other.inputs) for other in graph.nodes]))
-    sights = Sights(graph, work)
-    for target in _targets(graph) if of is None else [of]:
-        walk = Walk(graph, target.index, sights)
-        if walk.depends(node.index):
-            try:
-                box = walk.seen(node.index, tuple([(range(u, u + 1),) for u in unit]))
-            except UnknownSight as unknown:
-                raise RequestError(
-                    f"what {node.name} sees is unknown: {unknown} does not say what its units see"
-                ) from None
-            if box is None:
-                return (Seen(0, -1, 0),) * (len(target.output) - 1)
-            return tuple([Seen(*ends(axis), count(axis, work)) for axis in box])
-    return ()
+    walk = Walk(graph, target.index, Sights(graph, work))
+    if not walk.depends(node.index):
+        return ()
+    try:
+        box = walk.seen(node.index, tuple([(range(u, u + 1),) for u in unit]))
+    except UnknownSight as unknown:
+        message = f"what {node.name} sees is unknown: {unknown} does not say what its units see"
+        raise RequestError(message) from None
+    if box is None:
+        return (Seen(0, -1, 0),) * (len(target.output) - 1)
+    return tuple([Seen(*ends(axis), count(axis, work)) for axis in box])
 
 
 def field_steps(graph: Graph, fields: Sequence[Field], node: Node) -> list[Step]:
@@ -320,10 +329,9 @@ def field_steps(graph: Graph, fields: Sequence[Field], node: Node) -> list[Step]
     field = fields[node.index]
     if isinstance(field, UnknownField) or node.is_input:
         return []
-    work = Work(0)
     ways = [
         (source, before, lens)
-        for source, lens in zip(node.inputs, Sights(graph, work).of(node), strict=True)
+        for source, lens in zip(node.inputs, Sights(None, Work(0)).found(node), strict=True)
         if isinstance(before := fields[source.index], ReceptiveField) and before.input == field.input
     ]
     if len(ways) == 1 and ways[0][2].own and not ways[0][0].is_input:
@@ -386,7 +394,7 @@ def _slid(before: ReceptiveField, window: Sliding, axis: int, padding: int | Non
         size = Step("receptive field", dilated_field_size, {"r": r, "d": d, "k": k, "j": j})
     steps = [size, Step("effective stride", field_stride, {"j": j, "s": s})]
     if q is not None and padding is not None:
-        steps.append(Step("effective padding", field_padding, {"q": q, "p": p, "j": j}))
+        steps.append(Step("effective padding", field_padding, {"q": q, "before": p, "j": j}))
     return steps
 
 
@@ -394,6 +402,6 @@ def _reason(field: ReceptiveField, branches: bool, lens: Lens, axis: int) -> str
     """Where a figure comes from that no formula gives."""
     if not field.size[axis]:
         return "No unit of the layer sees a pixel."
-    if field.whole or (not branches and (lens.reach or lens.looks[axis] is SPREAD)):
+    if field.whole or (not branches and (lens.reach or SPREAD in lens.looks[axis : axis + 1])):
         return "Each unit sees all that the layer before sees, within the image."
     return "The hull of the branches." if branches else "Worked out from the units' intervals."

@@ -14,7 +14,7 @@ import keyword
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnncalc.language.reader import ITEM_KEYS, RESERVED
@@ -59,6 +59,7 @@ def equal(one: Written, other: Written) -> bool:
         one.head == other.head
         and one.name == other.name
         and one.start == other.start
+        and one.share == other.share
         and same(one.repeat, other.repeat)
         and same(one.when, other.when)
         and one.options.keys() == other.options.keys()
@@ -118,7 +119,7 @@ def _key(item: Written) -> tuple[Any, ...]:
             if value is None or isinstance(value, str):
                 fixed.append((option, value))
     merged = len(item.items) if is_merge(item) else None
-    return (item.head, item.name, item.start, item.repeat is None, item.when is None, tuple(fixed), merged)
+    return (item.head, item.name, item.start, item.share, item.repeat is None, item.when is None, tuple(fixed), merged)
 
 
 def is_merge(item: Written) -> bool:
@@ -217,7 +218,7 @@ class _Compressor:
             self.make_blocks([place for place in places if place.items])
         self.fold(self.items)
         self.inline_single_calls()
-        return Document(self.spec.title, self.spec.notes, self.spec.input, self.blocks, self.items)
+        return replace(self.spec, blocks=self.blocks, items=self.items)
 
     def levels(self) -> dict[int, list[_Place]]:
         """The lists of items by how deep lists lie in them. Numbered siblings are of one level."""
@@ -296,7 +297,7 @@ class _Compressor:
         if (
             first.node is not None
             or first.head == "head"
-            or any(item.start or item.when or item.repeat is not None for item in inner)
+            or any(item.start or item.share or item.when or item.repeat is not None for item in inner)
         ):
             return
         for item in inner[1:]:
@@ -463,7 +464,13 @@ class _Compressor:
         except _Unfit:
             return False
         del self.blocks[name]
-        if call.name is None and call.repeat is None and call.when is None and call.start is None:
+        if (
+            call.name is None
+            and call.repeat is None
+            and call.when is None
+            and call.start is None
+            and call.share is None
+        ):
             items[position : position + 1] = inner
         else:
             call.head, call.options, call.items = "layers", {}, inner
@@ -530,6 +537,7 @@ def _substituted(item: Written, values: Mapping[str, Any]) -> Written:
         [_substituted(inner, values) for inner in item.items],
         item.node,
         item.entries,
+        item.share,
     )
 
 
@@ -592,7 +600,7 @@ class _Maker:
         """The item of a column in the block; what differs in it is put off."""
         cells = column.cells
         first = next(iter(cells.values()))
-        item = Written(first.head, {}, first.name, first.start, None, first.when)
+        item = Written(first.head, {}, first.name, first.start, None, first.when, share=first.share)
         if any(not same(cell.when, first.when) for cell in cells.values()):
             raise _Unfit
         absent = [number for number in numbers if number not in cells]

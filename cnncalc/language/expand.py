@@ -6,13 +6,14 @@ One walk does it all; the builder of the graph infers the shapes and names the l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from cnncalc.errors import OpError, Place, RequestError, SpecError, did_you_mean, shorten
 from cnncalc.formula import is_array
 from cnncalc.graph import MAX_SIZE, Builder, Graph, Node, Scope, checked_shape, join
-from cnncalc.language.expressions import Expression
+from cnncalc.language.expressions import LAYERS, Expression
 from cnncalc.language.model import (
     BlockItem,
     GroupItem,
@@ -21,12 +22,15 @@ from cnncalc.language.model import (
     LayerItem,
     MergeItem,
     Option,
+    OutputName,
     Spec,
     Variable,
+    Word,
     evaluate,
     given_value,
     work_of,
 )
+from cnncalc.language.names import Names
 from cnncalc.language.reader import no_layers
 from cnncalc.language.typed import make_op, placed
 from cnncalc.ops.base import Op, Shape, show
@@ -39,10 +43,13 @@ MAX_CALLS_SHOWN = 4
 WORK = 10_000
 WORK_PER_LAYER = 16
 
+Size: TypeAlias = int | Sequence[int]
+"""A shape, its spatial sizes, or one of them."""
+
 
 def expand(
     spec: Spec,
-    input: int | Sequence[int] | None = None,
+    input: Size | Mapping[str, Size] | None = None,
     vars: Mapping[str, Any] | None = None,
     training: bool = False,
     max_layers: int = MAX_LAYERS,
@@ -51,8 +58,8 @@ def expand(
 
     Args:
         spec: what `cnncalc.zoo.load` gives.
-        input: the input shape, channels first; its spatial sizes alone, or one of them, will do. The spec's own if
-            None.
+        input: the input shape, channels first; its spatial sizes alone, or one of them, will do. Of several inputs it
+            is meant for each, but for flat ones beside images; or it gives sizes by name. The spec's own if None.
         vars: values for variables of the spec, in place of its own.
         training: the value of the variable `training`, which auxiliary heads depend on.
         max_layers: the bound on layers after expansion.
@@ -67,15 +74,43 @@ def expand(
     ('conv1', (96, 54, 54))
     """
     variables = _spec_variables(spec, vars or {}, training)
-    scope = {**variables, "training": training}
-    if input is None or spec.input is not None:
-        shape = _input_shape(spec, scope)
-        shape = shape if input is None else full_shape(input, shape)
+    if input is None or spec.inputs:
+        shapes = _input_shapes(spec, {**variables, "training": training})
+        shapes = shapes if input is None else full_shapes(input, shapes)
+    elif isinstance(input, Mapping):
+        shapes = {name: _whole(sizes) for name, sizes in input.items()}
     else:
-        shape = checked_shape(_sizes(input))
+        shapes = {"input": _whole(input)}
     if spec.layers is None:
         raise no_layers(spec)
-    return _Expander(spec, variables, training, max_layers).expand(shape)
+    return _Expander(spec, variables, training, max_layers).expand(shapes)
+
+
+def full_shapes(given: Size | Mapping[str, Size], own: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The shape of each input from the sizes given and the network's own shapes.
+
+    Sizes without a name are meant for each input; for those with spatial dimensions, if there are any. Sizes by name
+    are meant for these inputs, and the others keep theirs.
+
+    Raises:
+        RequestError: as `full_shape`, or there is no input of a name.
+
+    >>> full_shapes(64, {"image": (3, 32, 32), "pose": (7,)})
+    {'image': (3, 64, 64), 'pose': (7,)}
+    """
+    if isinstance(given, Mapping):
+        for name in given:
+            if name not in own:
+                hint = did_you_mean(str(name), own) or f"the inputs are {', '.join(own)}"
+                raise RequestError(f"the network has no input '{str(name)[:80]}'", hint=hint, code="unfit-input")
+        return {name: full_shape(given[name], shape) if name in given else shape for name, shape in own.items()}
+    images = [name for name, shape in own.items() if len(shape) > 1] or list(own)
+    return {name: full_shape(given, shape) if name in images else shape for name, shape in own.items()}
+
+
+def _whole(given: Size) -> Shape:
+    """Sizes that are a whole shape."""
+    return checked_shape(_sizes(given))
 
 
 def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
@@ -89,7 +124,7 @@ def full_shape(given: int | Sequence[int], own: Shape) -> Shape:
     >>> full_shape(320, (3, 224, 224)), full_shape((320, 240), (3, 224, 224))
     ((3, 320, 320), (3, 320, 240))
     """
-    sizes = checked_shape(_sizes(given))
+    sizes = _whole(given)
     spatial = len(own) - 1
     if len(sizes) == len(own):
         if own[0] == sizes[-1] < 5 <= sizes[0] and spatial:  # 224x224x3
@@ -114,14 +149,14 @@ def _sizes(given: Any) -> Sequence[Any]:
     return given if several or is_array(given) else [given]
 
 
-def own_input(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool = False) -> Shape:
-    """The input shape that a spec itself asks for.
+def own_inputs(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool = False) -> dict[str, Shape]:
+    """The shapes of the inputs that a spec itself asks for, by name.
 
     >>> from cnncalc.zoo import load
-    >>> own_input(load("alexnet"))
-    (3, 227, 227)
+    >>> own_inputs(load("alexnet"))
+    {'input': (3, 227, 227)}
     """
-    return _input_shape(spec, {**_spec_variables(spec, vars or {}, training), "training": training})
+    return _input_shapes(spec, {**_spec_variables(spec, vars or {}, training), "training": training})
 
 
 def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dict[str, Any]:
@@ -154,17 +189,22 @@ def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dic
     return values
 
 
-def _input_shape(spec: Spec, variables: Mapping[str, Any]) -> Shape:
-    """The spec's own input shape."""
-    if spec.input is None:
+def _input_shapes(spec: Spec, variables: Mapping[str, Any]) -> dict[str, Shape]:
+    """The shapes of the spec's own inputs, by name."""
+    if not spec.inputs:
         raise SpecError("the spec has no 'input'", spec.place, hint="such as input: [3, 224, 224]", code="missing-key")
+    return {name: _input_shape(option, variables) for name, option in spec.inputs.items()}
+
+
+def _input_shape(option: Option, variables: Mapping[str, Any]) -> Shape:
+    """An input's shape."""
     sizes = []
-    for size in evaluate(spec.input.value, variables):
+    for size in evaluate(option.value, variables):
         number = _as_integer(size)
         if number is None or not 1 <= number <= MAX_SIZE:
             found = shorten(str(size), 40)
             message = f"the sizes of 'input' are whole numbers from 1 to 10^9, not {found}"
-            raise SpecError(message, spec.input.place, code="unfit-input")
+            raise SpecError(message, option.place, code="unfit-input")
         sizes.append(number)
     return tuple(sizes)
 
@@ -186,8 +226,20 @@ class _Here:
         self.variables = variables
 
 
+class _Sharing:
+    """An item that shares the weights of earlier layers: those from `next` to `end` are still to be met."""
+
+    __slots__ = ("end", "name", "next", "option")
+
+    def __init__(self, option: Option, name: str, layers: range) -> None:
+        self.option = option
+        self.name = name
+        self.next = layers.start
+        self.end = layers.stop
+
+
 class _Expander:
-    """The walk. `tensors` knows what every full name stands for: a layer, or the end of a group or block."""
+    """The walk. `names` knows what every full name stands for: a layer, or the end of a group or block."""
 
     def __init__(self, spec: Spec, variables: Mapping[str, Any], training: bool, max_layers: int) -> None:
         self.spec = spec
@@ -197,8 +249,9 @@ class _Expander:
         self.layers = 0
         self.work = 0
         self.nesting = 0
-        self.tensors: dict[str, Node] = {}
+        self.names = Names(spec, self.spend)
         self.heads: dict[str, Node] = {}
+        self.sharing: list[_Sharing] = []
         self.expand_by: dict[type[Item], Callable[[Any, Node, _Here, str | None], Node]] = {
             LayerItem: self.layer,
             BlockItem: self.block,
@@ -207,11 +260,28 @@ class _Expander:
             MergeItem: self.merge,
         }
 
-    def expand(self, shape: Shape) -> Graph:
-        """The graph for an input shape."""
-        start = self.tensors["input"] = self.builder.input(*shape)
-        end = self.items(self.spec.layers or [], start, _Here(self.builder.root, dict(self.variables)))
-        return self.builder.graph({"output": end, **self.heads})
+    def expand(self, shapes: Mapping[str, Shape]) -> Graph:
+        """The graph for the shapes of its inputs; the trunk starts at the first."""
+        inputs = []
+        for name, shape in shapes.items():
+            inputs.append(self.builder.input(*shape, name=name))
+            self.names.add(name, inputs[-1])
+        end = self.items(self.spec.layers or [], inputs[0], _Here(self.builder.root, dict(self.variables)))
+        if self.spec.outputs is None:
+            return self.builder.graph({"output": end, **self.heads})
+        return self.builder.graph(self.outputs(self.spec.outputs))
+
+    def outputs(self, wanted: Sequence[OutputName]) -> dict[str, Node]:
+        """The outputs that the spec names, in its order."""
+        found: dict[str, Node] = {}
+        for output in wanted:
+            for name, node in self.names.every(output.layer, self.builder.root, {}):
+                if (output.name or name) in found:
+                    place = output.layer.place
+                    message = f"the output '{shorten(output.name or name)}' is given twice"
+                    raise SpecError(message, place, hint="leave one of them out", code="given-twice")
+                found[output.name or name] = node
+        return found
 
     def items(self, items: list[Item], tensor: Node, here: _Here) -> Node:
         """Expand a list of items on a tensor; the tensor at its end."""
@@ -237,22 +307,69 @@ class _Expander:
     def repeated(self, item: Item, tensor: Node, here: _Here) -> Node:
         """Expand an item as often as it is repeated."""
         if item.start is not None:
-            tensor = self.find(item.start, here)
-        expand = self.expand_by[type(item)]
+            tensor = self.names.find(item.start, here.scope, here.variables)
         if item.repeat is None:
-            return expand(item, tensor, here, item.name)
+            return self.once(item, tensor, here, item.name)
         times = self.times(item.repeat, tensor, here)
-        if item.name is None:
-            for _ in range(times):
-                self.spend(1, item.place)
-                tensor = expand(item, tensor, here, None)
-            return tensor
-        inside = self.inside(item, here, item.name)
-        for number in range(1, times + 1):
+        inside = here if item.name is None else self.inside(item, here, item.name)
+        first = len(self.builder.nodes)
+        variables = here.variables
+        outer = variables.get("index")
+        for index in range(times):
             self.spend(1, item.place)
-            tensor = expand(item, tensor, inside, str(number))
-        self.bind(item, inside.scope.path, tensor)
+            variables["index"] = index
+            tensor = self.once(item, tensor, inside, None if item.name is None else str(index + 1))
+        variables.pop("index", None)
+        if outer is not None:
+            variables["index"] = outer
+        if item.name is not None:
+            self.bind(item, inside.scope.path, tensor, first)
+            self.names.repeated.add(inside.scope.path)
         return tensor
+
+    def once(self, item: Item, tensor: Node, here: _Here, name: str | None) -> Node:
+        """Expand an item under a name; a repeated one once."""
+        if item.share is None:
+            return self.expand_by[type(item)](item, tensor, here, name)
+        return self.shared(item, item.share, tensor, here, name)
+
+    def shared(self, item: Item, option: Option, tensor: Node, here: _Here, name: str | None) -> Node:
+        """Expand an item whose layers have the weights of earlier ones, in order."""
+        number = here.variables["index"] + 1 if item.repeat is not None else None
+        target, layers = self.names.layers_of(option, here.scope, here.variables, number)
+        sharing = _Sharing(option, target, layers)
+        self.sharing.append(sharing)
+        end = self.expand_by[type(item)](item, tensor, here, name)
+        self.sharing.pop()
+        if sharing.next < sharing.end:
+            raise self.unshared(sharing, f"it has {len(layers):,}, and this item {sharing.next - layers.start:,}")
+        return end
+
+    def unshared(self, sharing: _Sharing, label: str) -> SpecError:
+        """The error of an item that has other layers than those that it shares with."""
+        return SpecError(
+            f"'{shorten(sharing.name)}' has other layers",
+            sharing.option.place,
+            label=label,
+            hint="what shares weights is the same layers with the same options, on as many channels",
+            code="unfit-share",
+        )
+
+    def partner(self, op: Op) -> Node | None:
+        """The earlier layer whose weights the next layer has; None if it shares none. Of items in each other each has
+        to agree: the innermost is asked for the weights, and they are the same."""
+        partner: Node | None = None
+        for sharing in self.sharing:
+            if sharing.next >= sharing.end:
+                raise self.unshared(sharing, f"it has fewer: no {op.kind} after its last")
+            found = self.builder.nodes[sharing.next]
+            if partner is not None and (partner.shares or partner) is not (found.shares or found):
+                label = f"the item around shares with {shorten(partner.name)}"
+                raise self.unshared(sharing, label)
+            partner = found
+            sharing.next += 1
+        self.spend(len(self.sharing), self.sharing[-1].option.place)
+        return partner
 
     def spend(self, work: int, place: Place) -> None:
         """Bound the work: layers are bounded, and so are items that make none, and long lists of values."""
@@ -317,44 +434,25 @@ class _Expander:
             self.spend(work_of(value), given.place)
         return value
 
-    def find(self, option: Option, here: _Here) -> Node:
-        """The tensor of a `from` name: in this scope, then outwards."""
-        name = option.value
-        scope: Scope | None = here.scope
-        while scope is not None:
-            tensor = self.tensors.get(join(scope, name))
-            if tensor is not None:
-                return tensor
-            scope = scope.parent
-        if name in self.spec.names:
-            raise SpecError(
-                f"'{name}' does not stand before this layer",
-                option.place,
-                hint="'from' names an earlier layer",
-                code="forward-from",
-            )
-        known = [full.rsplit(".", 1)[-1] for full in list(self.tensors)[:10_000]]
-        hint = did_you_mean(name, [*self.tensors, *known] if len(known) < 10_000 else known)
-        if hint is None and self.tensors:
-            hint = "before it stand " + ", ".join(list(self.tensors)[-8:])
-        raise SpecError(f"no layer is called '{name[:60]}'", option.place, hint=hint, code="unknown-layer")
-
-    def bind(self, item: Item, name: str, tensor: Node) -> None:
-        """Let a full name stand for a tensor; names are distinct."""
-        if name in self.tensors:
+    def bind(self, item: Item, name: str, tensor: Node, first: int = 0) -> None:
+        """Let a full name stand for a tensor, and for the layers from the first on; names are distinct."""
+        if name in self.names:
             raise SpecError(
                 f"the name '{name}' is given twice",
                 item.name_place or item.place,
                 hint="each name stands once in its scope: give another, or a name to the block or group around it",
                 code="name-taken",
             )
-        self.tensors[name] = tensor
+        self.names.add(name, tensor, range(first, len(self.builder.nodes)))
 
     def layer(self, item: LayerItem, tensor: Node, here: _Here, name: str | None) -> Node:
-        op = item.ready
-        if op is None:
-            op = make_op(item, {key: self.value(opt, tensor, here) for key, opt in item.options.items()})
-        return self.place(item, op, (tensor,), here, name)
+        return self.place(item, self.op(item, tensor, here), (tensor,), here, name)
+
+    def op(self, item: LayerItem, tensor: Node, here: _Here) -> Op:
+        """The op of an item, its options worked out where it stands."""
+        if item.ready is not None:
+            return item.ready
+        return make_op(item, {key: self.value(option, tensor, here) for key, option in item.options.items()})
 
     def place(self, item: Item, op: Op, inputs: tuple[Node, ...], here: _Here, name: str | None) -> Node:
         """Add a layer to the graph; its node. An op that does not fit is an error at the option to blame."""
@@ -365,13 +463,16 @@ class _Expander:
         else:
             full = join(here.scope, name)
         self.check_length(item, full)
-        if full in self.tensors:
+        if full in self.names:
             self.bind(item, full, inputs[0])
+        shares = self.partner(op) if self.sharing else None
         try:
-            node = self.builder.place(op, inputs, full, here.scope, item.place)
+            node = self.builder.place(op, inputs, full, here.scope, item.place, shares)
         except OpError as error:
+            if error.code == "unfit-share":
+                raise self.unshared(self.sharing[-1], f"{error.message}: {error.label}") from None
             raise placed(error, item) from None
-        self.tensors[full] = node
+        self.names.add(full, node)
         self.layers += 1
         return node
 
@@ -386,13 +487,19 @@ class _Expander:
         """A block's items, with its arguments worked out where it is called."""
         block = self.spec.blocks[item.block]
         variables = dict(self.variables)
-        arguments = {key: self.value(option, tensor, here) for key, option in item.arguments.items()}
+        arguments, layers = self.arguments(item, tensor, here)
         self.look_at(tensor, variables)
+        if layers:
+            variables[LAYERS] = layers
         for variable in block.variables.values():
-            variables[variable.name] = (
-                arguments[variable.name] if variable.name in arguments else self.evaluate(variable, variables)
-            )
+            if variable.name in layers:
+                variables.pop(variable.name, None)
+            else:
+                variables[variable.name] = (
+                    arguments[variable.name] if variable.name in arguments else self.evaluate(variable, variables)
+                )
         inside = here if name is None else self.inside(item, here, name)
+        first = len(self.builder.nodes)
         try:
             end = self.items(block.items, tensor, _Here(inside.scope, variables))
         except SpecError as error:
@@ -400,16 +507,42 @@ class _Expander:
                 error.notes.append(f"in block '{item.block}', called at {item.place}")
             raise
         if name is not None:
-            self.bind(item, inside.scope.path, end)
+            self.bind(item, inside.scope.path, end, first)
         return end
+
+    def arguments(self, item: BlockItem, tensor: Node, here: _Here) -> tuple[dict[str, Any], dict[str, str]]:
+        """The values that a block is called with, and the full names of layers that it is."""
+        values: dict[str, Any] = {}
+        layers: dict[str, str] = {}
+        for key, option in item.arguments.items():
+            word = option.value
+            if not isinstance(word, Word):
+                values[key] = self.value(option, tensor, here)
+                continue
+            self.look_at(tensor, here.variables)
+            if word.expression is not None and word.name in here.variables:
+                self.spend(1, option.place)
+                values[key] = value = here.variables[word.name]
+                if isinstance(value, tuple):
+                    self.spend(work_of(value), option.place)
+                continue
+            layer = self.names.named(word.name, here.scope, here.variables)
+            if layer is not None:
+                layers[key] = layer
+            elif word.expression is not None and word.name not in self.spec.names:
+                raise self.names.neither(word, here.variables)
+            else:
+                self.names.find(Option(word.name, option.place), here.scope, here.variables)
+        return values, layers
 
     def group(self, item: GroupItem, tensor: Node, here: _Here, name: str | None) -> Node:
         """A group's items; a name opens a scope."""
         if name is None:
             return self.items(item.items, tensor, here)
         inside = self.inside(item, here, name)
+        first = len(self.builder.nodes)
         end = self.items(item.items, tensor, inside)
-        self.bind(item, inside.scope.path, end)
+        self.bind(item, inside.scope.path, end, first)
         return end
 
     def head(self, item: HeadItem, tensor: Node, here: _Here, name: str | None) -> Node:
@@ -426,8 +559,25 @@ class _Expander:
 
     def merge(self, item: MergeItem, tensor: Node, here: _Here, name: str | None) -> Node:
         """The branches, then the layer in which they meet. An absent branch is left out; it is no identity."""
-        branches = [branch for branch in item.branches if self.present(branch, tensor, here)]
-        if not branches:
+        ends: list[Node] = []
+        present = [branch for branch in item.branches if self.present(branch, tensor, here)]
+        if not present:
             raise SpecError(f"'{item.kind.kind}' has no branch whose condition holds", item.place, code="no-branch")
-        ends = tuple([self.repeated(branch, tensor, here) for branch in branches])
-        return self.place(item, item.kind(), ends, here, name)
+        for branch in present:
+            if branch.start is not None and "*" in branch.start.value:
+                ends += self.gathered(branch, branch.start, here)
+            else:
+                ends.append(self.repeated(branch, tensor, here))
+        return self.place(item, self.op(item, tensor, here), tuple(ends), here, name)
+
+    def gathered(self, branch: GroupItem, start: Option, here: _Here) -> list[Node]:
+        """The ends of a branch that stands for many, one for each name that its `from` matches."""
+        found = self.names.every(start, here.scope, here.variables)
+        if branch.repeat is None and branch.share is None and not branch.items and branch.name is None:
+            return [node for _, node in found]
+        inside = here if branch.name is None else self.inside(branch, here, branch.name)
+        ends = []
+        for number, (_, node) in enumerate(found, start=1):
+            one = replace(branch, start=None, name=None if branch.name is None else str(number))
+            ends.append(self.repeated(one, node, inside))
+        return ends

@@ -1,7 +1,7 @@
 """Expressions: the arithmetic that a spec may use where a number or a condition is expected.
 
 The text is parsed by Python's own parser and every node is checked against the table of what the language
-has; the rest (attributes, calls, powers, comprehensions) is refused. What is left becomes plain functions:
+has; the rest (attributes, calls, comprehensions) is refused. What is left becomes plain functions:
 nothing of the text is ever run.
 
 >>> evaluate_text("4 * width if deep else divisible(width * 0.75, 8)", {"width": 64, "deep": False})
@@ -27,6 +27,9 @@ Evaluate = Callable[[Scope], Any]
 
 MAX_LENGTH = 300  # characters
 MAX_DEPTH = 30
+LAYERS = "names of layers"
+"""Under this key, which no variable can have, a scope holds the variables that stand for layers, with the layers'
+full names: they are no values, and a message says so."""
 
 
 class ExpressionError(Exception):
@@ -51,6 +54,21 @@ def divisible(value: float, by: int) -> int:
     return nearest + by if nearest < 0.9 * value else nearest
 
 
+def power(base: float, exponent: float) -> float:
+    """A power, bounded before it is computed: one that is beyond the bound of numbers takes no time.
+
+    >>> power(2, 10), power(4, 0.5)
+    (1024, 2.0)
+    """
+    if abs(base) not in (0, 1) and exponent * math.log2(abs(base)) > _LOG_BOUND:
+        raise _too_large()
+    value: Any = base**exponent
+    if isinstance(value, complex):
+        hint = "a fraction of a power is of a number from 0"
+        raise ExpressionError("a root of a negative number", code="no-value", hint=hint)
+    return value  # type: ignore[no-any-return]
+
+
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -58,6 +76,7 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
+    ast.Pow: power,
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.USub: operator.neg,
@@ -114,7 +133,7 @@ class Expression:
         try:
             return self.function(scope)
         except _UnknownVariable as error:
-            raise _located(self.explained(error), self.text, self.place) from None
+            raise _located(self.explained(error, scope), self.text, self.place) from None
         except ExpressionError as error:
             raise _located(error, self.text, self.place) from None
         except ZeroDivisionError:
@@ -125,16 +144,19 @@ class Expression:
         except (TypeError, ValueError, OverflowError, IndexError) as error:
             raise SpecError(f"this expression has no value: {error}", self.place, code="no-value") from None
 
-    def explained(self, error: _UnknownVariable) -> ExpressionError:
+    def explained(self, error: _UnknownVariable, scope: Scope) -> ExpressionError:
         """The error of a variable that there is not, plainer where it is the name of a layer."""
-        if error.name not in self.names:
+        layer = scope.get(LAYERS, {}).get(error.name)
+        if layer is None and error.name not in self.names:
             return error
+        what = "the name of a layer" if layer is None else f"the layer {shorten(layer)} here"
         return ExpressionError(
-            f"'{shorten(error.name)}' is the name of a layer, and names are not values",
+            f"'{shorten(error.name)}' is {what}, and no number",
             error.offset,
             error.width,
             code="name-as-value",
-            hint="only 'from' takes the name of a layer; a number wanted in two places is a variable, under 'vars'",
+            hint="'from' and 'share' take the name of a layer, and so does an argument of a block, alone; a number "
+            "wanted in two places is a variable, under 'vars'",
         )
 
 
@@ -223,7 +245,7 @@ def _compile(node: ast.expr, depth: int) -> Evaluate:
             f"expressions have no {what}" if what != "this" else "expressions have nothing like this",
             *_span(node),
             code="not-in-expressions",
-            hint="they have numbers, variables, + - * / // %, comparisons, and/or/not, x if c else y, and "
+            hint="they have numbers, variables, + - * / // % **, comparisons, and/or/not, x if c else y, and "
             + ", ".join(FUNCTIONS),
         )
     return compiler(node, depth)
@@ -250,8 +272,10 @@ def _name(node: ast.Name, depth: int) -> Evaluate:
 
     def variable(scope: Scope) -> Any:
         if name not in scope:
-            known = sorted(scope)
+            known = sorted(scope.keys() - {LAYERS})
             here = f"the variables here are {', '.join(known)}"
+            if name == "index":
+                here = "inside an item with 'repeat' it is the number of the repetition, from 0; a block is given it"
             if name.lower() in ("yes", "no", "on", "off"):
                 here = "write true or false"
             raise _UnknownVariable(name, *_span(node), did_you_mean(name, known) or here)
@@ -263,8 +287,10 @@ def _name(node: ast.Name, depth: int) -> Evaluate:
 def _binary(node: ast.BinOp, depth: int) -> Evaluate:
     function = _BINARY.get(type(node.op))
     if function is None:
-        hint = "a power is a product: width * width" if isinstance(node.op, ast.Pow) else None
-        raise ExpressionError("expressions have + - * / // % only", *_span(node), code="not-in-expressions", hint=hint)
+        hint = "a power is written **" if isinstance(node.op, ast.BitXor) else None
+        raise ExpressionError(
+            "expressions have + - * / // % ** only", *_span(node), code="not-in-expressions", hint=hint
+        )
     left, right = _compile(node.left, depth + 1), _compile(node.right, depth + 1)
     return lambda scope: _bounded(function(_number(left(scope)), _number(right(scope))))
 
@@ -361,6 +387,13 @@ def _number(value: Any) -> Any:
 def _bounded(value: Any) -> Any:
     """Numbers stay small enough that no chain of expressions can take long."""
     if not -MAX_NUMBER <= value <= MAX_NUMBER:
-        hint = "numbers lie between -10^18 and 10^18"
-        raise ExpressionError("a number in an expression is beyond 10^18", code="number-too-large", hint=hint)
+        raise _too_large()
     return value
+
+
+def _too_large() -> ExpressionError:
+    hint = "numbers lie between -10^18 and 10^18"
+    return ExpressionError("a number in an expression is beyond 10^18", code="number-too-large", hint=hint)
+
+
+_LOG_BOUND = math.log2(MAX_NUMBER) + 1

@@ -166,6 +166,16 @@ class Option:
     place: Place
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word alone that a block is given: a variable, or else the name of an earlier layer. One with dots can only be
+    a name, and has no expression."""
+
+    name: str
+    place: Place
+    expression: Expression | None
+
+
 @dataclass(slots=True)
 class Item:
     """What every item has. One of the subclasses below says what it is."""
@@ -176,6 +186,7 @@ class Item:
     repeat: Option | None = None
     when: Option | None = None
     start: Option | None = None  # `from`
+    share: Option | None = None
 
 
 @dataclass(slots=True)
@@ -210,11 +221,11 @@ class HeadItem(GroupItem):
 
 
 @dataclass(slots=True)
-class MergeItem(Item):
-    """Branches that meet again in a merge layer."""
+class MergeItem(LayerItem):
+    """A layer of several inputs: the branches that end in them, in order, and its options."""
 
-    kind: type[Op] = Op
     branches: list[GroupItem] = field(default_factory=list)
+    options: dict[str, Option] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -225,6 +236,14 @@ class Block:
     place: Place
     variables: dict[str, Variable]
     items: list[Item] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputName:
+    """An output of the network: the layer's name, and what the output is called, the same if that is None."""
+
+    layer: Option
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +269,12 @@ class Spec:
     family: str = ""
     year: int | None = None
     notes: str = ""
-    input: Option | None = None
+    inputs: dict[str, Option] = field(default_factory=dict)  # by name; one that is given as `input` is called so
     variables: dict[str, Variable] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
     layers: list[Item] | None = None
+    outputs: list[OutputName] | None = None  # None for the trunk's end and the heads
     published: list[Published] = field(default_factory=list)
+    gathers: bool = False  # whether a name has a *
     names: frozenset[str] = frozenset()  # every name that an item is given, which automatic names avoid
     extends: str | None = None

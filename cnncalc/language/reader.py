@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar
 
 from cnncalc.errors import Place, Source, SpecError, did_you_mean, shorten
 from cnncalc.graph import MAX_DIMENSIONS
-from cnncalc.language.expressions import parse_expression
+from cnncalc.language.expressions import CONSTANTS, parse_expression
 from cnncalc.language.model import (
     Block,
     BlockItem,
@@ -22,11 +22,13 @@ from cnncalc.language.model import (
     LayerItem,
     MergeItem,
     Option,
+    OutputName,
     Published,
     Spec,
     Value,
     Values,
     Variable,
+    Word,
     has_expression,
 )
 from cnncalc.language.nodes import Mapping, Node, Scalar, Sequence, check_keys, parse, parse_mapping
@@ -41,19 +43,22 @@ SPEC_KEYS = (
     "notes",
     "extends",
     "input",
+    "inputs",
     "vars",
     "blocks",
     "layers",
+    "outputs",
     "published",
 )
 SPEC_MARKS = ("input", "layers", "extends", "vars", "blocks")
 """The keys by which a spec is known."""
-ITEM_KEYS = ("name", "repeat", "when", "from")
+ITEM_KEYS = ("name", "repeat", "when", "from", "share")
 PUBLISHED_VALUES = ("params", "macs", "flops", "buffers", "activations", "top1", "top5")
 PUBLISHED_KEYS = (*PUBLISHED_VALUES, "source", "training", "input", "vars")
-RESERVED = ("channels", "sizes", "training", "true", "false")
+RESERVED = ("channels", "sizes", "index", "training", "true", "false")
 MAX_EXTENDS = 8
 MAX_VARIABLES = 100
+MAX_INPUTS = 100
 
 # What other tools call the kinds, in small letters without underscores and dimensions.
 _OTHER_NAMES = {
@@ -137,6 +142,7 @@ _KNOWN_FROM_INPUT = ("inchannels", "infeatures", "numfeatures", "inputchannels",
 _NO_VALUE = "a number, a list or an expression belongs here"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+\-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DOTTED = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
 
 Opener = Callable[[str, Place], Source]
 """Finds the source of an `extends` value; raises a SpecError at its place where there is none."""
@@ -171,6 +177,7 @@ def read_spec(source: Source, name: str, opener: Opener) -> Spec:
             for key, _ in _mapping(block_nodes, "blocks").entries:
                 _check_block_name(key)
     reader = _Items(blocks, names)
+    names.update(spec.inputs)
     for block_name, node in blocks.items():
         reader.blocks[block_name] = _block_header(block_name, node, names)
     reader.variables = {*spec.variables, *RESERVED}.union(*(block.variables for block in reader.blocks.values()))
@@ -183,6 +190,12 @@ def read_spec(source: Source, name: str, opener: Opener) -> Spec:
         if layers is not None:
             spec.layers = reader.items(layers)
             break
+    for document in documents:
+        outputs = document.get("outputs")
+        if outputs is not None:
+            spec.outputs = reader.outputs(outputs)
+            break
+    spec.gathers = reader.gathers
     spec.names = frozenset(reader.names)
     return spec
 
@@ -248,9 +261,30 @@ def _metadata(spec: Spec, document: Mapping, names: Collection[str]) -> None:
     year = document.get("year")
     if year is not None:
         spec.year = _integer(year, "year")
-    size = document.get("input")
+    size, several = document.get("input"), document.get("inputs")
+    if size is not None and several is not None:
+        hint = "with several, each has its name under 'inputs'"
+        raise SpecError("a spec has 'input' or 'inputs', not both", several.place, hint=hint, code="unfit-input")
     if size is not None:
-        spec.input = Option(_input_value(size, names), size.place)
+        spec.inputs = {"input": Option(_input_value(size, names), size.place)}
+    if several is not None:
+        spec.inputs = _inputs(several, names)
+
+
+def _inputs(node: Node, names: Collection[str]) -> dict[str, Option]:
+    """Several inputs by name."""
+    hint = "such as inputs: {left: [3, 105, 105], right: [3, 105, 105]}"
+    if not isinstance(node, Mapping) or not node.entries:
+        raise SpecError(
+            "'inputs' holds each input's shape by its name",
+            node.place,
+            label=f"this is {_what(node)}",
+            hint=hint,
+            code="wrong-type",
+        )
+    if len(node.entries) > MAX_INPUTS:
+        raise SpecError(f"a spec has at most {MAX_INPUTS} inputs", node.place, code="unfit-input")
+    return {_name(key): Option(_input_value(value, names), value.place) for key, value in node.entries}
 
 
 def _input_value(node: Node, names: Collection[str]) -> Value:
@@ -398,6 +432,9 @@ def _called(items: Iterable[Item]) -> list[BlockItem]:
     return found
 
 
+Layer = TypeVar("Layer", bound=LayerItem)
+
+
 class _Items:
     """Reads items. `names` gathers every name given, so that automatic names can avoid them."""
 
@@ -406,6 +443,7 @@ class _Items:
         self.heads = {*KINDS, *block_nodes, "layers", "head"}
         self.names = names
         self.variables: set[str] = set()  # every variable's name, wherever it holds
+        self.gathers = False
 
     def items(self, node: Node) -> list[Item]:
         """A list of items."""
@@ -479,9 +517,7 @@ class _Items:
             item = self.head_item(head, argument, node)
         elif word in KINDS:
             kind = KINDS[word]
-            item = (
-                self.merge(kind, head, argument, node) if kind.arity is None else self.layer(kind, head, argument, node)
-            )
+            item = self.layer(kind, head, argument, node) if kind.arity == 1 else self.merge(kind, head, argument, node)
         else:
             item = self.call(head, argument, node)
         self.common(item, node)
@@ -501,6 +537,10 @@ class _Items:
         start = node.get("from")
         if start is not None:
             item.start = Option(_string(start, "from"), start.place)
+            self.gathers = self.gathers or "*" in item.start.value
+        share = node.get("share")
+        if share is not None:
+            item.share = Option(_string(share, "share"), share.place)
 
     def check_options(self, node: Mapping, head: Scalar, allowed: Iterable[str]) -> None:
         """No key but the head, the allowed ones and those of every item."""
@@ -525,8 +565,20 @@ class _Items:
             items=self.items(_required(node, "layers", f"head '{name}'")),
         )
 
+    def outputs(self, node: Node) -> list[OutputName]:
+        """The names of a spec's outputs: a list, or a mapping of what each is called to its layer."""
+        if isinstance(node, Mapping):
+            pairs: list[tuple[str | None, Node]] = [(_full_name(key), value) for key, value in node.entries]
+        else:
+            hint = "such as outputs: [boxes, classes], or {boxes: head.conv4}"
+            pairs = [(None, value) for value in _sequence(node, "outputs", hint).items]
+        if not pairs:
+            raise SpecError("a network has an output", node.place, hint="name a head or a layer", code="wrong-type")
+        found = [OutputName(Option(_string(value, "outputs"), value.place), name) for name, value in pairs]
+        self.gathers = self.gathers or any("*" in output.layer.value for output in found)
+        return found
+
     def merge(self, kind: type[Op], head: Scalar, argument: Node | None, node: Mapping) -> MergeItem:
-        self.check_options(node, head, ())
         if not isinstance(argument, Sequence) or not argument.items:
             raise SpecError(
                 f"'{head.value}' takes a list of branches",
@@ -534,7 +586,10 @@ class _Items:
                 hint=f"such as {head.value}: [[], [{{conv: 64, kernel: 1}}]], where [] is the identity",
                 code="not-a-branch",
             )
-        return MergeItem(head.place, kind=kind, branches=[self.branch(branch) for branch in argument.items])
+        options = self.options(kind.__struct_fields__, None, head, None, node, kind.words)
+        branches = [self.branch(branch) for branch in argument.items]
+        item = MergeItem(head.place, kind=kind, options=options, branches=branches)
+        return self.made(item)
 
     def branch(self, node: Node) -> GroupItem:
         """A list of items, or {from: NAME, name: NAME, layers: [...]}."""
@@ -560,15 +615,18 @@ class _Items:
 
     def layer(self, kind: type[Op], head: Scalar, argument: Node | None, node: Mapping) -> LayerItem:
         options = self.options(kind.__struct_fields__, kind.main, head, argument, node, kind.words)
-        item = LayerItem(head.place, kind=kind, options=options)
-        if not any(has_expression(option.value) for option in options.values()):
-            item.ready = make_op(item, {key: option.value for key, option in options.items()})
+        return self.made(LayerItem(head.place, kind=kind, options=options))
+
+    def made(self, item: Layer) -> Layer:
+        """An item with its op, if no option waits for the network."""
+        if not any(has_expression(option.value) for option in item.options.values()):
+            item.ready = make_op(item, {key: option.value for key, option in item.options.items()})
         return item
 
     def call(self, head: Scalar, argument: Node | None, node: Mapping) -> BlockItem:
         block = self.blocks[head.value]
         main = next(iter(block.variables), None)
-        arguments = self.options(block.variables, main, head, argument, node, {})
+        arguments = self.options(block.variables, main, head, argument, node, {}, words_alone=True)
         for variable in block.variables.values():
             if variable.required and variable.name not in arguments:
                 example = f"{{{head.value}: ...}}" if variable.name == main else f"{{..., {variable.name}: ...}}"
@@ -588,8 +646,10 @@ class _Items:
         argument: Node | None,
         node: Mapping,
         words: Any,
+        words_alone: bool = False,
     ) -> dict[str, Option]:
-        """The options that an item gives, its main argument among them."""
+        """The options that an item gives, its main argument among them. `words_alone` may be names of layers."""
+        read = self.argument if words_alone else partial(self.option, words=words)
         known = list(known)
         self.check_options(node, head, known)
         options = {}
@@ -605,15 +665,25 @@ class _Items:
                     hint=f"write '{head.value}', or name an option: {', '.join(known)}" if known else None,
                     code="unexpected-argument",
                 )
-            options[main] = self.option(head, main, argument, words)
+            options[main] = read(head, main, argument)
         for key, value in node.entries:
             if key.value == head.value or key.value in ITEM_KEYS:
                 continue
             if key.value in options:
                 message = f"'{key.value}' is given twice: it is the argument of '{head.value}'"
                 raise SpecError(message, key.place, hint="leave one of them out", code="given-twice")
-            options[key.value] = self.option(head, key.value, value, words)
+            options[key.value] = read(head, key.value, value)
         return options
+
+    def argument(self, head: Scalar, name: str, node: Node) -> Option:
+        """The value that a block is given for a variable; a word alone may be the name of a layer."""
+        word = node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
+        if _DOTTED.fullmatch(word):
+            return Option(Word(word, node.place, None), node.place)
+        value = _value(node, names=self.names)
+        if _VARIABLE.fullmatch(word) and word not in CONSTANTS:
+            value = Word(word, node.place, value)
+        return Option(value, node.place)
 
     def option(self, head: Scalar, name: str, node: Node, words: Any) -> Option:
         """The value of an option; `words` are those that each option takes."""
@@ -670,6 +740,11 @@ def _name(node: Node) -> str:
         hint = "at most 100 of them; dots are the separators of scopes"
         raise SpecError("a name is letters, digits, _, + and -", node.place, hint=hint, code="bad-name")
     return text
+
+
+def _full_name(key: Scalar) -> str:
+    """A name that may have the scopes around it before it."""
+    return ".".join(_name(Scalar(key.place, part)) for part in str(key.value).split("."))
 
 
 def _string(node: Node, what: str) -> str:

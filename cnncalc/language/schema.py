@@ -48,9 +48,21 @@ def spec_schema() -> Schema:
             "notes": text,
             "extends": {"type": "string", "description": "a spec of the zoo to take over"},
             "input": {**_NUMBERS, "description": "channels first, without the batch"},
+            "inputs": {
+                "type": "object",
+                "additionalProperties": _NUMBERS,
+                "description": "several inputs by name, each channels first; the trunk starts at the first",
+            },
             "vars": variables,
             "blocks": {"type": "object", "additionalProperties": block},
             "layers": {"$ref": "#/$defs/items"},
+            "outputs": {
+                "anyOf": [
+                    {"type": "array", "items": {"type": ["string", "integer"]}},
+                    {"type": "object", "additionalProperties": {"type": ["string", "integer"]}},
+                ],
+                "description": "the heads and layers that are the network's outputs, in place of the trunk's end",
+            },
             "published": {"type": "array", "items": _published(variables)},
         },
         "additionalProperties": False,
@@ -92,7 +104,11 @@ def _item_keys() -> Schema:
         "name": {"type": ["string", "integer"], "description": "opens a scope of names"},
         "repeat": {"type": ["integer", "string"], "description": "how often, in a row"},
         "when": {"type": ["boolean", "string"], "description": "only if this holds"},
-        "from": {"type": "string", "description": "the earlier layer to start at"},
+        "from": {"type": ["string", "integer"], "description": "the earlier layer to start at"},
+        "share": {
+            "type": ["string", "integer"],
+            "description": "the earlier layer or group whose weights it has",
+        },
     }
 
 
@@ -108,11 +124,10 @@ def _item() -> Schema:
 
 def _kind(kind: type[Op]) -> Schema:
     """The options of a kind, its main argument under the kind's own name."""
-    if kind.arity is None:
-        branches: Schema = {"type": "array", "items": {"$ref": "#/$defs/branch"}}
-        properties = {kind.kind: branches}
+    properties = {name: _or_expression(schema) for name, schema in _options(kind).items()}
+    if kind.arity != 1:
+        properties[kind.kind] = {"type": "array", "items": {"$ref": "#/$defs/branch"}}
     else:
-        properties = {name: _or_expression(schema) for name, schema in _options(kind).items()}
         properties[kind.kind] = properties[kind.main] if kind.main else {"type": "null"}
     properties[kind.kind] = {**properties[kind.kind], "description": (inspect.getdoc(kind) or "").split("\n")[0]}
     return {"properties": {**properties, **_item_keys()}, "additionalProperties": False}

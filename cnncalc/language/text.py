@@ -47,6 +47,7 @@ class Written:
         items: the items inside; of a merge, its branches.
         node: the layer that it writes; None for a group, and in a block.
         entries: the shape of the tensor before it, at each place that it stands for.
+        share: the word of its `share`.
     """
 
     head: str
@@ -58,6 +59,7 @@ class Written:
     items: list[Written] = field(default_factory=list)
     node: Node | None = None
     entries: list[Shape] = field(default_factory=list)
+    share: str | None = None
 
 
 def clone(item: Written) -> Written:
@@ -99,21 +101,31 @@ class Document:
 
     title: str
     notes: str
-    input: Shape
+    inputs: Mapping[str, Shape]
     blocks: dict[str, WrittenBlock]
     items: list[Written]
+    outputs: Mapping[str, str] | None = None
 
 
 def document(spec: Document) -> str:
     """The text of a spec."""
     lines = [f"{key}: {text(value)}" for key, value in (("title", spec.title), ("notes", spec.notes)) if value]
-    lines.append(f"input: {value_text(spec.input)}")
+    if list(spec.inputs) == ["input"]:
+        lines.append(f"input: {value_text(spec.inputs['input'])}")
+    else:
+        lines.append("inputs:")
+        lines += [f"{_INDENT}{word_text(name)}: {value_text(shape)}" for name, shape in spec.inputs.items()]
     writer = Text({name: next(iter(block.variables), None) for name, block in spec.blocks.items()})
     if spec.blocks:
         lines.append("blocks:")
         for name, block in spec.blocks.items():
             lines += writer.block(name, block)
     lines += writer.listed("layers", spec.items, "")
+    if spec.outputs is not None and all(name == layer for name, layer in spec.outputs.items()):
+        lines.append(f"outputs: [{', '.join(map(word_text, spec.outputs))}]")
+    elif spec.outputs is not None:
+        lines.append("outputs:")
+        lines += [f"{_INDENT}{word_text(name)}: {word_text(layer)}" for name, layer in spec.outputs.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -219,7 +231,8 @@ class Text:
     def item(self, item: Written, indent: str) -> list[str]:
         """The lines of an item of a list."""
         flow = self.flow(item)
-        bare = flow[1:-1] if self.is_merge(item) and not self.common(item) else flow
+        plain = self.is_merge(item) and not self.common(item) and not item.options
+        bare = flow[1:-1] if plain else flow
         if not item.items or (len(flow) <= WIDTH - len(indent) and self.is_short(item)):
             return [f"{indent}- {bare}"]
         inner = indent + _INDENT
@@ -227,7 +240,7 @@ class Text:
             lines = [f"{inner}{item.head}:"]
             for branch in item.items:
                 lines += self.branch(branch, inner + _INDENT)
-            lines += [f"{inner}{key}" for key in self.common(item)]
+            lines += [f"{inner}{key}" for key in (*self.options(item), *self.common(item))]
         else:
             lines = [f"{inner}{key}" for key in self.common(item)]
             lines += self.listed("layers", item.items, inner)
@@ -274,7 +287,13 @@ class Text:
             found.append(f"repeat: {value_text(item.repeat)}")
         if item.head != "head" and item.name is not None:
             found.append(f"name: {word_text(item.name)}")
+        if item.share is not None:
+            found.append(f"share: {word_text(item.share)}")
         return found
+
+    def options(self, item: Written, main: str | None = None) -> list[str]:
+        """The options of an item but its main argument."""
+        return [f"{key}: {value_text(value)}" for key, value in item.options.items() if key != main]
 
     def flow(self, item: Written) -> str:
         """An item on one line."""
@@ -282,9 +301,10 @@ class Text:
         if item.head in ("layers", "head"):
             return "{" + ", ".join([*common, f"layers: [{', '.join(map(self.flow, item.items))}]"]) + "}"
         if self.is_merge(item):
-            return "{" + ", ".join([f"{item.head}: [{', '.join(map(self.branch_flow, item.items))}]", *common]) + "}"
+            branches = f"{item.head}: [{', '.join(map(self.branch_flow, item.items))}]"
+            return "{" + ", ".join([branches, *self.options(item), *common]) + "}"
         main = KINDS[item.head].main if item.head in KINDS else self.mains.get(item.head)
-        options = [f"{key}: {value_text(value)}" for key, value in item.options.items() if key != main]
+        options = self.options(item, main)
         if main not in item.options and not options and not common:
             return item.head
         argument = value_text(item.options[main]) if main in item.options else ""

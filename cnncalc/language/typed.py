@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnncalc.errors import OpError, SpecError
-from cnncalc.language.model import Item, LayerItem
+from cnncalc.language.model import Item, LayerItem, MergeItem
 from cnncalc.ops.base import Op
 from cnncalc.ops.options import make
 
@@ -32,7 +32,7 @@ def make_op(item: LayerItem, values: dict[str, Any]) -> Op:
 def placed(error: OpError, item: Item) -> SpecError:
     """An op's error where the option at fault is given, or else at the item."""
     place = item.place
-    if isinstance(item, LayerItem) and error.option in item.options:
+    if isinstance(item, (LayerItem, MergeItem)) and error.option in item.options:
         place = item.options[error.option].place
     notes = [error.context] if error.context else []
     return SpecError(error.message, place, label=error.label, hint=error.hint, notes=notes, code=error.code)

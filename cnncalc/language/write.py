@@ -39,8 +39,8 @@ def to_yaml(graph: Graph) -> str:
     with its auxiliary heads, and gives itself again when it is expanded with `training=True`.
 
     Raises:
-        RequestError: the language cannot say the network: an op of no kind that it knows, several inputs, names that
-            are no names of the language.
+        RequestError: the language cannot say the network: an op of no kind that it knows, names that are no names of
+            the language.
 
     >>> from cnncalc.ops import Add, Conv, ReLU
     >>> builder = Builder()
@@ -74,7 +74,17 @@ def plain_document(graph: Graph) -> Document:
     """
     _check(graph)
     items = _Tree(graph).root()
-    return Document(graph.title, graph.notes, graph.input, {}, items)
+    inputs = {node.name: node.output for node in graph.inputs}
+    plain = "output" in graph.outputs and not _elsewhere(graph)
+    outputs = None if plain else {name: node.name for name, node in graph.outputs.items()}
+    return Document(graph.title, graph.notes, inputs, {}, items, outputs)
+
+
+def _elsewhere(graph: Graph) -> bool:
+    """Whether an output has the name of what a head cannot be, so that the outputs are named one by one."""
+    return any(
+        name != "output" and not all(_LOCAL.fullmatch(part) for part in name.split(".")) for name in graph.outputs
+    )
 
 
 def first_difference(graph: Graph, other: Graph) -> str | None:
@@ -96,6 +106,8 @@ def first_difference(graph: Graph, other: Graph) -> str | None:
             return f"{node.name} is {twin.op} and not {node.op}"
         if [source.index for source in node.inputs] != [source.index for source in twin.inputs]:
             return f"{node.name} reads other layers"
+        if (node.shares and node.shares.index) != (twin.shares and twin.shares.index):
+            return f"{node.name} has the weights of other layers"
         if node.output != twin.output:
             return f"{node.name} is {show(twin.output)} and not {show(node.output)}"
     ends = {name: node.index for name, node in graph.outputs.items()}
@@ -119,19 +131,15 @@ def _unsayable(graph: Graph, reason: str) -> RequestError:
 
 def _check(graph: Graph) -> None:
     """Refuse what the language has no words for."""
-    if len(graph.inputs) != 1:
-        raise _unsayable(graph, f"a spec has one input, and this network {len(graph.inputs)}")
-    if graph.nodes[0].name != "input":
-        raise _unsayable(graph, f"the input of a spec is called 'input', and this one '{shorten(graph.nodes[0].name)}'")
-    if "output" not in graph.outputs:
-        raise _unsayable(graph, "the output of a spec is called 'output': none of this network's is")
+    if graph.nodes[: len(graph.inputs)] != graph.inputs:
+        raise _unsayable(graph, "the inputs of a spec stand before its layers")
     for node in graph.layers:
         kind = KINDS.get(node.op.kind)
         if kind is not type(node.op):
             raise _unsayable(graph, f"'{shorten(node.name)}' is a {node.op.kind}, which is no kind of the language")
-        if kind.arity not in (None, 1) or (kind.arity is None and given_options(node.op)):
+        if kind.arity not in (None, 1):
             raise _unsayable(graph, f"'{shorten(node.name)}': the language has no {node.op.kind} like this")
-    for name in [*(node.name for node in graph.layers), *graph.outputs]:
+    for name in [node.name for node in graph.nodes]:
         if not all(_LOCAL.fullmatch(part) for part in name.split(".")):
             raise _unsayable(graph, f"'{shorten(name)}' is no name: those are letters, digits, _, + and -")
 
@@ -177,7 +185,10 @@ class _Tree:
             for source in node.inputs:
                 self.last_reader[source.index] = node.index
         self.paths = [node.name.split(".") for node in graph.nodes]
-        self.heads = {name: node for name, node in graph.outputs.items() if name != "output"}
+        named = "output" not in graph.outputs or _elsewhere(graph)  # by the layers' names, and not as heads
+        self.heads = {} if named else {name: node for name, node in graph.outputs.items() if name != "output"}
+        self.last = graph.nodes[-1] if named else graph.outputs["output"]
+        self.shared: list[tuple[Written, Node]] = []
         self.written_heads: set[str] = set()
         self.starts: list[tuple[Written, Node]] = []
 
@@ -186,9 +197,9 @@ class _Tree:
         units = self.scope(0, list(self.graph.layers))
         items, end = self.line(units, self.graph.nodes[0])
         end = self.ended(items, end, "", [name for name in self.heads if name not in self.written_heads])
-        self.steer(items, end, self.graph.outputs["output"])
+        self.steer(items, end, self.last)
         self.leave_out_names(items)
-        _Names(self.graph, self.starts).settle(items)
+        _Names(self.graph, self.starts, self.shared).settle(items)
         return items
 
     def scope(self, depth: int, nodes: Sequence[Node]) -> list[_Unit]:
@@ -228,6 +239,8 @@ class _Tree:
 
     def layer(self, node: Node) -> _Unit:
         item = Written(node.op.kind, given_options(node.op), name=self.paths[node.index][-1], node=node)
+        if node.shares is not None:
+            self.shared.append((item, node.shares))
         return self.unit(item, node.inputs[0], node, node.index, node.index)
 
     def unit(self, item: Written, entry: Node, end: Node, first: int, last: int, merges: int = 0) -> _Unit:
@@ -303,7 +316,10 @@ class _Tree:
             branches.append(branch)
         taken = units[start:]
         del units[start:]
-        item = Written(node.op.kind, name=self.paths[node.index][-1], items=branches, node=node)
+        options = given_options(node.op)
+        item = Written(node.op.kind, options, name=self.paths[node.index][-1], items=branches, node=node)
+        if node.shares is not None:
+            self.shared.append((item, node.shares))
         merges = 1 + max((unit.merges for unit in taken), default=0)
         return self.unit(item, entry, node, taken[0].first if taken else node.index, node.index, merges)
 
@@ -393,11 +409,14 @@ def walk(items: Sequence[Written]) -> Iterator[Written]:
 class _Names:
     """Finds the shortest word for each `from`, as the expander looks it up: from the scope outwards."""
 
-    def __init__(self, graph: Graph, starts: Sequence[tuple[Written, Node]]) -> None:
+    def __init__(
+        self, graph: Graph, starts: Sequence[tuple[Written, Node]], shared: Sequence[tuple[Written, Node]]
+    ) -> None:
         self.graph = graph
         self.start = {id(item): node for item, node in starts}
-        self.tensors: dict[str, Node] = {"input": graph.nodes[0]}
-        self.called: dict[Node, list[str]] = {graph.nodes[0]: ["input"]}
+        self.shared = {id(item): node for item, node in shared}
+        self.tensors: dict[str, Node] = {node.name: node for node in graph.inputs}
+        self.called: dict[Node, list[str]] = {node: [node.name] for node in graph.inputs}
 
     def settle(self, items: Sequence[Written]) -> None:
         """Give each item its word."""
@@ -414,6 +433,8 @@ class _Names:
         if node is not None:
             item.start = self.word(node, scope)
             here = node
+        if id(item) in self.shared:
+            item.share = self.word(self.shared[id(item)], scope, layer=True)
         if item.node is not None:
             for branch in item.items:
                 self.item(branch, scope, here)
@@ -432,9 +453,10 @@ class _Names:
         self.tensors[name] = node
         self.called.setdefault(node, []).append(name)
 
-    def word(self, node: Node, scope: str) -> str:
-        """The shortest word that finds a node from a scope."""
-        words = [word for name in self.called[node] for word in self.words(name, scope)]
+    def word(self, node: Node, scope: str, layer: bool = False) -> str:
+        """The shortest word that finds a node from a scope; the layer itself, not a group that ends in it."""
+        called = [node.name] if layer else self.called[node]
+        words = [word for name in called for word in self.words(name, scope)]
         if not words:
             raise _unsayable(self.graph, f"in '{shorten(scope)}' other layers hide '{shorten(node.name)}'")
         return min(words, key=lambda word: (word.count("."), len(word)))

@@ -6,27 +6,53 @@
 
 from __future__ import annotations
 
-from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
+from cnncalc.ops import (
+    activation,
+    arithmetic,
+    attention,
+    conv,
+    learnt,
+    linear,
+    merge,
+    norm,
+    opaque,
+    pool,
+    rearrange,
+    recurrent,
+    sampling,
+    shape,
+)
 from cnncalc.ops.activation import (
+    CELU,
+    ELU,
     GELU,
+    SELU,
     Dropout,
     HardSigmoid,
     HardSwish,
+    HardTanh,
     LeakyReLU,
     LogSoftmax,
+    Mish,
     PReLU,
     ReLU,
     ReLU6,
     Sigmoid,
     SiLU,
     Softmax,
+    Softplus,
+    Softsign,
     Tanh,
 )
+from cnncalc.ops.arithmetic import Apply, Max, Mean, Power, Sum
+from cnncalc.ops.attention import Attention, MultiheadAttention, WindowAttention
 from cnncalc.ops.base import Elementwise, Extra, Input, Op, Saved, Shape
 from cnncalc.ops.conv import Conv, ConvTranspose, Depthwise, Separable
+from cnncalc.ops.learnt import ClassToken, Embedding, Parameter, PositionEmbedding
 from cnncalc.ops.linear import Linear
-from cnncalc.ops.merge import Add, Concat, Multiply
-from cnncalc.ops.norm import LRN, BatchNorm, GroupNorm, L2Norm, LayerNorm
+from cnncalc.ops.merge import Add, Concat, Divide, MatMul, Maximum, Minimum, Multiply, Stack, Subtract
+from cnncalc.ops.norm import LRN, BatchNorm, GroupNorm, InstanceNorm, L2Norm, LayerNorm, RMSNorm
+from cnncalc.ops.opaque import Opaque
 from cnncalc.ops.pool import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,
@@ -39,6 +65,9 @@ from cnncalc.ops.pool import (
     MaxPool,
     StochasticPool,
 )
+from cnncalc.ops.rearrange import Permute, PixelShuffle, PixelUnshuffle, Reshape, Roll
+from cnncalc.ops.recurrent import GRU, LSTM
+from cnncalc.ops.sampling import DeformableConv, RoIAlign
 from cnncalc.ops.shape import ChannelShuffle, Flatten, Identity, Pad, Scale, Slice, Upsample
 
 FAMILIES: dict[str, tuple[type[Op], ...]] = {
@@ -49,29 +78,47 @@ FAMILIES: dict[str, tuple[type[Op], ...]] = {
     "Activation": activation.KINDS,
     "Merging branches": merge.KINDS,
     "Shape": shape.KINDS,
+    "Order and shape": rearrange.KINDS,
+    "Arithmetic": arithmetic.KINDS,
+    "Learnt tensors": learnt.KINDS,
+    "Attention": attention.KINDS,
+    "Recurrent": recurrent.KINDS,
+    "Sampling": sampling.KINDS,
+    "Opaque": opaque.KINDS,
 }
 
 KINDS: dict[str, type[Op]] = {kind.kind: kind for kinds in FAMILIES.values() for kind in kinds}
 
 __all__ = [
+    "CELU",
+    "ELU",
     "FAMILIES",
     "GELU",
+    "GRU",
     "KINDS",
     "LRN",
+    "LSTM",
+    "SELU",
     "AdaptiveAvgPool",
     "AdaptiveMaxPool",
     "Add",
+    "Apply",
+    "Attention",
     "AttentionPool",
     "AvgPool",
     "BatchNorm",
     "BilinearPool",
     "ChannelShuffle",
+    "ClassToken",
     "Concat",
     "Conv",
     "ConvTranspose",
+    "DeformableConv",
     "Depthwise",
+    "Divide",
     "Dropout",
     "Elementwise",
+    "Embedding",
     "Extra",
     "Flatten",
     "GlobalAvgPool",
@@ -79,21 +126,41 @@ __all__ = [
     "GroupNorm",
     "HardSigmoid",
     "HardSwish",
+    "HardTanh",
     "Identity",
     "Input",
+    "InstanceNorm",
     "L2Norm",
     "LPPool",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
+    "MatMul",
+    "Max",
     "MaxPool",
+    "Maximum",
+    "Mean",
+    "Minimum",
+    "Mish",
+    "MultiheadAttention",
     "Multiply",
     "Op",
+    "Opaque",
     "PReLU",
     "Pad",
+    "Parameter",
+    "Permute",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "PositionEmbedding",
+    "Power",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
+    "Reshape",
+    "RoIAlign",
+    "Roll",
     "Saved",
     "Scale",
     "Separable",
@@ -102,7 +169,13 @@ __all__ = [
     "Sigmoid",
     "Slice",
     "Softmax",
+    "Softplus",
+    "Softsign",
+    "Stack",
     "StochasticPool",
+    "Subtract",
+    "Sum",
     "Tanh",
     "Upsample",
+    "WindowAttention",
 ]

@@ -1,6 +1,6 @@
-"""Activations, element by element (softmax: across the channels), and dropout.
+"""Activations, element by element (softmax: along an axis), and dropout.
 
-Symbols: elements; c channels, m positions, training on or off. The operations are those of the textbook
+Symbols: elements; c channels, m sums along the axis, training on or off. The operations are those of the textbook
 formula in each docstring.
 """
 
@@ -10,8 +10,23 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
+from cnncalc.errors import OpError
 from cnncalc.formula import Formula, prod
-from cnncalc.ops.base import AS_GIVEN, HALF, Casts, Costs, Elementwise, Extra, Op, Saved, Shape, each
+from cnncalc.ops.base import (
+    AS_GIVEN,
+    HALF,
+    AxisNumber,
+    Casts,
+    Costs,
+    Elementwise,
+    Extra,
+    Op,
+    Saved,
+    Shape,
+    check_axis,
+    each,
+)
+from cnncalc.ops.sight import POINT, Sight, Spread
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -142,9 +157,91 @@ class HardSigmoid(Elementwise, frozen=True):
     in_place: ClassVar[str] = "copy"
 
 
+class ELU(Elementwise, frozen=True):
+    """x, or alpha * (exp(x) - 1) where x < 0 (Clevert, Unterthiner and Hochreiter 2016). Any shape, kept."""
+
+    alpha: float = 1.0
+
+    kind: ClassVar[str] = "elu"
+    main: ClassVar[str | None] = "alpha"
+    costs: ClassVar[Costs] = {"compare": each, "exp": each, "add": each, "mul": each}
+    saves: ClassVar[Saved | None] = Saved((0,))
+    in_place: ClassVar[str] = "output"
+
+
+class SELU(Elementwise, frozen=True):
+    """scale * elu(x) with the fixed scale and alpha that keep mean and variance (Klambauer et al. 2017). Any shape,
+    kept."""
+
+    kind: ClassVar[str] = "selu"
+    costs: ClassVar[Costs] = {"compare": each, "exp": each, "add": each, "mul": two_each}
+    saves: ClassVar[Saved | None] = Saved((0,))
+    in_place: ClassVar[str] = "output"
+
+
+class CELU(Elementwise, frozen=True):
+    """x, or alpha * (exp(x / alpha) - 1) where x < 0 (Barron 2017). Any shape, kept."""
+
+    alpha: Annotated[float, Meta(gt=0)] = 1.0
+
+    kind: ClassVar[str] = "celu"
+    main: ClassVar[str | None] = "alpha"
+    costs: ClassVar[Costs] = {"compare": each, "exp": each, "add": each, "mul": two_each}
+    saves: ClassVar[Saved | None] = Saved((0,))
+    in_place: ClassVar[str] = "output"
+
+
+class Mish(Elementwise, frozen=True):
+    """x * tanh(log(1 + exp(x))) (Misra 2020). Any shape, kept."""
+
+    kind: ClassVar[str] = "mish"
+    costs: ClassVar[Costs] = {"exp": three_each, "add": three_each, "mul": two_each, "div": each}
+    saves: ClassVar[Saved | None] = Saved((0,))
+    in_place: ClassVar[str] = "copy"
+
+
+class Softplus(Elementwise, frozen=True):
+    """log(1 + exp(beta * x)) / beta; x itself where beta * x is above the threshold. Any shape, kept."""
+
+    beta: Annotated[float, Meta(gt=0)] = 1.0
+    threshold: float = 20.0
+
+    kind: ClassVar[str] = "softplus"
+    main: ClassVar[str | None] = "beta"
+    costs: ClassVar[Costs] = {"compare": each, "exp": two_each, "add": each, "mul": each, "div": each}
+    saves: ClassVar[Saved | None] = Saved((0,))
+
+
+class Softsign(Elementwise, frozen=True):
+    """x / (1 + |x|). Any shape, kept. The absolute value is counted as a comparison."""
+
+    kind: ClassVar[str] = "softsign"
+    costs: ClassVar[Costs] = {"compare": each, "add": each, "div": each}
+
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,), extra=(Extra("1 + |x|", prod(output)),))
+
+
+class HardTanh(Elementwise, frozen=True):
+    """min(high, max(low, x)), also called clamp or clip. Any shape, kept."""
+
+    low: float = -1.0
+    high: float = 1.0
+
+    kind: ClassVar[str] = "hardtanh"
+    costs: ClassVar[Costs] = {"compare": two_each}
+    saves: ClassVar[Saved | None] = Saved((0,))
+    in_place: ClassVar[str] = "copy"
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        if not self.low < self.high:
+            raise OpError("hardtanh cuts from low to high", option="low", label=f"{self.low} and {self.high}")
+        return inputs[0]
+
+
 @Formula
 def softmax_compares(elements, m):
-    """The largest of the channels at each position."""
+    """The largest along the axis, at each of m places."""
     return elements - m
 
 
@@ -162,21 +259,30 @@ def log_softmax_adds(elements, m):
 
 @Formula
 def log_softmax_exps(elements, m):
-    """The exponentials, and one logarithm a position."""
+    """The exponentials, and one logarithm for each sum."""
     return elements + m
 
 
-class _AcrossChannels(Elementwise, frozen=True):
-    """What softmax and its logarithm share: elements at m positions."""
+class _AlongAxis(Elementwise, frozen=True):
+    """What softmax and its logarithm share: sums along an axis, m of them."""
+
+    axis: AxisNumber = 0
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        check_axis(self.axis, inputs[0])
+        return inputs[0]
 
     keeps_last: ClassVar[frozenset[int]] = frozenset()
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"elements": prod(output), "m": prod(output[1:])}
+        return {"elements": prod(output), "m": prod(output[: self.axis] + output[self.axis + 1 :])}
+
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (tuple(Spread() if axis == self.axis else POINT for axis in range(1, len(inputs[0]))),)
 
 
-class Softmax(_AcrossChannels, frozen=True):
-    """exp(x - max) / sum of exp(x - max), across the channels. Any shape, kept."""
+class Softmax(_AlongAxis, frozen=True):
+    """exp(x - max) / sum of exp(x - max), across the channels or along another `axis`. Any shape, kept."""
 
     kind: ClassVar[str] = "softmax"
     casts: ClassVar[Casts | None] = AS_GIVEN
@@ -189,8 +295,9 @@ class Softmax(_AcrossChannels, frozen=True):
     saves: ClassVar[Saved | None] = Saved(output=True)
 
 
-class LogSoftmax(_AcrossChannels, frozen=True):
-    """x - max - log(sum of exp(x - max)), across the channels. Any shape, kept."""
+class LogSoftmax(_AlongAxis, frozen=True):
+    """x - max - log(sum of exp(x - max)), across the channels or
+    along another `axis`. Any shape, kept."""
 
     kind: ClassVar[str] = "log_softmax"
     casts: ClassVar[Casts | None] = AS_GIVEN
@@ -238,6 +345,13 @@ KINDS: tuple[type[Op], ...] = (
     GELU,
     HardSwish,
     HardSigmoid,
+    ELU,
+    SELU,
+    CELU,
+    Mish,
+    Softplus,
+    Softsign,
+    HardTanh,
     Softmax,
     LogSoftmax,
     Dropout,

@@ -8,9 +8,10 @@ a number would stand; it is never taken for zero. docs/development.md walks thro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Step, Switch, is_array, prod
@@ -47,6 +48,9 @@ def none_of_them():  # type: ignore[no-untyped-def]
     """None: no product reads its parameters."""
     return 0
 
+
+AxisNumber = Annotated[int, Meta(ge=0, le=5)]
+"""An axis of a shape without the batch: 0 is the channels."""
 
 OF_INPUTS = 0
 """The size of a number that is of the type in which an op takes its inputs."""
@@ -237,6 +241,21 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
         """Elements of the tensors between the steps of an op that is several in one."""
         return 0
 
+    def has_weights(self, inputs: tuple[Shape, ...]) -> bool:
+        """Whether it stores anything: parameters or buffers, or what is unknown."""
+        return any(number != 0 for number in self.stored(inputs))
+
+    def stored(self, inputs: tuple[Shape, ...]) -> tuple[int | None, int | None]:
+        """How many parameters and buffers it has; None where it does not say."""
+        numbers = cost_numbers(self, inputs, self.output_shape(*inputs))
+        return numbers.get("params", 0), numbers.get("buffers", 0)
+
+    def same_weights(self, inputs: tuple[Shape, ...], others: tuple[Shape, ...]) -> bool:
+        """Whether its weights on inputs of some shapes have the same shapes as on others, so that they can be shared.
+        Where the channels say what the weights are, it is enough that there are as many."""
+        own = self.stored(inputs)
+        return inputs == others or (None not in own and own == self.stored(others))
+
     def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         """Elements of the tensors alive at once inside an op that PyTorch runs in several steps, at inference, besides
         inputs and output."""
@@ -345,6 +364,21 @@ def per_dimension(value: int | tuple[int, ...], dimensions: int, option: str) ->
             hint=f"give one number, or {dimensions}",
         )
     return value
+
+
+def check_axis(axis: int, shape: Shape, option: str = "axis") -> None:
+    """An axis is one of the shape's, counted from 0, the channels.
+
+    Raises:
+        OpError: the shape has no such axis.
+    """
+    if not 0 <= axis < len(shape):
+        raise OpError(
+            f"there is no axis {axis}",
+            option=option,
+            label=f"{show(shape)} has the axes 0 to {len(shape) - 1}",
+            hint="axes are counted from 0, the channels; the batch is none",
+        )
 
 
 def show(shape: Shape) -> str:

@@ -29,9 +29,10 @@ from cnncalc.ops.base import (
     count,
     each,
     none_of_them,
+    show,
     spatial,
 )
-from cnncalc.ops.sight import WHOLE, Sight
+from cnncalc.ops.sight import POINT, WHOLE, Sight, Spread
 from cnncalc.ops.window import Positive
 
 # mypy: disable-error-code="no-untyped-def"
@@ -95,7 +96,7 @@ def moments_divs(m):
 
 @Formula
 def moments_roots(m):
-    """One square root for each group that is normalised."""
+    """One square root for each mean that is taken."""
     return m
 
 
@@ -142,6 +143,27 @@ class BatchNorm(Elementwise, frozen=True):
         return Saved((0,), extra=(Extra("mean and deviation", 2 * output[0], OF_PARAMETERS, per_sample=False),))
 
 
+Over = Literal["channels", "last", "all"]
+"""What a mean is taken over: the channels of each position, the last axis, or the whole sample."""
+
+OVER_WORDS: Words = {"over": ("channels", "last", "all")}
+
+
+def normalised(over: str, x: Shape) -> tuple[int, int]:
+    """How many elements a mean is taken over, and how many means are taken."""
+    if over == "all":
+        return prod(x), 1
+    return (x[0], prod(x[1:])) if over == "channels" else (x[-1], prod(x[:-1]))
+
+
+def seen_over(over: str, x: Shape) -> Sight:
+    """What a unit sees of the input of a normalisation."""
+    if over == "all":
+        return WHOLE
+    last = len(x) - 1 if over == "last" else 0
+    return tuple(Spread() if axis == last else POINT for axis in range(1, len(x)))
+
+
 def _moments(number: int, affine: bool) -> Extra:
     """The mean and the deviation of each group, of the type of scale and shift, or else of the input."""
     return Extra("mean and deviation", 2 * number, OF_PARAMETERS if affine else OF_INPUTS)
@@ -151,34 +173,144 @@ class LayerNorm(Elementwise, frozen=True):
     """Layer normalisation (Ba, Kiros and Hinton 2016).
 
     Any shape, kept. `over: channels` normalises the channels of each position (ConvNeXt), with a scale and a
-    shift a channel; `over: all` normalises the whole sample, with a scale and a shift an element.
+    shift a channel; `over: last` the last axis (sequences [T, C]), with a scale and a shift an element of it;
+    `over: all` the whole sample, with a scale and a shift an element.
 
     >>> LayerNorm().output_shape((96, 56, 56))
     (96, 56, 56)
     """
 
     affine: bool = True
-    over: Literal["channels", "all"] = "channels"
+    over: Over = "channels"
     eps: Epsilon = 1e-6
 
     kind: ClassVar[str] = "layernorm"
     casts: ClassVar[Casts | None] = AS_GIVEN
-    words: ClassVar[Words] = {"over": ("channels", "all")}
+    words: ClassVar[Words] = OVER_WORDS
     costs: ClassVar[Costs] = MOMENTS
 
+    def same_weights(self, inputs: tuple[Shape, ...], others: tuple[Shape, ...]) -> bool:
+        # Over all, the weights have the shape of the input.
+        sized = self.affine and self.over == "all"
+        return inputs == others or (not sized and super().same_weights(inputs, others))
+
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        n = prod(output)
-        c, m = (output[0], prod(output[1:])) if self.over == "channels" else (n, 1)
-        return {"c": c, "elements": n, "m": m, "affine": Switch(self.affine)}
+        c, m = normalised(self.over, output)
+        return {"c": c, "elements": prod(output), "m": m, "affine": Switch(self.affine)}
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
-        return (WHOLE,) if self.over == "all" else super().windows(*inputs)
+        return (seen_over(self.over, inputs[0]),)
 
     def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
         return self.over == "channels" and len(inputs[0]) > 1  # it is computed with the channels last
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,), extra=(_moments(self.symbols(inputs, output)["m"], self.affine),))
+
+
+class InstanceNorm(Elementwise, frozen=True):
+    """Instance normalisation (Ulyanov, Vedaldi and Lempitsky 2016), PyTorch's `InstanceNorm2d` and so on.
+
+    Shape [C, *spatial], kept; each channel of a sample is normalised over its positions.
+
+    >>> InstanceNorm().output_shape((64, 56, 56))
+    (64, 56, 56)
+    """
+
+    affine: bool = False
+    eps: Epsilon = 1e-5
+
+    kind: ClassVar[str] = "instancenorm"
+    costs: ClassVar[Costs] = MOMENTS
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        if not anywhere(prod(spatial(inputs[0], self.kind)) != 1):
+            raise OpError(
+                "instancenorm needs more than one position",
+                label=f"the input here is {show(inputs[0])}",
+                hint="layernorm normalises over the channels",
+            )
+        return inputs[0]
+
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        return {"c": output[0], "elements": prod(output), "m": output[0], "affine": Switch(self.affine)}
+
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (WHOLE,)
+
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        extra = [Extra("mean and deviation", 2 * output[0], OF_PARAMETERS)]
+        if self.affine:  # PyTorch repeats the scales for each sample
+            extra.append(Extra("scales", output[0], OF_PARAMETERS))
+        return Saved((0,), extra=tuple(extra))
+
+
+@Formula
+def rms_params(c, affine):
+    """A scale for each element that a mean is taken over."""
+    return c * affine
+
+
+@Formula
+def rms_adds(elements):
+    """The sum of the squares, and the small constant eps."""
+    return elements
+
+
+@Formula
+def rms_muls(elements, affine):
+    """The squares, and the division by the root as a multiplication; and the scale, if learnt."""
+    return 2 * elements + elements * affine
+
+
+@Formula
+def rms_divs(m):
+    """For each mean: the division, and the reciprocal of its root."""
+    return 2 * m
+
+
+class RMSNorm(Elementwise, frozen=True):
+    """Root mean square normalisation (Zhang and Sennrich 2019): layer normalisation without mean and shift.
+
+    Any shape, kept: y = x / sqrt(mean of x ^ 2 + eps), over the channels of each position, the last axis (sequences
+    [T, C]), or the whole sample; with a learnt scale.
+
+    >>> RMSNorm().output_shape((96, 56, 56))
+    (96, 56, 56)
+    """
+
+    affine: bool = True
+    over: Over = "channels"
+    eps: Epsilon = 1e-6
+
+    kind: ClassVar[str] = "rmsnorm"
+    words: ClassVar[Words] = OVER_WORDS
+    costs: ClassVar[Costs] = {
+        "params": rms_params,
+        "weights": none_of_them,
+        "add": rms_adds,
+        "mul": rms_muls,
+        "div": rms_divs,
+        "exp": moments_roots,
+    }
+
+    def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
+        c, m = normalised(self.over, output)
+        return {"c": c, "elements": prod(output), "m": m, "affine": Switch(self.affine)}
+
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        return (seen_over(self.over, inputs[0]),)
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        if self.over == "channels":
+            return len(inputs[0]) > 1  # it is computed with the channels last
+        return super().gives_last(inputs, last)
+
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        # As PyTorch composes it on a processor: x times the reciprocal roots, then times the scale.
+        roots = (Extra("reciprocal roots", self.symbols(inputs, output)["m"], OF_PARAMETERS),) * needed[0]
+        normal = (Extra("normalised input", prod(output)),) * self.affine
+        return Saved((0,) * needed[0], extra=(*roots, *normal))
 
 
 class GroupNorm(Elementwise, frozen=True):
@@ -314,4 +446,4 @@ class L2Norm(Elementwise, frozen=True):
         return Saved((0,), extra=(Extra("norms", m), Extra("norms from eps on", m)))
 
 
-KINDS: tuple[type[Op], ...] = (BatchNorm, LayerNorm, GroupNorm, LRN, L2Norm)
+KINDS: tuple[type[Op], ...] = (BatchNorm, LayerNorm, RMSNorm, GroupNorm, InstanceNorm, LRN, L2Norm)

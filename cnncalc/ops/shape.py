@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from cnncalc.errors import OpError
-from cnncalc.formula import Formula, Step, Switch, anywhere, prod
+from cnncalc.formula import Formula, Step, Switch, anywhere, ceil_div, prod
 from cnncalc.ops.base import (
     AS_GIVEN,
     WIDENED,
+    AxisNumber,
     Casts,
     Costs,
     Elementwise,
@@ -16,6 +17,7 @@ from cnncalc.ops.base import (
     Saved,
     Shape,
     Words,
+    check_axis,
     count,
     each,
     none_of_them,
@@ -23,7 +25,7 @@ from cnncalc.ops.base import (
     show,
     spatial,
 )
-from cnncalc.ops.sight import WHOLE, Resampled, Sight, Sliding
+from cnncalc.ops.sight import POINT, WHOLE, Folded, Resampled, Sight, Sliding
 from cnncalc.ops.window import Positive, Sizes, Whole, dimension_names, pairs
 
 # mypy: disable-error-code="no-untyped-def"
@@ -73,7 +75,8 @@ class Pad(Op, frozen=True):
     """Zeros around the image; negative padding crops it. PyTorch's `functional.pad`.
 
     Input [C, *spatial], output [C', *spatial']. `channels` also adds channels of zeros, [before, after]: the
-    shortcut without parameters of He et al. 2015 (CIFAR ResNets).
+    shortcut without parameters of He et al. 2015 (CIFAR ResNets). `mode` puts something else than zeros around it:
+    its mirror image without the border (`reflect`), its border again (`replicate`), or its other end (`circular`).
 
     >>> Pad(((0, 1), (0, 1))).output_shape((64, 112, 112))
     (64, 113, 113)
@@ -85,12 +88,13 @@ class Pad(Op, frozen=True):
 
     padding: Whole | tuple[Whole | tuple[Whole, ...], ...]
     channels: tuple[Whole, Whole] = (0, 0)
+    mode: Literal["zero", "reflect", "replicate", "circular"] = "zero"
 
     kind: ClassVar[str] = "pad"
     keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = AS_GIVEN
+    words: ClassVar[Words] = {"mode": ("zero", "reflect", "replicate", "circular")}
     costs: ClassVar[Costs] = {}
-    saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "padding"
 
     def pads(self, x: Shape) -> tuple[tuple[int, int], ...]:
@@ -119,22 +123,56 @@ class Pad(Op, frozen=True):
                 label=f"{self.channels[0]} and {self.channels[1]}",
                 hint="slice takes a range of the channels",
             )
+        if self.mode != "zero":
+            self._check_mode(inputs[0], pads)
         return (inputs[0][0] + sum(self.channels), *sizes)
 
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        return Saved((0,)) if self.mode in ("reflect", "replicate") else Saved()
+
+    def _check_mode(self, x: Shape, pads: tuple[tuple[int, int], ...]) -> None:
+        """What is mirrored or comes again must be there."""
+        if any(self.channels):
+            raise OpError("only zeros are added as channels", option="channels", hint="leave out mode")
+        for n, (before, after) in zip(x[1:], pads, strict=True):
+            room = {"reflect": n - 1, "circular": n}.get(self.mode)
+            if min(before, after) < 0:
+                raise OpError(f"{self.mode} padding does not crop", option="padding", label=f"{before} and {after}")
+            if room is not None and anywhere(room < max(before, after)):
+                raise OpError(
+                    f"{self.mode} padding is larger than what it repeats",
+                    option="padding",
+                    label=f"size {n}, padding {before} and {after}",
+                )
+
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
-        return (tuple(Sliding(1, 1, before, after) for before, after in self.pads(inputs[0])),)
+        pads = self.pads(inputs[0])
+        if self.mode == "zero":
+            return (tuple(Sliding(1, 1, before, after) for before, after in pads),)
+        return (tuple(Folded(before, after, self.mode) if before or after else POINT for before, after in pads),)
+
+
+@Formula
+def sliced_size(start, stop, step):
+    """The positions from start on, before stop, a step apart."""
+    return ceil_div(stop - start, step)
 
 
 class Slice(Elementwise, frozen=True):
-    """A range of the channels: start included, stop not.
+    """A range of the channels, or of another `axis`: start included, stop not, every `step`th.
 
-    Input [C, *spatial], output [stop - start, *spatial].
+    Input [C, *spatial], output [stop - start, *spatial]. A range of neighbouring channels is a view; any other is
+    copied.
 
     >>> Slice((0, 58)).output_shape((116, 28, 28))
     (58, 28, 28)
+    >>> Slice((1, 56), axis=2, step=2).output_shape((64, 56, 56))
+    (64, 56, 28)
     """
 
     channels: tuple[Whole, Whole]
+    axis: AxisNumber = 0
+    step: Positive = 1
 
     kind: ClassVar[str] = "slice"
     casts: ClassVar[Casts | None] = AS_GIVEN
@@ -144,16 +182,36 @@ class Slice(Elementwise, frozen=True):
 
     def output_shape(self, *inputs: Shape) -> Shape:
         start, stop = self.channels
-        if not 0 <= start < stop or anywhere(stop > inputs[0][0]):
-            raise OpError(
-                "slice takes [start, stop] within the channels",
-                option="channels",
-                label=f"{start} to {stop} of {count(inputs[0][0], 'channel')}",
+        x = inputs[0]
+        check_axis(self.axis, x)
+        if not 0 <= start < stop or anywhere(stop > x[self.axis]):
+            size = (
+                f"of {count(x[0], 'channel')}" if self.axis == 0 else f"of the size {x[self.axis]} of axis {self.axis}"
             )
-        return (stop - start, *inputs[0][1:])
+            where = "the channels" if self.axis == 0 else "the axis"
+            raise OpError(
+                f"slice takes [start, stop] within {where}", option="channels", label=f"{start} to {stop} {size}"
+            )
+        size = sliced_size(start=start, stop=stop, step=self.step)
+        return (*x[: self.axis], size, *x[self.axis + 1 :])
+
+    def steps(self, *inputs: Shape) -> list[Step]:
+        if self.step == 1:
+            return []
+        start, stop = self.channels
+        return [Step("size", sliced_size, {"start": start, "stop": stop, "step": self.step})]
+
+    def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
+        start, stop = self.channels
+        x = inputs[0]
+        cut = Sliding(1, self.step, -start, stop - x[self.axis])
+        return (tuple(cut if axis == self.axis else POINT for axis in range(1, len(x))),)
 
     def is_view(self, *inputs: Shape, training: bool = False) -> bool:
-        return True
+        return self.axis == 0 and self.step == 1
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return False  # a range of another axis is copied
 
 
 class ChannelShuffle(Elementwise, frozen=True):
@@ -195,13 +253,13 @@ def stretched_size(n, f):
 
 @Formula
 def interpolation_muls(elements, taps):
-    """Each output weighs its 2^d neighbours."""
+    """Each output weighs its neighbours: 2^d, or 4^d if cubic."""
     return elements * taps
 
 
 @Formula
 def interpolation_adds(elements, taps):
-    """Each output sums its 2^d neighbours."""
+    """Each output sums its neighbours."""
     return elements * (taps - 1)
 
 
@@ -209,7 +267,7 @@ class Upsample(Op, frozen=True):
     """Upsampling by a factor or to a size, PyTorch's `Upsample` without aligned corners.
 
     Input [C, *spatial], output [C, *spatial * factor]. `nearest` repeats elements, `linear` interpolates
-    between the 2^d nearest.
+    between the 2^d nearest, `cubic` between the 4^2 nearest of an image.
 
     >>> Upsample(2).output_shape((256, 13, 13))
     (256, 26, 26)
@@ -217,18 +275,18 @@ class Upsample(Op, frozen=True):
 
     factor: Sizes | None = None
     size: Sizes | None = None
-    mode: Literal["nearest", "linear"] = "nearest"
+    mode: Literal["nearest", "linear", "cubic"] = "nearest"
 
     kind: ClassVar[str] = "upsample"
     keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = AS_GIVEN
     saves: ClassVar[Saved | None] = Saved()
     main: ClassVar[str | None] = "factor"
-    words: ClassVar[Words] = {"mode": ("nearest", "linear")}
+    words: ClassVar[Words] = {"mode": ("nearest", "linear", "cubic")}
     costs: ClassVar[Costs] = {"mul": interpolation_muls, "add": interpolation_adds}
 
     def formulas(self) -> Costs:
-        return self.costs if self.mode == "linear" else {}
+        return {} if self.mode == "nearest" else self.costs
 
     def _sizes(self, x: Shape) -> tuple[int, ...]:
         sizes = spatial(x, self.kind)
@@ -251,13 +309,15 @@ class Upsample(Op, frozen=True):
         sizes = self._sizes(inputs[0])
         if self.mode == "linear" and len(sizes) > 3:
             raise OpError("linear upsampling works in 1 to 3 dimensions", option="mode", label=show(inputs[0]))
+        if self.mode == "cubic" and len(sizes) != 2:
+            raise OpError("cubic upsampling works on images [C, H, W]", option="mode", label=show(inputs[0]))
         return (inputs[0][0], *sizes)
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
-        return {"elements": prod(output), "taps": 2 ** (len(output) - 1)}
+        return {"elements": prod(output), "taps": (4 if self.mode == "cubic" else 2) ** (len(output) - 1)}
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
-        return (tuple(Resampled(m, self.mode == "linear") for m in self._sizes(inputs[0])),)
+        return (tuple(Resampled(m, self.mode == "linear", self.mode == "cubic") for m in self._sizes(inputs[0])),)
 
 
 class Identity(Elementwise, frozen=True):

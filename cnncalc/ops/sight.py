@@ -50,17 +50,40 @@ class Binned(NamedTuple):
 
 class Resampled(NamedTuple):
     """Resampling at m places: unit u sees the nearest one, floor(u * n / m); if `linear`, the two around
-    (u + 1/2) * n / m - 1/2."""
+    (u + 1/2) * n / m - 1/2; if `cubic`, the four around it. One alone where that is a whole number."""
 
     samples: int
     linear: bool = False
+    cubic: bool = False
+
+
+class Folded(NamedTuple):
+    """Padding with the input itself: unit u sees position u - before; outside the input, the position that `mode`
+    puts there: `reflect`, `replicate` or `circular`."""
+
+    before: int
+    after: int
+    mode: str
+
+    def position(self, unit: int, n: int) -> int:
+        """The one of n positions that a unit sees.
+
+        >>> Folded(2, 0, "reflect").position(0, 5), Folded(2, 0, "circular").position(0, 5)
+        (2, 3)
+        """
+        place = unit - self.before
+        if self.mode == "circular":
+            return place % n
+        if self.mode == "replicate":
+            return min(max(place, 0), n - 1)
+        return n - 1 - abs(n - 1 - abs(place))
 
 
 class Spread(NamedTuple):
     """Every unit sees every position of this axis: one of size 1 that is spread over the output's."""
 
 
-Window: TypeAlias = Sliding | Transposed | Binned | Resampled | Spread
+Window: TypeAlias = Sliding | Transposed | Binned | Resampled | Folded | Spread
 """What units see along one axis."""
 
 POINT = Sliding()

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from cnncalc.costs.memory import overwriting_nodes
 from cnncalc.errors import RequestError
 from cnncalc.graph import Graph, Node
-from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
+from cnncalc.ops import activation, conv, linear, merge, norm, opaque, pool, shape
 from cnncalc.ops.base import Op, Site, per_dimension, show
 from cnncalc.ops.sight import Sliding
 from cnncalc.ops.window import even
-from cnncalc.pytorch import modules
+from cnncalc.pytorch import attention, modules, recurrent, sampling, tensors
 
 Builder = Callable[[Any, Site], nn.Module]
 """Makes the module of an op at a site: the op again, the shapes that it reads, and the one that it gives."""
@@ -35,6 +35,7 @@ _LP_POOL = (nn.LPPool1d, nn.LPPool2d, nn.LPPool3d)
 _PADDED_LP_POOL = (modules.PaddedLPPool1d, modules.PaddedLPPool2d, modules.PaddedLPPool3d)
 _ADAPTIVE_AVG_POOL = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
 _ADAPTIVE_MAX_POOL = (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
+_INSTANCE_NORM = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -113,7 +114,7 @@ def _separable(op: conv.Separable, site: Site) -> nn.Module:
 
 
 def _linear(op: linear.Linear, site: Site) -> nn.Module:
-    return nn.Linear(_channels(site), op.out_features, bias=op.bias)
+    return nn.Linear(site.inputs[0][-1], op.out_features, bias=op.bias)
 
 
 def _reached(windows: tuple[Sliding, ...], site: Site) -> modules.Pads:
@@ -198,9 +199,21 @@ def _batchnorm(op: norm.BatchNorm, site: Site) -> nn.Module:
 
 
 def _layernorm(op: norm.LayerNorm, site: Site) -> nn.Module:
-    if op.over == "all" or not site.dimensions:
-        return nn.LayerNorm(site.inputs[0], eps=op.eps, elementwise_affine=op.affine)
-    return modules.ChannelLayerNorm(_channels(site), eps=op.eps, elementwise_affine=op.affine)
+    options: dict[str, Any] = {"eps": op.eps, "elementwise_affine": op.affine}
+    if op.over == "channels" and site.dimensions:
+        return modules.ChannelLayerNorm(_channels(site), **options)
+    return nn.LayerNorm(site.inputs[0] if op.over == "all" else site.inputs[0][-1], **options)
+
+
+def _rmsnorm(op: norm.RMSNorm, site: Site) -> nn.Module:
+    options: dict[str, Any] = {"eps": op.eps, "elementwise_affine": op.affine}
+    if op.over == "channels" and site.dimensions:
+        return modules.ChannelRMSNorm(_channels(site), **options)
+    return nn.RMSNorm(site.inputs[0] if op.over == "all" else site.inputs[0][-1], **options)
+
+
+def _instancenorm(op: norm.InstanceNorm, site: Site) -> nn.Module:
+    return _of(_INSTANCE_NORM, site)(_channels(site), eps=op.eps, affine=op.affine)
 
 
 def _lrn(op: norm.LRN, site: Site) -> nn.Module:
@@ -213,14 +226,26 @@ def _prelu(op: activation.PReLU, site: Site) -> nn.Module:
 
 
 def _pad(op: shape.Pad, site: Site) -> nn.Module:
-    return modules.Pad((op.channels, *op.pads(site.inputs[0])))
+    if op.mode == "zero":
+        return modules.Pad((op.channels, *op.pads(site.inputs[0])))
+    if site.dimensions > 3:
+        raise RequestError(f"PyTorch has no {op.mode} padding for an input of {show(site.inputs[0])}")
+    return modules.Pad(op.pads(site.inputs[0]), op.mode)
 
 
 def _upsample(op: shape.Upsample, site: Site) -> nn.Module:
     if site.dimensions > 3:
         raise RequestError(f"PyTorch has no upsampling for an input of {show(site.inputs[0])}")
     linear_mode = ("linear", "bilinear", "trilinear")[site.dimensions - 1]
-    return nn.Upsample(size=site.output[1:], mode="nearest" if op.mode == "nearest" else linear_mode)
+    mode = {"nearest": "nearest", "linear": linear_mode, "cubic": "bicubic"}[op.mode]
+    return nn.Upsample(size=site.output[1:], mode=mode)
+
+
+def _opaque(op: opaque.Opaque, site: Site) -> nn.Module:
+    raise RequestError(
+        "an opaque layer cannot be built: only its output shape is known",
+        hint="an op of one's own can: see cnncalc.pytorch.register_builder",
+    )
 
 
 BUILDERS: dict[type[Op], Builder] = {
@@ -241,6 +266,8 @@ BUILDERS: dict[type[Op], Builder] = {
     pool.BilinearPool: lambda op, site: modules.BilinearPool(),
     norm.BatchNorm: _batchnorm,
     norm.LayerNorm: _layernorm,
+    norm.RMSNorm: _rmsnorm,
+    norm.InstanceNorm: _instancenorm,
     norm.GroupNorm: lambda op, site: nn.GroupNorm(op.groups, _channels(site), affine=op.affine),
     norm.LRN: _lrn,
     norm.L2Norm: lambda op, site: modules.L2Norm(op.eps),
@@ -254,19 +281,31 @@ BUILDERS: dict[type[Op], Builder] = {
     activation.GELU: lambda op, site: nn.GELU(),
     activation.HardSwish: lambda op, site: nn.Hardswish(),
     activation.HardSigmoid: lambda op, site: nn.Hardsigmoid(),
-    activation.Softmax: lambda op, site: nn.Softmax(1),
-    activation.LogSoftmax: lambda op, site: nn.LogSoftmax(1),
+    activation.ELU: lambda op, site: nn.ELU(op.alpha),
+    activation.SELU: lambda op, site: nn.SELU(),
+    activation.CELU: lambda op, site: nn.CELU(op.alpha),
+    activation.Mish: lambda op, site: nn.Mish(),
+    activation.Softplus: lambda op, site: nn.Softplus(op.beta, op.threshold),
+    activation.Softsign: lambda op, site: nn.Softsign(),
+    activation.HardTanh: lambda op, site: nn.Hardtanh(op.low, op.high),
+    activation.Softmax: lambda op, site: nn.Softmax(1 + op.axis),
+    activation.LogSoftmax: lambda op, site: nn.LogSoftmax(1 + op.axis),
     activation.Dropout: lambda op, site: nn.Dropout(op.p),
     merge.Add: lambda op, site: modules.Add(),
-    merge.Concat: lambda op, site: modules.Concat(),
+    merge.Concat: lambda op, site: modules.Concat(op.axis),
     merge.Multiply: lambda op, site: modules.Multiply(),
     shape.Flatten: lambda op, site: nn.Flatten(),
     shape.Pad: _pad,
-    shape.Slice: lambda op, site: modules.Slice(*op.channels),
+    shape.Slice: lambda op, site: modules.Slice(op.channels[0], op.channels[1], op.axis, op.step),
     shape.ChannelShuffle: lambda op, site: modules.ChannelShuffle(op.groups),
     shape.Upsample: _upsample,
     shape.Identity: lambda op, site: nn.Identity(),
     shape.Scale: lambda op, site: modules.Scale(_channels(site), op.bias),
+    **tensors.BUILDERS,
+    **attention.BUILDERS,
+    **recurrent.BUILDERS,
+    **sampling.BUILDERS,
+    opaque.Opaque: _opaque,
 }
 
 
@@ -343,7 +382,8 @@ class _Call(NamedTuple):
 class BuiltNetwork(nn.Module):
     """A network as a PyTorch module; `build` makes it.
 
-    Its submodules bear the layers' dotted names. It maps an input [N, C, *spatial] for each input of the network, in
+    Its submodules bear the layers' dotted names; layers that share weights are one module, under the name of the
+    first. It maps an input [N, C, *spatial] for each input of the network, in
     their order, to the output, or, for a network with several outputs, to a dict of them by name.
 
     Attributes:
@@ -362,11 +402,21 @@ class BuiltNetwork(nn.Module):
         overwriting = overwriting_nodes(graph) if inplace else frozenset()
         freed = _freed_after(graph)
         for node in graph.layers:
-            module = build_op(node.op, Site(node.op, node.input_shapes, node.output), node in overwriting)
-            _place(self, node, module)
+            if node.shares is not None:
+                module = self.layers[node.shares.name]
+            else:
+                module = build_op(node.op, Site(node.op, node.input_shapes, node.output), node in overwriting)
+                _place(self, node, module)
             self.layers[node.name] = module
             inputs = tuple([source.index for source in node.inputs])
             self._calls.append(_Call(module, inputs, node.index, freed[node.index]))
+
+    def names_of_modules(self) -> dict[nn.Module, list[str]]:
+        """The layers that each module is, in the order in which a pass calls it: several where they share weights."""
+        names: dict[nn.Module, list[str]] = {}
+        for name, module in self.layers.items():
+            names.setdefault(module, []).append(name)
+        return names
 
     def forward(self, *inputs: Tensor) -> Tensor | dict[str, Tensor]:
         """Run the network on [N, *shape] of each input.

@@ -223,6 +223,14 @@ class ChannelLayerNorm(nn.LayerNorm):
         return normal.movedim(-1, 1)
 
 
+class ChannelRMSNorm(nn.RMSNorm):
+    """Root mean square normalisation over the channels of each position, [N, C, *spatial]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        normal = F.rms_norm(x.movedim(1, -1), self.normalized_shape, self.weight, self.eps)
+        return normal.movedim(-1, 1)
+
+
 class L2Norm(nn.Module):
     """Each position's channels divided by their Euclidean norm, [N, C, *spatial]."""
 
@@ -254,31 +262,33 @@ class Scale(nn.Module):
 
 
 class Pad(nn.Module):
-    """Zeros around the image and before and after the channels; negative sizes cut."""
+    """Zeros around the image and before and after the channels, negative sizes cut; or, by another `mode`, the image
+    itself around the image."""
 
-    def __init__(self, pads: Pads) -> None:
+    def __init__(self, pads: Pads, mode: str = "constant") -> None:
         super().__init__()
-        self.pads = flat_pads(pads)
+        self.pads, self.mode = flat_pads(pads), mode
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, self.pads)
+        return F.pad(x, self.pads, self.mode)
 
     def extra_repr(self) -> str:
-        return f"{self.pads}"
+        return f"{self.pads}, {self.mode}"
 
 
 class Slice(nn.Module):
-    """The channels from `start` up to, but not including, `stop`."""
+    """The channels, or what else the axis holds, from `start` up to, but not including, `stop`."""
 
-    def __init__(self, start: int, stop: int) -> None:
+    def __init__(self, start: int, stop: int, axis: int = 0, step: int = 1) -> None:
         super().__init__()
-        self.start, self.stop = start, stop
+        self.start, self.stop, self.axis, self.step = start, stop, axis, step
 
     def forward(self, x: Tensor) -> Tensor:
-        return x[:, self.start : self.stop]
+        y = x[(*(slice(None),) * (1 + self.axis), slice(self.start, self.stop, self.step))]
+        return y if self.axis == 0 and self.step == 1 else y.clone(memory_format=torch.contiguous_format)
 
     def extra_repr(self) -> str:
-        return f"{self.start}, {self.stop}"
+        return f"{self.start}, {self.stop}, axis={self.axis}, step={self.step}"
 
 
 class ChannelShuffle(nn.Module):
@@ -297,14 +307,17 @@ class ChannelShuffle(nn.Module):
 
 
 class Add(nn.Module):
-    """The sum of the branches, in one new tensor."""
+    """The sum of the branches, where they are of one shape in one new tensor."""
 
     def forward(self, first: Tensor, *others: Tensor) -> Tensor:
         if not others:
             return first
         total = first + others[0]
         for other in others[1:]:
-            total += other
+            if other.shape == total.shape:
+                total += other
+            else:
+                total = total + other
         return total
 
 
@@ -318,7 +331,14 @@ class Multiply(nn.Module):
 
 
 class Concat(nn.Module):
-    """The channels of all branches, one after the other."""
+    """All branches, one after the other along an axis, 0 being the channels."""
+
+    def __init__(self, axis: int = 0) -> None:
+        super().__init__()
+        self.axis = axis
 
     def forward(self, *branches: Tensor) -> Tensor:
-        return torch.cat(branches, 1)
+        return torch.cat(branches, 1 + self.axis)
+
+    def extra_repr(self) -> str:
+        return f"{self.axis}"

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Any
 
 import torch
@@ -497,15 +498,19 @@ class _Queue:
 
 
 def _marked(model: BuiltNetwork, clock: Clock, marks: dict[str, tuple[Any, Any]]) -> list[Any]:
-    """Hooks that put the marks before and after every layer under its name."""
+    """Hooks that put the marks before and after every layer under its name; a module that several layers share is
+    called for each of them in a pass, in their order."""
     hooks: list[Any] = []
-    for name, module in model.layers.items():
+    for module, members in model.names_of_modules().items():
+        names = cycle(members)
+        running: list[str] = []
 
-        def before(_module: nn.Module, _inputs: Any, name: str = name) -> None:
-            marks[name] = (clock.mark(), None)
+        def before(_module: nn.Module, _inputs: Any, names: Any = names, running: list[str] = running) -> None:
+            running[:] = [next(names)]
+            marks[running[0]] = (clock.mark(), None)
 
-        def after(_module: nn.Module, _inputs: Any, _output: Any, name: str = name) -> None:
-            marks[name] = (marks[name][0], clock.mark())
+        def after(_module: nn.Module, _inputs: Any, _output: Any, running: list[str] = running) -> None:
+            marks[running[0]] = (marks[running[0]][0], clock.mark())
 
         hooks += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
     return hooks

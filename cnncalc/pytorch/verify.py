@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cnncalc.costs.amount import AtLeast
+from cnncalc.costs.amount import AtLeast, total
 from cnncalc.costs.analysis import Costs
 from cnncalc.errors import CnncalcError
 from cnncalc.graph import Graph
@@ -226,17 +226,20 @@ def _with_unread_as_outputs(graph: Graph) -> Graph:
 
 
 def _recorded_shapes(model: BuiltNetwork) -> dict[str, Shape]:
-    """A table that fills with every layer's output shape, without the batch, as the module runs."""
+    """A table that fills with every layer's output shape, without the batch, as the module runs. A module that several
+    layers share is called once for each, in their order."""
     shapes: dict[str, Shape] = {}
 
-    def record(name: str, module: nn.Module) -> None:
+    def record(module: nn.Module, waiting: Iterator[str]) -> None:
         def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            shapes.setdefault(name, tuple(int(size) for size in output.shape[1:]))
+            name = next(waiting, None)  # None in a second run
+            if name is not None:
+                shapes[name] = tuple(int(size) for size in output.shape[1:])
 
         module.register_forward_hook(hook)
 
-    for name, module in model.layers.items():
-        record(name, module)
+    for module, members in model.names_of_modules().items():
+        record(module, iter(members))
     return shapes
 
 
@@ -262,8 +265,9 @@ def _compare_modules(costs: Costs, model: BuiltNetwork, shapes: Mapping[str, Sha
     for row in costs.layers:
         module = model.layers[row.name]
         report.compare(row.name, "output", row.output, shapes.get(row.name), PYTORCH)
-        report.compare(row.name, "params", row.params, parameters(module), PYTORCH)
-        report.compare(row.name, "buffers", row.buffers, buffers(module)[0], PYTORCH)
+        shared = row.node.shares is not None and module is model.layers[row.node.shares.name]
+        report.compare(row.name, "params", row.params, 0 if shared else parameters(module), PYTORCH)
+        report.compare(row.name, "buffers", row.buffers, 0 if shared else buffers(module)[0], PYTORCH)
     stored, report.batch_counts = buffers(model)
     report.compare("", "params", costs.params, parameters(model), PYTORCH)
     report.compare("", "buffers", costs.buffers, stored, PYTORCH)
@@ -279,9 +283,14 @@ def _compare_outputs(graph: Graph, outputs: Mapping[str, Tensor], report: Report
 
 
 def _compare_counts(costs: Costs, count: Count, counter: str, report: Report) -> None:
-    """MACs by layer and in total."""
+    """MACs by layer and in total; a counter gives those of layers that share weights to the first, whose module it
+    is."""
+    macs: dict[str, list[int | None]] = {}
     for row in costs.layers:
-        report.compare(row.name, "macs", row.macs, count.layers.get(row.name, 0), counter)
+        macs.setdefault((row.node.shares or row.node).name, []).append(row.macs)
+    for name, parts in macs.items():
+        ours = parts[0] if len(parts) == 1 else total(parts)
+        report.compare(name, "macs", ours, count.layers.get(name, 0), counter)
     report.compare("", "macs", costs.macs, count.total, counter)
 
 

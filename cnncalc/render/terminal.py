@@ -16,7 +16,6 @@ from cnncalc.render.table import Part, Table, printable
 
 _GAP = 2  # spaces between columns
 _NARROWEST = 8  # what a column of words shrinks to at most
-_NARROW = 60  # a terminal of as many columns never overflows; in fewer, numbers come first
 _PAGE = 80  # the width of notes where no terminal tells one
 _BOLD, _DIM = "1", "2"  # ANSI's numbers
 
@@ -96,7 +95,7 @@ class Grid:
         shown = list(range(len(self.widths)))
         while optional and self._natural(shown) > width:
             shown.remove(optional.pop())
-        while len(shown) > 1 and self._least(shown) > max(width, _NARROW):
+        while len(shown) > 1 and self._least(shown) > width:
             shown.pop()
         return [index for index in range(len(self.widths)) if index not in shown]
 

@@ -21,6 +21,7 @@ FIRST_ROWS, LAST_ROWS = 30, 10
 """Of more rows than fit, these are shown."""
 EVERY_SCOPE = 1_000_000
 """A depth that no scope reaches."""
+MOST_SHARING = 2
 MOST_NAMED = 5
 """So many layers are named in a note."""
 
@@ -60,7 +61,7 @@ class Listing:
 
     def notes(self, *texts: str) -> list[str]:
         """The notes under the table: what is counted, what is unknown, grouped or left out, and the network's own."""
-        lines = [*texts, *unknown_notes(self.costs)]
+        lines = [*texts, *unknown_notes(self.costs), *sharing_notes(self.costs), *warning_notes(self.costs.graph)]
         channels, *sizes = self.costs.graph.input
         if len(sizes) > 1 and sizes[-1] <= 4 < 32 <= channels:
             lines.append(f"The input is taken as {channels} channels of {show(tuple(sizes))}: channels come first.")
@@ -129,6 +130,25 @@ def unknown_notes(costs: Costs) -> list[str]:
     """A note on what is unknown."""
     reasons = unknown_reasons(costs)
     return [f"Unknown: {'; '.join(reasons)}. Totals are what there is at least."] if reasons else []
+
+
+def sharing_notes(costs: Costs) -> list[str]:
+    """A note on layers that have the weights of others."""
+    sharing = [row for row in costs.layers if row.node.shares is not None]
+    if not sharing:
+        return []
+    pairs = [f"{row.name} those of {row.node.shares.name}" for row in sharing[:MOST_SHARING] if row.node.shares]
+    more = f" and {len(sharing) - MOST_SHARING:,} more" if len(sharing) > MOST_SHARING else ""
+    verb = "has" if len(sharing) == 1 else "have"
+    return [f"{count(len(sharing), 'layer')} {verb} the weights of others, which count once: {', '.join(pairs)}{more}."]
+
+
+def warning_notes(graph: Graph) -> list[str]:
+    """A line on how many warnings there are, if any."""
+    from cnncalc.check.rules import count_warnings
+
+    number = count_warnings(graph)
+    return [f"{count(number, 'warning')}: `cnncalc check` tells which."] if number else []
 
 
 def _named(rows: Sequence[Row]) -> str:

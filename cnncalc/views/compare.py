@@ -10,12 +10,12 @@ from msgspec import UNSET, Struct, UnsetType
 from cnncalc.costs.amount import AtLeast
 from cnncalc.costs.analysis import Costs, Counts
 from cnncalc.costs.compare import Comparison, Pair, intensity, largest_field, ratio
-from cnncalc.ops.base import show
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Cell, Column, Table, beside, number
 from cnncalc.views import Detail, View, measured
-from cnncalc.views.common import EVERY_SCOPE, MOST_ROWS, changes, unknown_reasons
+from cnncalc.views.common import EVERY_SCOPE, MOST_ROWS, changes, inputs_text, unknown_reasons
 from cnncalc.views.measurements import LatencyRecord
+from cnncalc.views.records import InputRecord
 
 if TYPE_CHECKING:
     from cnncalc.pytorch.profile import Profile
@@ -27,6 +27,7 @@ class ComparedRecord(Struct):
     name: str
     title: str
     input: tuple[int, ...]
+    inputs: list[InputRecord]
     batch: int
     training: bool
     layers: int
@@ -95,6 +96,7 @@ def record(costs: Costs, profile: Profile | None = None) -> ComparedRecord:
         name=graph.name,
         title=graph.title,
         input=graph.input,
+        inputs=[InputRecord(node.name, node.output) for node in graph.inputs],
         batch=costs.batch,
         training=graph.training,
         layers=len(costs.layers),
@@ -115,7 +117,7 @@ def _totals(networks: Sequence[Costs], detail: Detail) -> Table:
         for quantity in ("params", "macs", "flops", "activations"):
             value = getattr(costs, quantity)
             row += [value, ratio(value, getattr(first, quantity))]
-        rows.append([*row, costs.graph.input])
+        rows.append([*row, costs.graph.input if len(costs.graph.inputs) == 1 else inputs_text(costs.graph)])
     columns = [Column("Network", "network")]
     for title, key, optional in (
         ("Parameters", "params", False),
@@ -129,8 +131,8 @@ def _totals(networks: Sequence[Costs], detail: Detail) -> Table:
         ]
     columns.append(Column("Input", "input", optional=True))
     changed = "".join(f", {text}" for text in changes(first, detail))
-    sizes = {costs.graph.input for costs in networks}
-    same = f", input {show(first.graph.input)}" if len(sizes) == 1 else ", each at its own input"
+    sizes = {inputs_text(costs.graph) for costs in networks}
+    same = f", {inputs_text(first.graph)}" if len(sizes) == 1 else ", each at its own input"
     notes = [
         f"Ratio: to {first.graph.name}. MACs: multiply-accumulates, which many papers call FLOPs; "
         "FLOPs = 2 x MACs + all other operations."

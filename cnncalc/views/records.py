@@ -74,7 +74,7 @@ class BoundRecord(Struct):
 
 
 class LayerRecord(Struct):
-    """A layer with its costs."""
+    """A layer with its costs. One that `shares` has the weights of the layer of that name, which stores them."""
 
     name: str
     kind: str
@@ -92,6 +92,7 @@ class LayerRecord(Struct):
     written_bytes: int
     saved_bytes: int | None
     receptive_field: FieldRecord | None
+    shares: str | UnsetType = UNSET
     unknown: dict[str, str] | UnsetType = UNSET
     memory: LayerMemoryRecord | UnsetType = UNSET
     roofline: BoundRecord | UnsetType = UNSET
@@ -322,6 +323,7 @@ def layer_record(row: Row, **more: Any) -> LayerRecord:
         written_bytes=row.written_bytes,
         saved_bytes=row.saved_bytes,
         receptive_field=field_record(row.receptive_field),
+        shares=row.node.shares.name if row.node.shares else UNSET,
         unknown=unknown or UNSET,
         **more,
     )

@@ -110,11 +110,11 @@ class Maker:
     def expression(self, names: list[str], depth: int = 0) -> str:
         r = self.r
         if depth > r.randrange(1, 7):
-            return r.choice((*names, "channels", "training", "sizes[0]", "1", "2", "0.5", "1e18"))
+            return r.choice((*names, "channels", "training", "index", "sizes[0]", "1", "2", "0.5", "1e18"))
         a, b, c = (self.expression(names, depth + 1) for _ in range(3))
         return r.choice(
             (
-                *(f"{a} {operator} {b}" for operator in ("+", "-", "*", "/", "//", "%", "<", "==", "and", "or")),
+                *(f"{a} {operator} {b}" for operator in ("+", "-", "*", "/", "//", "%", "**", "<", "==", "and", "or")),
                 *(f"({a})", f"-{a}", f"not {a}", f"{a} if {b} else {c}", f"max({a}, {b})", f"divisible({a}, {b})"),
                 *(f"round({a})", f"floor({a})", f"({a})[{b}]"),
             )
@@ -175,12 +175,15 @@ class Maker:
             extra += f", name: {r.choice((*'uvwxyz', 'conv1', 'a0', '1')) if r.random() < 0.95 else r.choice(HOSTILE)}"
         if r.random() < 0.2:
             extra += f", repeat: {r.choice(('0', '1', '2', '7', '100', '1000000', self.value(names)))}"
+        if r.random() < 0.1:
+            extra += f", share: {r.choice(('x', 'y', 'u.1', 'relu1', 'conv1', 'input', 'v.conv1', 'u*', 'a0'))}"
         if r.random() < 0.2:
             extra += f", when: {r.choice(('true', 'training', 'channels > 3', self.value(names)))}"
         if r.random() < 0.2:
-            extra += f", from: {r.choice(('input', 'x', 'y', 'relu1', 'x.relu1'))}"
+            extra += f", from: {r.choice(('input', 'x', 'y', 'relu1', 'x.relu1', 'a0', 'right', 'x.*', 'a0.conv1'))}"
         if choice > 0.65 and choice < 0.7 and self.calls:
-            return "{" + f"{r.choice(self.calls)}: {self.option(names)}{extra}" + "}"
+            argument = r.choice(("x", "y.relu1", "conv1", "a0", "u.1")) if r.random() < 0.3 else self.option(names)
+            return "{" + f"{r.choice(self.calls)}: {argument}{extra}" + "}"
         if choice < 0.7 or depth > 5:
             return "{" + self.options(names) + extra + "}"
         inner = ", ".join(self.item(names, depth + 1) for _ in range(r.randrange(4)))
@@ -189,7 +192,9 @@ class Maker:
         if choice < 0.85:
             return f"{{head: {r.choice(('h', 'k'))}, layers: [{inner}]}}"
         merge = r.choice(("add", "concat", "multiply"))
-        return f"{{{merge}: [[{inner}], {r.choice(('[]', '{from: x}', f'{{layers: [{inner}]{extra}}}'))}]{extra}}}"
+        gather = r.choice(("{from: '*'}", "{from: u.*}", "{from: conv*, layers: [relu]}", "{from: '*.relu1'}"))
+        branch = r.choice(("[]", "{from: x}", gather, f"{{layers: [{inner}]{extra}}}"))
+        return f"{{{merge}: [[{inner}], {branch}]{extra}}}"
 
     def spec(self, variables: str, names: list[str], blocks: str = "", items: str | None = None) -> str:
         r = self.r
@@ -198,7 +203,10 @@ class Maker:
             for _ in range(r.choices((1, 2, 3, 4, 7), (6, 9, 60, 3, 1))[0])
         )
         layers = items if items is not None else ", ".join(self.item(names) for _ in range(r.randrange(6)))
-        parts = [f"vars:\n{variables}" if variables else "", f"input: [{shape}]\n", blocks, f"layers: [{layers}]\n"]
+        inputs = f"input: [{shape}]\n" if r.random() < 0.9 else f"inputs: {{left: [{shape}], right: [{shape}]}}\n"
+        parts = [f"vars:\n{variables}" if variables else "", inputs, blocks, f"layers: [{layers}]\n"]
+        if r.random() < 0.05:
+            parts.append(f"outputs: {r.choice(('[h]', '[x, k]', '[relu*]', '{a: x, b: input}', '[h.relu1]', '[]'))}\n")
         if r.random() < 0.05:
             parts.append(f"{r.choice(SPEC_KEYS)}: {self.value(names)}\n")
         if r.random() < 0.1:

@@ -777,11 +777,11 @@ def main() -> None:
             continue
         except RequestError as error:
             refused += 1
-            print(f"{seed}: refused: {error}")
+            print(f"{seed}: refused: {error}", flush=True)
             continue
         wrong += bool(texts)
         for text in texts[:3]:
-            print(f"{seed}: {text}")
+            print(f"{seed}: {text}", flush=True)
     print(f"{options.graphs} graphs: {wrong} differ, {refused} refused, {left_out} left out as too long")
     sys.exit(bool(wrong or refused))
 

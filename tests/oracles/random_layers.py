@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from cnncalc.ops import KINDS
 from cnncalc.ops.base import Site, cost_steps
 from cnncalc.ops.options import make
 from cnncalc.pytorch.build import build_op
+from tests.oracles.one_op import counted_kernels
 
 BATCH = 2
 
@@ -149,22 +151,99 @@ def _pool(draw: Any, x: Shape, *, dilation: bool = False, padding: bool = True, 
 def _upsample(draw: Any, x: Shape) -> Options:
     d = len(x) - 1
     target = {"factor": draw(sizes(d, 1, 3))} if draw(st.booleans()) else {"size": draw(sizes(d, 1, 12))}
-    return _some(draw, target, mode=st.sampled_from(["nearest", "linear"]))
+    return _some(draw, target, mode=st.sampled_from(["nearest", "linear", "cubic"]))
 
 
 def _pad(draw: Any, x: Shape) -> Options:
     size = st.integers(-3, 3)
     d = len(x) - 1
     whole = draw(st.booleans())
-    return {"padding": draw(size) if whole else tuple((draw(size), draw(size)) for _ in range(d))}
+    options: Options = {"padding": draw(size) if whole else tuple((draw(size), draw(size)) for _ in range(d))}
+    return _some(draw, options, mode=st.sampled_from(["zero", "reflect", "replicate", "circular"]))
 
 
 def _slice(draw: Any, x: Shape) -> Options:
-    return {"channels": (draw(st.integers(0, x[0])), draw(st.integers(0, x[0])))}
+    axis = draw(st.integers(0, len(x)))
+    n = x[axis] if axis < len(x) else 3
+    options = _some(draw, {"channels": (draw(st.integers(0, n)), draw(st.integers(0, n)))}, step=st.integers(1, 3))
+    return {**options, "axis": axis} if axis else options
 
 
 def _groups(draw: Any, x: Shape) -> Options:
     return {"groups": draw(st.integers(0, 6))}
+
+
+_OVER = st.sampled_from(["channels", "last", "all"])
+
+
+def _permute(draw: Any, x: Shape) -> Options:
+    order = draw(st.permutations(range(len(x))))
+    return {"order": tuple(order) if draw(st.integers(0, 9)) else tuple(order[:-1] or [0, 1])}
+
+
+def _reshape(draw: Any, x: Shape) -> Options:
+    elements = 1
+    for n in x:
+        elements *= n
+    first = draw(st.sampled_from([n for n in range(1, elements + 1) if elements % n == 0]))
+    right = ((first, elements // first), (first, -1), (-1,), (elements,), (elements // first, first, 1))
+    return {"shape": draw(st.sampled_from([*right, *right, (first + 1, -1), (-1, -1), (0, 3), (first + 1, first)]))}
+
+
+def _reduction(draw: Any, x: Shape) -> Options:
+    axis = st.integers(0, len(x) if draw(st.integers(0, 9)) == 0 else len(x) - 1)
+    axes = draw(axis) if draw(st.booleans()) else tuple(draw(st.lists(axis, min_size=1, max_size=3, unique=True)))
+    return _some(draw, {"axes": axes}, keep=st.booleans())
+
+
+def _power(draw: Any, x: Shape) -> Options:
+    return _some(
+        draw,
+        {},
+        power=st.sampled_from([0, 0.5, 1, 2, -1, 3]),
+        factor=st.sampled_from([1, 2, 0.5]),
+        shift=st.integers(0, 2),
+    )
+
+
+def _axis(draw: Any, x: Shape) -> Options:
+    return _some(draw, {}, axis=st.integers(0, len(x)))
+
+
+def _heads(draw: Any, x: Shape) -> Options:
+    c = x[1] if len(x) == 2 else x[0]
+    fitting = [h for h in range(1, c + 1) if c % h == 0]
+    heads = draw(st.sampled_from(fitting)) if draw(st.integers(0, 5)) else draw(st.integers(0, 5))
+    options = _some(
+        draw,
+        {"heads": heads},
+        bias=st.booleans(),
+        out_bias=st.booleans(),
+        head_size=st.integers(1, 4),
+        value_size=st.integers(1, 4),
+    )
+    shares = [h for h in range(1, heads + 1) if heads % h == 0] or [1]
+    return _some(draw, options, kv_heads=st.sampled_from(shares) if draw(st.integers(0, 5)) else st.integers(1, 5))
+
+
+def _window_attention(draw: Any, x: Shape) -> Options:
+    return _some(
+        draw,
+        {**_heads(draw, x), "window": draw(sizes(2, 1, 5))},
+        shift=sizes(2, 0, 3),
+        grid=st.booleans(),
+        relative=st.booleans(),
+    )
+
+
+def _recurrent(draw: Any, x: Shape) -> Options:
+    return _some(
+        draw,
+        {"hidden": draw(st.integers(0, 6))},
+        depth=st.integers(1, 3),
+        bidirectional=st.booleans(),
+        bias=st.booleans(),
+    )
 
 
 # Each kind: whether its input may be flat, and how its options are drawn.
@@ -179,12 +258,39 @@ DRAWN: dict[str, tuple[bool, Callable[[Any, Shape], Options]]] = {
     "stochastic_pool": (False, lambda draw, x: _pool(draw, x, padding=False)),
     "adaptive_avgpool": (False, lambda draw, x: {"output": draw(sizes(len(x) - 1, 1, 9))}),
     "adaptive_maxpool": (False, lambda draw, x: {"output": draw(sizes(len(x) - 1, 1, 9))}),
-    "linear": (True, lambda draw, x: _some(draw, {"out_features": draw(st.integers(0, 20))}, bias=st.booleans())),
-    "batchnorm": (True, lambda draw, x: _some(draw, {}, affine=st.booleans())),
-    "layernorm": (
+    "linear": (
         True,
-        lambda draw, x: _some(draw, {}, affine=st.booleans(), over=st.sampled_from(["channels", "all"])),
+        lambda draw, x: _some(
+            draw, {"out_features": draw(st.integers(0, 20))}, bias=st.booleans(), over=st.just("last")
+        ),
     ),
+    "batchnorm": (True, lambda draw, x: _some(draw, {}, affine=st.booleans())),
+    "layernorm": (True, lambda draw, x: _some(draw, {}, affine=st.booleans(), over=_OVER)),
+    "rmsnorm": (True, lambda draw, x: _some(draw, {}, affine=st.booleans(), over=_OVER)),
+    "instancenorm": (False, lambda draw, x: _some(draw, {}, affine=st.booleans())),
+    "elu": (True, lambda draw, x: _some(draw, {}, alpha=st.floats(0, 2))),
+    "celu": (True, lambda draw, x: _some(draw, {}, alpha=st.floats(-0.25, 2))),
+    "softplus": (True, lambda draw, x: _some(draw, {}, beta=st.sampled_from([0.5, 1, 2]))),
+    "hardtanh": (True, lambda draw, x: _some(draw, {}, low=st.floats(-2, 1.5), high=st.floats(-1, 2))),
+    "softmax": (True, _axis),
+    "log_softmax": (True, _axis),
+    "permute": (True, _permute),
+    "reshape": (True, _reshape),
+    "roll": (False, lambda draw, x: {"shift": draw(sizes(len(x) - 1, -7, 7))}),
+    "pixel_shuffle": (False, lambda draw, x: {"factor": draw(st.integers(0, 3))}),
+    "pixel_unshuffle": (False, lambda draw, x: {"factor": draw(st.integers(0, 3))}),
+    "power": (True, _power),
+    "apply": (True, lambda draw, x: {"function": draw(st.sampled_from(KINDS["apply"].words["function"]))}),
+    "mean": (True, _reduction),
+    "sum": (True, _reduction),
+    "max": (True, _reduction),
+    "multihead_attention": (True, lambda draw, x: _some(draw, _heads(draw, x), causal=st.booleans())),
+    "window_attention": (False, _window_attention),
+    "lstm": (True, _recurrent),
+    "gru": (True, _recurrent),
+    "embedding": (True, lambda draw, x: {"features": draw(st.integers(0, 8)), "count": draw(st.integers(2, 9))}),
+    "class_token": (True, lambda draw, x: _some(draw, {}, count=st.integers(0, 3))),
+    "parameter": (True, lambda draw, x: {"shape": tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=3)))}),
     "groupnorm": (True, lambda draw, x: _some(draw, _groups(draw, x), affine=st.booleans())),
     "lrn": (True, lambda draw, x: {"size": draw(st.integers(0, 7))}),
     "prelu": (True, lambda draw, x: _some(draw, {}, per_channel=st.booleans())),
@@ -199,7 +305,7 @@ DRAWN: dict[str, tuple[bool, Callable[[Any, Shape], Options]]] = {
 
 # Windows have the most rules; they are drawn more often.
 _WEIGHTED = [
-    *KINDS,
+    *(word for word in KINDS if word != "opaque"),  # of which there is nothing to run
     *("conv", "conv", "conv", "conv", "conv_transpose", "conv_transpose", "depthwise", "separable"),
     *("maxpool", "maxpool", "maxpool", "avgpool", "avgpool", "avgpool", "lppool", "stochastic_pool", "upsample"),
 ]
@@ -209,26 +315,116 @@ _WEIGHTED = [
 def layers(draw: Any) -> Case:
     """A random layer with inputs for it."""
     name = draw(st.sampled_from(_WEIGHTED))
-    if KINDS[name].arity is None:
-        return Case(name, {}, _branches(draw))
+    if KINDS[name].arity != 1:
+        return DRAWN_BRANCHES.get(name, _merge)(draw, name)
     flat, options = DRAWN.get(name, (not issubclass(KINDS[name], _NEEDS_SPACE), lambda draw, x: {}))
     x = draw(shapes(flat=flat))
+    if name in SHAPED and draw(st.integers(0, 9)):
+        x = draw(st.tuples(*(st.integers(1, 9) for _ in range(SHAPED[name]))))
+    if name == "pixel_shuffle" and draw(st.booleans()):
+        x = (4 * x[0], *x[1:])
     return Case(name, options(draw, x), (x,))
+
+
+# How many sizes the inputs of some kinds have.
+SHAPED = {
+    **dict.fromkeys(("pixel_shuffle", "pixel_unshuffle", "window_attention"), 3),
+    **dict.fromkeys(("multihead_attention", "lstm", "gru", "class_token"), 2),
+    "embedding": 1,
+}
 
 
 _NEEDS_SPACE = tuple(KINDS[name] for name in ("global_avgpool", "global_maxpool", "attention_pool", "bilinear_pool"))
 
 
-def _branches(draw: Any) -> tuple[Shape, ...]:
+def _merge(draw: Any, name: str) -> Case:
+    """A layer without options where branches meet."""
+    return Case(name, {}, _branches(draw, KINDS[name].arity))
+
+
+def _merge_along(draw: Any, name: str) -> Case:
+    inputs = _branches(draw, None)
+    return Case(name, _axis(draw, inputs[0]), inputs)
+
+
+def _matmul(draw: Any, name: str) -> Case:
+    """Matrices, or stacks of them, that mostly fit."""
+    n, k, m = (draw(st.integers(1, 6)) for _ in range(3))
+    stack = tuple(draw(st.lists(st.integers(1, 4), max_size=2)))
+    second = (*stack, k if draw(st.integers(0, 5)) else k + 1, m)
+    return Case(name, {}, ((*stack, n, k), second if draw(st.integers(0, 5)) else second[1:] or (3,)))
+
+
+def _sequence(draw: Any, c: Any = None) -> Shape:
+    return (draw(st.integers(1, 7)), draw(st.integers(1, 12)) if c is None else c)
+
+
+def _attention(draw: Any, name: str) -> Case:
+    """Queries, keys and values that mostly fit."""
+    shared, group, d, dv = (draw(st.integers(1, 3)) for _ in range(4))
+    heads = shared * group
+    q, k = _sequence(draw, heads * d), _sequence(draw, shared * d)
+    v = (k[0], shared * (d if draw(st.booleans()) else dv))
+    if draw(st.integers(0, 9)) == 0:
+        q, k, v = (_sequence(draw), _sequence(draw), _sequence(draw))
+    options = _some(draw, {"heads": heads}, causal=st.booleans(), factor=st.sampled_from([0.5, 1]))
+    if group > 1 or draw(st.booleans()):
+        options["kv_heads"] = shared
+    return Case(name, options, (q, k, v))
+
+
+def _deformable_conv(draw: Any, name: str) -> Case:
+    """An image, offsets, and perhaps a mask, that mostly fit."""
+    x = (draw(st.integers(1, 8)), draw(st.integers(1, 9)), draw(st.integers(1, 9)))
+    outputs, groups = _channels_and_groups(draw, x[0])
+    options = _window(draw, 2, {"out_channels": outputs}, bias=st.booleans(), offset_groups=st.integers(1, 2))
+    options = {**options, "groups": groups} if groups != 1 else options
+    try:
+        with torch.no_grad():
+            sizes = tuple(_torch_conv(torch.zeros(1, *x), **_without_offsets(options)).shape[2:])
+    except (Refused, RuntimeError, ValueError, TypeError):
+        sizes = x[1:]
+    area = options.get("offset_groups", 1)
+    for k in _all(options["kernel"], 2)[:2]:
+        area *= max(k, 1)
+    wrong = draw(st.integers(0, 9)) == 0
+    offsets, mask = (2 * area + wrong, *sizes), (area, *sizes)
+    return Case(name, options, (x, offsets, mask) if draw(st.booleans()) else (x, offsets))
+
+
+def _without_offsets(options: Options) -> Options:
+    return {key: value for key, value in options.items() if key != "offset_groups"}
+
+
+def _roi_align(draw: Any, name: str) -> Case:
+    x = draw(shapes()) if draw(st.integers(0, 9)) == 0 else (*_sequence(draw), draw(st.integers(1, 9)))
+    boxes = _sequence(draw, 4 if draw(st.integers(0, 9)) else 5)
+    options = {"output": draw(sizes(2, 1, 4))}
+    return Case(name, _some(draw, options, samples=st.integers(1, 2), aligned=st.booleans()), (x, boxes))
+
+
+DRAWN_BRANCHES: dict[str, Callable[[Any, str], Case]] = {
+    "concat": _merge_along,
+    "stack": _merge_along,
+    "matmul": _matmul,
+    "attention": _attention,
+    "deformable_conv": _deformable_conv,
+    "roi_align": _roi_align,
+}
+
+
+def _branches(draw: Any, number: int | None) -> tuple[Shape, ...]:
     """Shapes that mostly meet: equal ones, of which some are changed."""
     x = draw(shapes(flat=True))
     branches = []
-    for _ in range(draw(st.integers(1, 4))):
+    for _ in range(number or draw(st.integers(1, 4))):
         change = draw(st.integers(0, 5))
         if change == 0:
             branches.append((draw(st.integers(1, 12)), *x[1:]))
         elif change == 1:
             branches.append((x[0], *(1 for _ in x[1:])))
+        elif change == 3:
+            branches.append(tuple(1 if draw(st.booleans()) else n for n in x))
         elif change == 2 and draw(st.booleans()):
             branches.append(draw(shapes(flat=True)))
         else:
@@ -349,13 +545,16 @@ def _torch_scale(x: torch.Tensor, bias: bool = False) -> torch.Tensor:
     return x * torch.ones(x.shape[1]).view(-1, *(1,) * (x.dim() - 2))
 
 
-def _torch_pad(x: torch.Tensor, padding: Any) -> torch.Tensor:
-    return F.pad(x, [padding] * 2 * (x.dim() - 2) if isinstance(padding, int) else _flat_pairs(x, padding))
+def _torch_pad(x: torch.Tensor, padding: Any, mode: str = "zero") -> torch.Tensor:
+    flat = [padding] * 2 * (x.dim() - 2) if isinstance(padding, int) else _flat_pairs(x, padding)
+    return F.pad(x, flat, "constant" if mode == "zero" else mode)
 
 
 def _torch_upsample(x: torch.Tensor, factor: Any = None, size: Any = None, mode: str = "nearest") -> torch.Tensor:
     if mode == "linear":
         mode = ("linear", "bilinear", "trilinear")[x.dim() - 3]
+    elif mode == "cubic":
+        mode = "bicubic"
     return F.interpolate(x, size=size, scale_factor=factor, mode=mode)
 
 
@@ -363,8 +562,80 @@ def _torch_shuffle(x: torch.Tensor, groups: int) -> torch.Tensor:
     return nn.ChannelShuffle(groups)(x if x.dim() > 2 else x.unsqueeze(-1)).view(x.shape)
 
 
-def _torch_layernorm(x: torch.Tensor, affine: bool = True, over: str = "channels") -> torch.Tensor:
-    return nn.LayerNorm(x.shape[1:])(x) if over == "all" else nn.LayerNorm(x.shape[1])(x.movedim(1, -1)).movedim(-1, 1)
+def _torch_over(norm: Callable[[Any], nn.Module]) -> Callable[..., torch.Tensor]:
+    def layer(x: torch.Tensor, affine: bool = True, over: str = "channels") -> torch.Tensor:
+        if over == "channels":
+            y: torch.Tensor = norm(x.shape[1])(x.movedim(1, -1)).movedim(-1, 1)
+            return y
+        z: torch.Tensor = norm(x.shape[1:] if over == "all" else x.shape[-1])(x)
+        return z
+
+    return layer
+
+
+def _torch_instancenorm(x: torch.Tensor, affine: bool = False) -> torch.Tensor:
+    y: torch.Tensor = _nd("InstanceNorm", x)(x.shape[1], affine=affine)(x)
+    return y
+
+
+def _torch_slice(x: torch.Tensor, channels: tuple[int, int], axis: int = 0, step: int = 1) -> torch.Tensor:
+    start, stop = channels
+    if stop > x.shape[1 + axis]:
+        raise Refused("beyond the end")
+    return x.index_select(1 + axis, torch.arange(start, stop, step))
+
+
+def _torch_roll(x: torch.Tensor, shift: Any) -> torch.Tensor:
+    return torch.roll(x, _all(shift, x.dim() - 2), tuple(range(2, x.dim())))
+
+
+def _torch_reduction(name: str) -> Callable[..., torch.Tensor]:
+    def reduce(x: torch.Tensor, axes: Any, keep: bool = False) -> torch.Tensor:
+        for axis in sorted(_all(axes, 1), reverse=True):
+            x = getattr(x, name)(1 + axis, keepdim=keep)
+        if x.dim() == 1:
+            raise Refused("no axis is left")
+        return x
+
+    return reduce
+
+
+def _torch_hardtanh(x: torch.Tensor, low: float = -1.0, high: float = 1.0) -> torch.Tensor:
+    if low == high:
+        raise Refused("a constant")
+    y: torch.Tensor = nn.Hardtanh(low, high)(x)
+    return y
+
+
+def _image(x: torch.Tensor) -> torch.Tensor:
+    if x.dim() != 4:
+        raise Refused("PyTorch takes any number of axes before the image's")
+    return x
+
+
+def _torch_class_token(x: torch.Tensor, count: int = 1) -> torch.Tensor:
+    if x.dim() != 3:
+        raise Refused("no sequence")
+    return torch.cat([torch.zeros(1, count, x.shape[2]).expand(x.shape[0], -1, -1), x], 1)
+
+
+def _torch_embedding(x: torch.Tensor, features: int, count: int) -> torch.Tensor:
+    if x.dim() != 2:
+        raise Refused("no list")
+    y: torch.Tensor = nn.Embedding(count, features)(x.long())
+    return y
+
+
+def _equal_branches(*xs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    if len({x.dim() for x in xs}) > 1:
+        raise Refused("PyTorch broadcasts what has fewer axes")
+    return xs
+
+
+def _torch_matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    if a.dim() < 3 or a.dim() != b.dim():
+        raise Refused("no two stacks of matrices")
+    return a @ b
 
 
 def _plain(name: str, *arguments: Any) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -379,12 +650,92 @@ def _by_dimensions(name: str) -> Callable[..., torch.Tensor]:
     return layer
 
 
+def _torch_attention(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    heads: int = 1,
+    kv_heads: int | None = None,
+    causal: bool = False,
+    factor: float | None = None,
+) -> torch.Tensor:
+    shared = kv_heads or heads
+    if heads % shared:
+        raise Refused("heads that are not shared out")
+    q, k, v = (x.unflatten(2, (h, -1)).transpose(1, 2) for x, h in ((q, heads), (k, shared), (v, shared)))
+    k, v = (x.repeat_interleave(heads // shared, 1) for x in (k, v))
+    return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=factor).transpose(1, 2).flatten(2)
+
+
+def _torch_projected(x: torch.Tensor, options: Options) -> None:
+    """Refuse tokens [N, T, C] that the heads cannot share out."""
+    if x.dim() != 3:
+        raise Refused("no sequence")
+    heads = options["heads"]
+    if heads < 1 or heads % (options.get("kv_heads") or heads):
+        raise Refused("heads that are not shared out")
+    if "head_size" not in options:
+        nn.MultiheadAttention(x.shape[2], heads, batch_first=True)(x, x, x)
+
+
+def _torch_multihead(x: torch.Tensor, **options: Any) -> torch.Tensor:
+    _torch_projected(x, options)
+    return x
+
+
+def _torch_window_attention(x: torch.Tensor, window: Any, **options: Any) -> torch.Tensor:
+    if x.dim() != 4:
+        raise Refused("no image")
+    _torch_projected(x.flatten(2).transpose(1, 2), options)
+    window, shift = _all(window, 2), _all(options.get("shift", 0), 2)
+    if len(window) != 2 or len(shift) != 2 or min(window) < 1 or min(shift) < 0:
+        raise Refused("no window")
+    if any(s >= w for s, w in zip(shift, window, strict=True)) or (options.get("grid") and any(shift)):
+        raise Refused("shifted too far, or a grid")
+    return x
+
+
+def _torch_recurrent(name: str) -> Callable[..., torch.Tensor]:
+    def layer(x: torch.Tensor, hidden: int, depth: int = 1, **options: Any) -> torch.Tensor:
+        if x.dim() != 3:
+            raise Refused("no sequence")
+        y: torch.Tensor = getattr(nn, name)(x.shape[2], hidden, depth, batch_first=True, **options)(x)[0]
+        return y
+
+    return layer
+
+
+def _torch_deformable_conv(x: torch.Tensor, offsets: torch.Tensor, *mask: torch.Tensor, **options: Any) -> torch.Tensor:
+    y = _torch_conv(x, **_without_offsets(options))
+    groups, area = options.get("offset_groups", 1), 1
+    for k in _all(options["kernel"], 2):
+        area *= k
+    padding = options.get("padding", 0)
+    uneven = _pairs(padding) and any(before != after for before, after in padding)
+    if uneven or groups < 1 or x.shape[1] % groups:
+        raise Refused("torchvision's does not pad so, or has no such groups")
+    for given, numbers in zip((offsets, *mask), (2, 1), strict=False):
+        if given.shape[1:] != (numbers * groups * area, *y.shape[2:]):
+            raise Refused("offsets or mask that do not fit")
+    return y
+
+
+def _torch_roi_align(x: torch.Tensor, boxes: torch.Tensor, output: Any, **options: Any) -> torch.Tensor:
+    if x.dim() != 4 or boxes.shape[2] != 4 or len(_all(output, 2)) != 2:
+        raise Refused("no features, boxes or size")
+    return torch.zeros(x.shape[0], boxes.shape[1], x.shape[1], *_all(output, 2))
+
+
+def _refuse(why: str) -> Any:
+    raise Refused(why)
+
+
 ORACLE: dict[str, Callable[..., torch.Tensor]] = {
     "conv": _torch_conv,
     "conv_transpose": _torch_conv_transpose,
     "depthwise": _torch_depthwise,
     "separable": _torch_separable,
-    "linear": lambda x, out_features, bias=True: nn.Linear(x.shape[1], out_features, bias)(x),
+    "linear": lambda x, out_features, bias=True, over=None: nn.Linear(x.shape[-1], out_features, bias)(x),
     "maxpool": _torch_pool("MaxPool", float("-inf")),
     "avgpool": _torch_pool("AvgPool", 0.0),
     "lppool": _torch_lppool,
@@ -396,7 +747,9 @@ ORACLE: dict[str, Callable[..., torch.Tensor]] = {
     "attention_pool": _by_dimensions("AdaptiveAvgPool"),
     "bilinear_pool": lambda x: torch.einsum("ncp,ndp->ncd", x.flatten(2), x.flatten(2)).flatten(1),
     "batchnorm": _torch_batchnorm,
-    "layernorm": _torch_layernorm,
+    "layernorm": _torch_over(nn.LayerNorm),
+    "rmsnorm": _torch_over(nn.RMSNorm),
+    "instancenorm": _torch_instancenorm,
     "groupnorm": lambda x, groups, affine=True: nn.GroupNorm(groups, x.shape[1], affine=affine)(x),
     "lrn": lambda x, size: nn.LocalResponseNorm(size)(x),
     "l2norm": lambda x: x / x.square().sum(1, keepdim=True).sqrt(),
@@ -410,19 +763,53 @@ ORACLE: dict[str, Callable[..., torch.Tensor]] = {
     "gelu": _plain("GELU"),
     "hardswish": _plain("Hardswish"),
     "hardsigmoid": _plain("Hardsigmoid"),
-    "softmax": _plain("Softmax", 1),
-    "log_softmax": _plain("LogSoftmax", 1),
+    "elu": lambda x, alpha=1.0: nn.ELU(alpha)(x),
+    "selu": _plain("SELU"),
+    "celu": lambda x, alpha=1.0: nn.CELU(alpha)(x) if alpha > 0 else _refuse("no division by alpha"),
+    "mish": _plain("Mish"),
+    "softplus": lambda x, beta=1.0: nn.Softplus(beta)(x),
+    "softsign": _plain("Softsign"),
+    "hardtanh": _torch_hardtanh,
+    "softmax": lambda x, axis=0: nn.Softmax(1 + axis)(x),
+    "log_softmax": lambda x, axis=0: nn.LogSoftmax(1 + axis)(x),
     "dropout": lambda x, p=0.5: nn.Dropout(p)(x),
     "flatten": _plain("Flatten"),
     "pad": _torch_pad,
-    "slice": lambda x, channels: x[:, channels[0] : channels[1]],
+    "slice": _torch_slice,
+    "permute": lambda x, order: x.permute(0, *(1 + axis for axis in order)),
+    "reshape": lambda x, shape: x.reshape(BATCH, *shape),
+    "roll": _torch_roll,
+    "pixel_shuffle": lambda x, factor: F.pixel_shuffle(_image(x), factor),
+    "pixel_unshuffle": lambda x, factor: F.pixel_unshuffle(_image(x), factor),
+    "power": lambda x, power=1.0, factor=1.0, shift=0.0: (shift + factor * x) ** power,
+    "apply": lambda x, function: getattr(torch, function)(x),
+    "mean": _torch_reduction("mean"),
+    "sum": _torch_reduction("sum"),
+    "max": _torch_reduction("amax"),
+    "embedding": _torch_embedding,
+    "class_token": _torch_class_token,
+    "position_embedding": lambda x: x + torch.zeros(x.shape[1:]),
+    "parameter": lambda x, shape: torch.zeros(shape).expand(x.shape[0], *shape),
     "channel_shuffle": _torch_shuffle,
     "upsample": _torch_upsample,
     "identity": _plain("Identity"),
     "scale": _torch_scale,
-    "add": lambda *xs: sum(xs[1:], xs[0]),
-    "concat": lambda *xs: torch.cat(xs, 1),
-    "multiply": lambda first, *rest: first if not rest else first * ORACLE["multiply"](*rest),
+    "add": lambda *xs: reduce(torch.add, _equal_branches(*xs)),
+    "subtract": lambda *xs: reduce(torch.sub, _equal_branches(*xs)),
+    "multiply": lambda *xs: reduce(torch.mul, _equal_branches(*xs)),
+    "divide": lambda *xs: reduce(torch.div, _equal_branches(*xs)),
+    "maximum": lambda *xs: reduce(torch.maximum, _equal_branches(*xs)),
+    "minimum": lambda *xs: reduce(torch.minimum, _equal_branches(*xs)),
+    "concat": lambda *xs, axis=0: torch.cat(xs, 1 + axis),
+    "stack": lambda *xs, axis=0: torch.stack(xs, 1 + axis),
+    "matmul": _torch_matmul,
+    "attention": _torch_attention,
+    "multihead_attention": _torch_multihead,
+    "window_attention": _torch_window_attention,
+    "lstm": _torch_recurrent("LSTM"),
+    "gru": _torch_recurrent("GRU"),
+    "deformable_conv": _torch_deformable_conv,
+    "roi_align": _torch_roi_align,
 }
 
 
@@ -448,7 +835,10 @@ def cnncalc_says(case: Case) -> tuple[Any, Shape] | str:
 # What cnncalc refuses though PyTorch would take it, and why. Every other refusal must be PyTorch's too.
 
 
-_SIZES = ("out_channels", "out_features", "kernel", "stride", "dilation", "groups", "size", "factor", "output")
+_SIZES = (
+    *("out_channels", "out_features", "kernel", "stride", "dilation", "groups", "size", "factor", "output"),
+    *("features", "count"),
+)
 
 
 def stricter(case: Case, shape: Shape) -> str | None:
@@ -459,8 +849,12 @@ def stricter(case: Case, shape: Shape) -> str | None:
         return "nothing is left, or a size of nothing is asked for"
     if case.kind == "linear":
         return "PyTorch applies Linear to the last dimension of anything"
-    if case.kind in ("add", "multiply", "concat") and len(set(case.inputs)) > 1:
-        return "PyTorch broadcasts any size of 1"
+    if case.kind == "pad" and options.get("mode", "zero") != "zero":
+        return "PyTorch crops by circular and replicate padding too"
+    if case.kind == "deformable_conv" and options.get("padding") == "same":
+        return "padding that happens to be even"
+    if case.kind == "instancenorm" and all(n == 1 for n in case.inputs[0][1:]):
+        return "PyTorch refuses one position in training alone"
     if case.kind in ("maxpool", "avgpool") and _pairs(options.get("padding")):
         return "uneven padding too is at most half the kernel"
     return None
@@ -507,7 +901,7 @@ def check(case: Case) -> str:
     else:
         assert shape == theirs, f"cnncalc gives {shape}, PyTorch {theirs}"
     module = build_op(op, Site(op, case.inputs, shape)).eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter, counted_kernels():
         y = module(*[torch.rand(BATCH, *x) for x in case.inputs])
     assert tuple(y.shape[1:]) == shape, f"the built module gives {tuple(y.shape[1:])}, not {shape}"
     counts = {quantity: step.value for quantity, step in cost_steps(op, case.inputs, shape).items()}

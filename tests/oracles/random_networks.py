@@ -22,6 +22,7 @@ from cnncalc.ops import KINDS
 from cnncalc.ops.options import make
 from cnncalc.pytorch.build import build
 from cnncalc.zoo.index import load_text
+from tests.oracles.one_op import counted_kernels
 from tests.oracles.random_layers import DRAWN, buffers, parameters
 
 BATCH = 2
@@ -30,7 +31,10 @@ LARGEST = 4096  # elements of a tensor; bilinear pooling squares the channels
 Shape = tuple[int, ...]
 Items = list[Any]
 
-_SINGLE = [name for name, kind in KINDS.items() if kind.arity == 1]
+_SINGLE = [name for name, kind in KINDS.items() if kind.arity == 1 and name != "embedding"]  # of whole numbers alone
+
+_ENDLESS = {"function": ("exp", "log", "reciprocal", "rsqrt", "sqrt", "square"), "power": (0.5, 2, 3, -1)}
+"""Options that make numbers without end, or none, of which a stochastic pool can draw none."""
 
 
 class _Drawer:
@@ -69,6 +73,8 @@ class _Drawer:
         """One layer that fits, named or not."""
         kind = self.draw(st.sampled_from(_SINGLE))
         options = DRAWN[kind][1](self.draw, x) if kind in DRAWN and (len(x) > 1 or DRAWN[kind][0]) else {}
+        if any(options.get(key) in values for key, values in _ENDLESS.items()):
+            return ["relu"], x
         try:
             y = make(KINDS[kind], options).output_shape(x)
         except OpError:
@@ -87,24 +93,39 @@ class _Drawer:
         """Items that bring a tensor to another shape."""
         if len(y) == 1:
             return ["flatten", {"linear": y[0]}]
-        if len(x) != len(y):
+        if len(x) != len(y) or len(y) > 4:
             assume(False)
         return [{"adaptive_avgpool": list(y[1:])}, {"conv": y[0], "kernel": 1}]
 
     def merge(self, x: Shape, depth: int) -> tuple[Items, Shape]:
         """Branches that meet in the shape of the first."""
-        word = self.draw(st.sampled_from(["add", "concat", "multiply"]))
+        if len(x) == 2 and self.draw(st.booleans()):
+            return self.attention(x)
+        word = self.draw(st.sampled_from(["add", "concat", "multiply", "subtract", "maximum", "minimum", "stack"]))
         outside = self.named
         self.named = dict(outside)
         first, y = self.items(x, depth - 1, 3)
         branches: Items = [first]
-        for _ in range(self.draw(st.integers(1, 3))):
+        for _ in range(1 if KINDS[word].arity == 2 else self.draw(st.integers(1, 3))):
             self.named = dict(outside)
             items, end = self.items(x, depth - 1, 2)
             branch = items + ([] if end == y else self.fit(end, y))
             branches.append({"name": self.name(), "layers": branch} if self.draw(st.booleans()) else branch)
         self.named = outside  # names inside a named branch are out of reach
-        return [{word: branches}], (y[0] * len(branches), *y[1:]) if word == "concat" else y
+        if word == "stack":
+            return [{word: branches}], (len(branches), *y)
+        axis = self.draw(st.integers(0, len(y) - 1)) if word == "concat" else 0
+        joined = (*y[:axis], y[axis] * len(branches), *y[axis + 1 :])
+        item: dict[str, Any] = {word: branches, "axis": axis} if axis else {word: branches}
+        return [item], joined if word == "concat" else y
+
+    def attention(self, x: Shape) -> tuple[Items, Shape]:
+        """Queries, keys and values projected from one sequence; or a product of matrices."""
+        if self.draw(st.booleans()):
+            return [{"matmul": [[], [{"permute": [1, 0]}]]}], (x[0], x[0])
+        heads, d, dv = (self.draw(st.integers(1, 3)) for _ in range(3))
+        branches = [[{"linear": heads * n}] for n in (d, d, dv)]
+        return [{"attention": branches, "heads": heads, "causal": self.draw(st.booleans())}], (x[0], heads * dv)
 
     def group(self, x: Shape, depth: int) -> tuple[Items, Shape]:
         """A named group, perhaps repeated where it keeps the shape."""
@@ -169,7 +190,7 @@ def check_spec(text: str, training: bool) -> int:
     counter = FlopCounterMode(display=False)
     for name, module in model.layers.items():
         module.register_forward_hook(lambda m, i, y, name=name: given.update({name: tuple(y.shape[1:])}))
-    with torch.no_grad(), counter:
+    with torch.no_grad(), counter, counted_kernels():
         outputs = model(torch.rand(BATCH, *graph.input))
     flops = counter.get_flop_counts()
     for row in costs.layers:

@@ -41,39 +41,50 @@ def count_by_tool(tool: str, net: Network, batch: int = 1) -> int:
 
     # Tracing and patched functions need real tensors; shapes are enough for the others.
     device = "cpu" if tool in ("fvcore", "ptflops") else "meta"
-    model, x = build(net, device=device).eval(), torch.rand(batch, *net.input, device=device)
+    model = build(net, device=device).eval()
+    inputs = tuple(torch.rand(batch, *node.output, device=device) for node in net.inputs)
     with torch.no_grad(), quiet():
-        return int(COUNT[tool](model, x, net))
+        return int(COUNT[tool](model, inputs, net))
 
 
-def _torch(model: Any, x: Any, net: Network) -> int:
+def _torch(model: Any, inputs: tuple[Any, ...], net: Network) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:
-        model(x)
+        model(*inputs)
     return counter.get_total_flops()
 
 
-def _fvcore(model: Any, x: Any, net: Network) -> int:
+def _fvcore(model: Any, inputs: tuple[Any, ...], net: Network) -> int:
     nn = pytest.importorskip("fvcore.nn")
-    analysis = nn.FlopCountAnalysis(model, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    analysis = nn.FlopCountAnalysis(model, inputs).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     return analysis.tracer_warnings("none").total()  # type: ignore[no-any-return]
 
 
-def _ptflops(model: Any, x: Any, net: Network) -> int:
+def _ptflops(model: Any, inputs: tuple[Any, ...], net: Network) -> int:
+    """It runs one image, which it makes itself or is given by name."""
     ptflops = pytest.importorskip("ptflops")
-    macs = ptflops.get_model_complexity_info(model, net.input, as_strings=False, print_per_layer_stat=False)[0]
+
+    def given(shape: Any) -> dict[str, Any]:
+        return {f"x{number}": x[:1] for number, x in enumerate(inputs)}
+
+    forward = model.forward
+    model.forward = lambda **named: forward(*named.values())
+    macs = ptflops.get_model_complexity_info(
+        model, net.input, as_strings=False, print_per_layer_stat=False, input_constructor=given
+    )[0]
     return macs or 0
 
 
-def _thop(model: Any, x: Any, net: Network) -> int:
+def _thop(model: Any, inputs: tuple[Any, ...], net: Network) -> int:
     thop = pytest.importorskip("thop")
-    return int(thop.profile(model, (x,), verbose=False)[0])
+    return int(thop.profile(model, inputs, verbose=False)[0])
 
 
-def _torchinfo(model: Any, x: Any, net: Network) -> int:
+def _torchinfo(model: Any, inputs: tuple[Any, ...], net: Network) -> int:
     torchinfo = pytest.importorskip("torchinfo")
-    return int(torchinfo.summary(model, input_size=tuple(x.shape), verbose=0, device=x.device).total_mult_adds)
+    summary = torchinfo.summary(model, input_data=inputs, verbose=0, device=inputs[0].device)
+    return int(summary.total_mult_adds)
 
 
 COUNT = {"torch": _torch, "fvcore": _fvcore, "ptflops": _ptflops, "thop": _thop, "torchinfo": _torchinfo}

@@ -27,7 +27,7 @@ def _quiet():
 
 
 def test_pytorch_is_asked_about_every_kind():
-    assert set(ORACLE) == set(KINDS)
+    assert set(ORACLE) == set(KINDS) - {"opaque"}  # which is not built
 
 
 @settings(few_limits, max_examples=2500)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from cnncalc import network
 from cnncalc.costs.conventions import count_as
 from cnncalc.costs.memory import Memory
-from tests.oracles.memory import kept_by_pytorch
+from tests.oracles.memory import saved_by_pytorch
 from tests.oracles.random_networks import specs
 from tests.oracles.tools import TOOLS, count_by_tool
 
@@ -21,7 +21,7 @@ few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health
 def test_bytes_kept(text):
     net = network(text)
     for inplace in (False, True):
-        assert Memory(net, 3, inplace=inplace).saved == kept_by_pytorch(net, 3, inplace)
+        assert Memory(net, 3, inplace=inplace).saved == saved_by_pytorch(net, 3, inplace)
 
 
 @few

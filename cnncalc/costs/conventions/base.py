@@ -7,19 +7,37 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from cnncalc.formula import prod
-from cnncalc.ops import activation, conv, linear, merge, norm, pool, shape
+from cnncalc.ops import (
+    activation,
+    arithmetic,
+    attention,
+    conv,
+    learnt,
+    linear,
+    merge,
+    norm,
+    pool,
+    rearrange,
+    recurrent,
+    sampling,
+    shape,
+)
+from cnncalc.ops.attention import is_fused
 from cnncalc.ops.base import Op, Site
 from cnncalc.ops.window import even
 
 CLASSES: Mapping[str, str] = {
     "convolutions": "one for each multiply-accumulate of convolutions",
     "linear": "one for each multiply-accumulate of linear layers",
+    "recurrent": "one for each multiply-accumulate of recurrent layers",
     "products": "one for each multiply-accumulate of the matrix products inside attention and bilinear pooling",
     "additions": "the additions of the multiply-accumulates once more: two operations for each",
     "missed": "layers that the tool does not know, though it counts their kind: subclasses, functions",
     "output size": "transposed convolutions counted as if each output saw the whole kernel",
+    "positions": "linear layers on sequences counted at one position alone",
     "bias": "biases: one addition for each output",
     "bias once": "biases: one for each parameter",
+    "gates": "the gates of recurrent layers, element by element",
     "normalisation": "normalisation layers, element by element",
     "parameters": "one for each parameter of normalisation and scaling layers",
     "activation": "activations and softmax, element by element",
@@ -64,13 +82,57 @@ class Convention:
 
 
 CONVOLUTIONS = (conv.Conv, conv.Depthwise, conv.Separable, conv.ConvTranspose)
-PRODUCTS = (pool.AttentionPool, pool.BilinearPool)
+PRODUCTS: tuple[type[Op], ...] = (
+    pool.AttentionPool,
+    pool.BilinearPool,
+    merge.MatMul,
+    *attention.KINDS,
+    *recurrent.KINDS,
+    sampling.DeformableConv,
+)
+
+
+PROJECTED = (attention.MultiheadAttention, attention.WindowAttention)
+
+
+def tokens(site: Site) -> int:
+    """The tokens of an attention with projections."""
+    windows, each, _ = site.op.tokens(site.inputs[0])
+    return int(windows * each)
+
+
+def projected(site: Site) -> int:
+    """The multiply-accumulates of its projections."""
+    return tokens(site) * site.count("weights")
+
+
+def projection_biases(site: Site) -> int:
+    """The additions of its projections' biases."""
+    sizes = site.symbols
+    return tokens(site) * int(sizes["qkv"] * sizes["bias"] + sizes["c"] * sizes["out_bias"])
+
+
+def unseen_products(site: Site) -> dict[str, float]:
+    """Multiply-accumulates of a tool that sees the projections of an attention, and not its products."""
+    counts = macs(site)
+    return {**counts, "missed": -counts["products"]}
+
+
+def seen_step_by_step(site: Site) -> dict[str, float]:
+    """Multiply-accumulates of a tool that does not know an attention that PyTorch runs in one step."""
+    sizes = site.symbols
+    fused = site.op.fused(sizes["c"]) if isinstance(site.op, PROJECTED) else is_fused(sizes["d"], sizes["dv"])
+    return unseen_products(site) if fused else macs(site)
 
 
 def macs(site: Site) -> dict[str, float]:
     """The multiply-accumulates, under what makes them."""
-    if isinstance(site.op, CONVOLUTIONS):
+    if isinstance(site.op, recurrent.KINDS):
+        return {"recurrent": site.count("mac")}
+    if isinstance(site.op, (*CONVOLUTIONS, sampling.DeformableConv)):
         return {"convolutions": site.count("mac")}
+    if isinstance(site.op, PROJECTED):
+        return {"linear": projected(site), "products": site.count("mac") - projected(site)}
     return {"linear" if isinstance(site.op, linear.Linear) else "products": site.count("mac")}
 
 
@@ -116,6 +178,8 @@ READ_FOR: frozenset[type[Op]] = frozenset(
         norm.GroupNorm,
         norm.LRN,
         norm.L2Norm,
+        norm.RMSNorm,
+        norm.InstanceNorm,
         activation.ReLU,
         activation.ReLU6,
         activation.LeakyReLU,
@@ -126,6 +190,13 @@ READ_FOR: frozenset[type[Op]] = frozenset(
         activation.GELU,
         activation.HardSwish,
         activation.HardSigmoid,
+        activation.ELU,
+        activation.SELU,
+        activation.CELU,
+        activation.Mish,
+        activation.Softplus,
+        activation.Softsign,
+        activation.HardTanh,
         activation.Softmax,
         activation.LogSoftmax,
         activation.Dropout,
@@ -139,9 +210,43 @@ READ_FOR: frozenset[type[Op]] = frozenset(
         shape.Upsample,
         shape.Identity,
         shape.Scale,
+        merge.Subtract,
+        merge.Divide,
+        merge.Maximum,
+        merge.Minimum,
+        merge.Stack,
+        merge.MatMul,
+        *rearrange.KINDS,
+        *arithmetic.KINDS,
+        *learnt.KINDS,
+        *attention.KINDS,
+        *recurrent.KINDS,
+        *sampling.KINDS,
     }
 )
 """The kinds that the tools' sources were read for. Of any other kind a tool's count is unknown until it stands here."""
+
+
+def unseen(site: Site) -> dict[str, float]:
+    """Of a tool that does not know this kind of product."""
+    return {**macs(site), "missed": -site.count("mac")}
+
+
+def cells(site: Site) -> int:
+    """The hidden features that a recurrent layer works out, of all layers, directions and steps."""
+    op = site.op
+    return int(site.inputs[0][0] * op.depth * op.directions * op.hidden)
+
+
+def recurrent_by_gates(lstm: int, gru: int) -> Rule:
+    """The products of a recurrent layer, two biases a gate, and so many operations for each hidden feature."""
+
+    def rule(site: Site) -> Counts:
+        gates = lstm if isinstance(site.op, recurrent.LSTM) else gru
+        biases = 2 * site.op.gates * cells(site) * site.op.bias
+        return {**macs(site), "bias": biases, "gates": gates * cells(site)}
+
+    return rule
 
 
 def rest(rules: Rules) -> frozenset[type[Op]]:

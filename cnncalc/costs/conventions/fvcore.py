@@ -13,19 +13,24 @@ from cnncalc.costs.conventions.base import (
     only_2d,
     per_element,
     rest,
+    seen_step_by_step,
+    unseen,
 )
-from cnncalc.ops import linear, norm, pool, shape
+from cnncalc.ops import attention, linear, norm, pool, recurrent, sampling, shape
 from cnncalc.ops.base import Site
 
 
 def _upsample(site: Site) -> Counts:
-    return {"upsampling": site.y * (1 if site.op.mode == "nearest" else 4)}
+    return {"upsampling": site.y * {"nearest": 1, "linear": 4, "cubic": 0}[site.op.mode]}
 
 
 FVCORE: Rules = {
     **dict.fromkeys((*CONVOLUTIONS, linear.Linear, *PRODUCTS), macs),
+    **dict.fromkeys(attention.KINDS, seen_step_by_step),
+    **dict.fromkeys((*recurrent.KINDS, sampling.DeformableConv), unseen),
     norm.BatchNorm: affine("normalisation", 2, 1),
     norm.GroupNorm: affine("normalisation", 5, 4),
+    norm.InstanceNorm: affine("normalisation", 5, 4),
     norm.LayerNorm: affine("normalisation", 5, 4),
     pool.AdaptiveAvgPool: only_2d(per_element("pooling", of="x")),
     pool.GlobalAvgPool: only_2d(per_element("pooling", of="x")),
@@ -38,6 +43,7 @@ CONVENTION = Convention(
     FVCORE,
     rest(FVCORE),
     {
+        "missed": "wrong: it knows no recurrent layers, no attention in one step, no functions of one's own",
         "normalisation": "batch normalisation 2 an element (1 without scale and shift), others 5 (4)",
         "pooling": "global and adaptive average pooling: 1 for each input",
         "upsampling": "1 for each output if nearest, 4 if bilinear",

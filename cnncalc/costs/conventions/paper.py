@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cnncalc.costs.conventions.base import CONVOLUTIONS, PRODUCTS, Convention, Rules, macs, rest
-from cnncalc.ops import linear
+from cnncalc.ops import linear, opaque
 
-PAPER: Rules = dict.fromkeys((*CONVOLUTIONS, linear.Linear, *PRODUCTS), macs)
+PAPER: Rules = dict.fromkeys((*CONVOLUTIONS, linear.Linear, *PRODUCTS, opaque.Opaque), macs)
 
 CONVENTION = Convention(
     "paper",

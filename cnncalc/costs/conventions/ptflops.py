@@ -11,10 +11,13 @@ from cnncalc.costs.conventions.base import (
     macs,
     modules_macs,
     per_element,
+    projection_biases,
+    recurrent_by_gates,
     rest,
+    seen_step_by_step,
 )
 from cnncalc.formula import prod
-from cnncalc.ops import activation, conv, linear, norm, pool, shape
+from cnncalc.ops import activation, attention, conv, linear, merge, norm, pool, recurrent, sampling, shape
 from cnncalc.ops.base import Site
 from cnncalc.ops.window import covered_elements
 
@@ -57,6 +60,10 @@ def _attention(site: Site) -> Counts:
     return {**macs(site), "bias": prod(site.inputs[0][1:])}
 
 
+def _projected(site: Site) -> Counts:
+    return {**seen_step_by_step(site), "bias": projection_biases(site)}
+
+
 _TWICE_X: Rule = lambda site: {"pooling": site.x, "twice": site.x}  # noqa: E731
 _TWICE_Y: Rule = lambda site: {"activation": site.y, "twice": site.y}  # noqa: E731
 
@@ -68,12 +75,20 @@ PTFLOPS: Rules = {
     linear.Linear: _linear,
     pool.AttentionPool: _attention,
     pool.BilinearPool: macs,
+    merge.MatMul: macs,
+    attention.Attention: seen_step_by_step,
+    attention.MultiheadAttention: _projected,
+    attention.WindowAttention: _projected,
+    **dict.fromkeys(recurrent.KINDS, recurrent_by_gates(10, 7)),
+    sampling.DeformableConv: macs,
     norm.BatchNorm: affine("normalisation", 2, 1),
     norm.GroupNorm: affine("normalisation", 2, 1),
-    norm.LayerNorm: lambda site: {"normalisation": site.y * (site.op.over == "all" or not site.dimensions)},
+    norm.InstanceNorm: affine("normalisation", 2, 1),
+    norm.LayerNorm: lambda site: {"normalisation": site.y * (site.op.over != "channels" or not site.dimensions)},
     norm.LRN: _lrn,
     activation.ReLU: _TWICE_Y,
     activation.PReLU: _TWICE_Y,
+    activation.ELU: _TWICE_Y,
     activation.GELU: _TWICE_Y,
     activation.ReLU6: per_element("activation"),
     activation.LeakyReLU: per_element("activation"),
@@ -97,12 +112,13 @@ CONVENTION = Convention(
     rest(PTFLOPS),
     {
         "bias": "1 for each output",
+        "gates": "10 for each hidden feature of an LSTM, 7 of a GRU",
         "normalisation": "2 an element (1 without scale and shift); LRN's squares, factor and sum",
         "activation": "1 an element, of the activations that it knows",
         "pooling": "1 for each input",
         "upsampling": "1 for each output",
         "twice": "wrong: it counts the module, and again the function that the module calls",
-        "missed": "wrong: it knows modules by their exact class, and these subclass a convolution",
+        "missed": "wrong: it knows modules by their exact class, and not PyTorch's attention in one step",
     },
     per_image=True,
 )

@@ -11,10 +11,13 @@ from cnncalc.costs.conventions.base import (
     macs,
     modules_macs,
     per_element,
+    recurrent_by_gates,
     rest,
+    unseen,
+    unseen_products,
 )
 from cnncalc.formula import prod
-from cnncalc.ops import activation, conv, linear, norm, pool, shape
+from cnncalc.ops import activation, attention, conv, linear, merge, norm, pool, recurrent, sampling, shape
 from cnncalc.ops.base import Site
 
 
@@ -34,12 +37,12 @@ def _adaptive(site: Site) -> Counts:
 
 
 def _softmax(site: Site) -> Counts:
-    channels = site.output[0]
+    channels = site.output[site.op.axis]
     return {"activation": site.y // channels * (3 * channels - 1)}
 
 
 def _upsample(site: Site) -> Counts:
-    times = 1 if site.op.mode == "nearest" else {1: 5, 2: 11}.get(site.dimensions, 0)
+    times = {"nearest": 1, "linear": {1: 5, 2: 11}.get(site.dimensions, 0), "cubic": 224 + 35}[site.op.mode]
     return {"upsampling": times * site.y}
 
 
@@ -56,9 +59,14 @@ THOP: Rules = {
     linear.Linear: macs,
     pool.AttentionPool: _attention,
     pool.BilinearPool: lambda site: {**macs(site), "missed": -site.count("mac")},
+    merge.MatMul: lambda site: {**macs(site), "missed": -site.count("mac")},
+    **dict.fromkeys(attention.KINDS, unseen_products),
+    **dict.fromkeys(recurrent.KINDS, recurrent_by_gates(8, 7)),
+    sampling.DeformableConv: unseen,
     norm.BatchNorm: affine("normalisation", 4, 2),
+    norm.InstanceNorm: affine("normalisation", 4, 2),
     norm.LayerNorm: lambda site: (
-        affine("normalisation", 4, 2)(site) if site.op.over == "all" or not site.dimensions else {}
+        affine("normalisation", 4, 2)(site) if site.op.over != "channels" or not site.dimensions else {}
     ),
     activation.PReLU: per_element("activation"),
     activation.Softmax: _softmax,
@@ -74,10 +82,12 @@ CONVENTION = Convention(
     THOP,
     rest(THOP),
     {
+        "bias": "those of recurrent layers: two for each gate",
+        "gates": "8 for each hidden feature of an LSTM, 7 of a GRU",
         "normalisation": "4 an element (2 without scale and shift)",
         "activation": "PReLU 1 an element, softmax 3 but 1 a position",
         "pooling": "average pooling 1 for each output; adaptive, the mean window and 1",
-        "upsampling": "1 for each output if nearest, 11 if bilinear",
+        "upsampling": "1 for each output if nearest, 11 if bilinear, 259 if bicubic",
         "output size": "wrong: it multiplies the kernel with the outputs, which a stride makes too many",
         "missed": "wrong: it knows modules by their exact class, and sees no functions",
     },

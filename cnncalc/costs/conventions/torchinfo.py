@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cnncalc.costs.conventions.base import Convention, Counts, Rules, macs, rest
+from cnncalc.costs.conventions.base import Convention, Counts, Rules, macs, recurrent_by_gates, rest, unseen_products
 from cnncalc.formula import prod
-from cnncalc.ops import activation, conv, linear, norm, pool, shape
+from cnncalc.ops import activation, attention, conv, learnt, linear, merge, norm, pool, recurrent, sampling, shape
 from cnncalc.ops.base import Site
 
 
@@ -20,7 +20,9 @@ def _transposed(site: Site) -> Counts:
 
 
 def _linear(site: Site) -> Counts:
-    return {**macs(site), "bias once": site.count("add")}
+    """Parameters, wherever they are applied."""
+    biases = site.output[-1] * site.op.bias
+    return {**macs(site), "positions": site.count("weights") - site.count("mac"), "bias once": biases}
 
 
 def _attention(site: Site) -> Counts:
@@ -32,6 +34,18 @@ def _parameters(site: Site) -> Counts:
     return {"parameters": site.count("params")}
 
 
+def _projected(site: Site) -> Counts:
+    """The parameters of the projections, for each window."""
+    windows, each, _ = site.op.tokens(site.inputs[0])
+    sizes = site.symbols
+    biases = sizes["qkv"] * sizes["bias"] + sizes["c"] * sizes["out_bias"]
+    return {
+        **unseen_products(site),
+        "positions": site.count("weights") * windows * (1 - each),
+        "bias once": biases * windows,
+    }
+
+
 TORCHINFO: Rules = {
     conv.Conv: _conv,
     conv.Depthwise: _conv,
@@ -40,9 +54,18 @@ TORCHINFO: Rules = {
     linear.Linear: _linear,
     pool.AttentionPool: _attention,
     pool.BilinearPool: lambda site: {**macs(site), "missed": -site.count("mac")},
+    merge.MatMul: lambda site: {**macs(site), "missed": -site.count("mac")},
+    attention.Attention: unseen_products,
+    attention.MultiheadAttention: _projected,
+    attention.WindowAttention: _projected,
+    **dict.fromkeys(recurrent.KINDS, recurrent_by_gates(0, 0)),
+    sampling.DeformableConv: lambda site: {**macs(site), "bias": site.y * site.op.bias},
+    learnt.Embedding: _parameters,
     norm.BatchNorm: _parameters,
     norm.GroupNorm: _parameters,
     norm.LayerNorm: _parameters,
+    norm.RMSNorm: _parameters,
+    norm.InstanceNorm: _parameters,
     activation.PReLU: _parameters,
     shape.Scale: _parameters,
 }
@@ -53,10 +76,11 @@ CONVENTION = Convention(
     TORCHINFO,
     rest(TORCHINFO),
     {
-        "bias": "parameters times output positions, so 1 for each output of a convolution",
+        "bias": "parameters times output positions, so 1 for each output of a convolution, 2 for each gate",
         "bias once": "parameters, so 1 for each bias of a linear layer",
         "parameters": "wrong: 1 a parameter, whatever the size of the image",
         "output size": "wrong: it multiplies the kernel with the outputs, which a stride makes too many",
+        "positions": "wrong: it counts a linear layer once, at however many positions it is applied",
         "missed": "wrong: it sees modules with parameters alone",
     },
 )

@@ -10,7 +10,7 @@ from cnncalc.costs.fields.tracks import Taps, Work, taps
 from cnncalc.errors import RequestError
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Op, Shape, count
-from cnncalc.ops.sight import WHOLE, Binned, Reach, Resampled, Sight, Sliding, Spread, Window
+from cnncalc.ops.sight import WHOLE, Binned, Folded, Reach, Resampled, Sight, Sliding, Spread, Window
 
 Look: TypeAlias = Taps | Spread | None
 """How units look along one axis: through taps; None where each sees its own position; `Spread` where each sees all."""
@@ -100,9 +100,10 @@ def _alive(look: Look, below: range, m: int) -> range:
 class Sights:
     """The lenses of a graph's nodes."""
 
-    def __init__(self, graph: Graph, work: Work) -> None:
+    def __init__(self, graph: Graph | None, work: Work) -> None:
+        """`graph` may be left out if only `found` is asked for."""
         self.work = work
-        self._of: list[tuple[Lens, ...] | None] = [None] * len(graph.nodes)
+        self._of: list[tuple[Lens, ...] | None] = [None] * (len(graph.nodes) if graph else 0)
         self._lenses: dict[tuple[Op, tuple[Shape, ...]], tuple[Lens, ...]] = {}
         self._equal: dict[tuple[Reach | tuple[Look, ...], Shape, Shape], Lens] = {}
         self._taps: dict[tuple[type, Window, int, int], Taps] = {}
@@ -115,11 +116,11 @@ class Sights:
         """
         found = self._of[node.index]
         if found is None:
-            found = self._of[node.index] = self._found(node)
+            found = self._of[node.index] = self.found(node)
         return found
 
-    def _found(self, node: Node) -> tuple[Lens, ...]:
-        """The lenses of a node; those of equal ops on equal inputs are the same."""
+    def found(self, node: Node) -> tuple[Lens, ...]:
+        """As `of`, for a node of any graph."""
         shapes = node.input_shapes
         key = (node.op, shapes)
         known = self._lenses.get(key)
@@ -152,7 +153,7 @@ class Sights:
         if isinstance(window, Spread) or (isinstance(window, Binned) and window.bins == 1):
             return SPREAD
         key: tuple[type, Window, int, int]
-        if isinstance(window, (Binned, Resampled)):
+        if isinstance(window, (Binned, Folded, Resampled)):
             key = (type(window), window, n, m)
         else:  # what the padding after it is does not matter, nor do the sizes
             key = (type(window), window._replace(after=0), 0, 0)

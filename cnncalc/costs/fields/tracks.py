@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from cnncalc.errors import RequestError
 from cnncalc.formula import Formula
-from cnncalc.ops.sight import Binned, Resampled, Sliding, Transposed, Window
+from cnncalc.ops.sight import Binned, Folded, Resampled, Sliding, Transposed, Window
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -48,9 +48,9 @@ def field_stride(j, s):
 
 
 @Formula
-def field_padding(q, p, j):
+def field_padding(q, before, j):
     """The padding before (q), and the layer's own in the strides before (j)."""
-    return q + p * j
+    return q + before * j
 
 
 class Work:
@@ -142,6 +142,8 @@ def taps(window: Window, n: int, m: int, work: Work) -> Taps:
     >>> taps(Binned(4), 6, 4, Work(0))
     Taps(2, 3, ((0, 1), (1, 2)), 1)
     """
+    if isinstance(window, Folded):
+        return _folded(window, n, m, work)
     if max(map(abs, window)) > LARGEST:
         raise beyond_bounds()
     if isinstance(window, Sliding):
@@ -156,10 +158,23 @@ def taps(window: Window, n: int, m: int, work: Work) -> Taps:
     work.spend(6 * period)
     if isinstance(window, Binned):
         return Taps(period, shift, tuple((u * n // m, -(-(u + 1) * n // m) - 1) for u in range(period)))
-    if window.linear:  # around ((2 u + 1) n - m) / (2 m)
+    if window.linear or window.cubic:  # around ((2 u + 1) n - m) / (2 m)
         middles = [(2 * u + 1) * n - m for u in range(period)]
-        return Taps(period, shift, tuple((middle // (2 * m), -(-middle // (2 * m))) for middle in middles))
+        further = [int(window.cubic and middle % (2 * m) != 0) for middle in middles]  # one more on each side
+        spans = [
+            (middle // (2 * m) - more, -(-middle // (2 * m)) + more)
+            for middle, more in zip(middles, further, strict=True)
+        ]
+        return Taps(period, shift, tuple(spans))
     return Taps(period, shift, tuple((u * n // m, u * n // m) for u in range(period)))
+
+
+def _folded(window: Folded, n: int, m: int, work: Work) -> Taps:
+    """Each unit's position, all of them in one period: beyond the edges, where they begin again, lies what the
+    padding repeats."""
+    work.spend(6 * m)
+    places = [window.position(unit, n) for unit in range(m)]
+    return Taps(m, m, tuple((place, place) for place in places))
 
 
 def _stretched(window: Transposed, work: Work) -> Taps:
