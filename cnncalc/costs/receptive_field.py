@@ -55,7 +55,7 @@ from cnncalc.errors import RequestError
 from cnncalc.formula import Step
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Shape
-from cnncalc.ops.sight import Sliding, Transposed
+from cnncalc.ops.sight import Sliding
 from cnncalc.ops.window import dimension_names
 
 
@@ -337,8 +337,6 @@ def field_steps(graph: Graph, fields: Sequence[Field], node: Node) -> list[Step]
     if len(ways) == 1 and ways[0][2].own and not ways[0][0].is_input:
         return []
     columns = [_steps(field, [(before, lens) for _, before, lens in ways], axis) for axis in range(len(field.size))]
-    if _is_transposed(node):  # its padding is not that of the window which its units see
-        columns = [[_apart(step) for step in column] for column in columns]
     if all(_texts(column) == _texts(columns[0]) for column in columns):
         return columns[0] if columns else []
     names = dimension_names(len(columns))
@@ -347,20 +345,6 @@ def field_steps(graph: Graph, fields: Sequence[Field], node: Node) -> list[Step]
         for name, column in zip(names, columns, strict=True)
         for step in column
     ]
-
-
-def _is_transposed(node: Node) -> bool:
-    """Whether a node is a transposed convolution."""
-    sights = node.op.windows(*node.input_shapes)
-    return any(isinstance(window, Transposed) for sight in sights if isinstance(sight, tuple) for window in sight)
-
-
-def _apart(step: Step) -> Step:
-    """A step in whose formula the window's padding has a symbol of its own."""
-    if step.formula is not field_padding:
-        return step
-    values = {**step.values, "before": step.values["p"]}
-    return step._replace(formula=field_padding.renamed(p="before"), values=values)
 
 
 def _texts(steps: list[Step]) -> list[str]:
