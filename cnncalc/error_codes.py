@@ -92,6 +92,16 @@ CODES: dict[str, dict[str, str]] = {
         "division-by-zero": "An expression divides by zero.",
         "no-value": "An expression cannot be worked out.",
     },
+    "PyTorch modules": {
+        "no-input": "The network does not say what its input is: `--input` does.",
+        "no-module": "What a name stands for is no `torch.nn.Module`, and makes none.",
+        "unfit-argument": "What makes the module is not called with these arguments: `--arg` gives them.",
+        "code-fails": "The Python code that was named raises an error; its own line and message are told.",
+        "module-fails": "The module does not run on the input; the line of its source and its message are told.",
+        "depends-on-data": "What the module does depends on the numbers in a tensor, which counting does not know.",
+        "not-installed": "A library that the network comes from is not installed, or does not fit PyTorch.",
+        "no-weights": "A layer of the network has weights that the module has not.",
+    },
 }
 """Codes and their meanings, by subject."""
 

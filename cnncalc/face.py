@@ -19,6 +19,7 @@ from cnncalc.graph import Graph, Node
 from cnncalc.language.expand import expand
 from cnncalc.language.model import Spec
 from cnncalc.ops.base import show
+from cnncalc.sources import is_module, is_torch_module, read_module, read_value
 from cnncalc.zoo.index import load, load_text
 
 if TYPE_CHECKING:
@@ -328,14 +329,15 @@ def network(
     """A network, from whatever describes one.
 
     Args:
-        source: a name of the zoo, the path of a YAML file, the text of a spec, or a `Spec`.
+        source: a name of the zoo, the path of a YAML file, the text of a spec, or a `Spec`; a `torch.nn.Module`; or
+            what names one, such as `file.py:NAME`, whose code is run.
         input: its input size, channels first; spatial sizes alone, or one of them, will do.
         classes: the value of the spec's variable `classes`.
         training: the network as it is trained, with its auxiliary heads.
-        vars: values for variables of the spec.
+        vars: values for variables of the spec; or arguments of what makes a module.
 
     Raises:
-        RequestError: no such network; an unfit input, or an unknown variable.
+        RequestError: no such network; a module that cannot be read; an unfit input, or an unknown variable.
         SpecError: the spec is wrong.
 
     >>> network("resnet50", input=320, classes=10)
@@ -343,6 +345,10 @@ def network(
     """
     if isinstance(source, Graph):
         return Network.of(source)
+    if is_torch_module(source):
+        return Network.of(read_value(source, input, training))
+    if isinstance(source, str) and "\n" not in source and is_module(source):
+        return Network.of(read_module(source, input, vars, classes=classes, training=training).graph)
     spec = source if isinstance(source, Spec) else _spec(source)
     values = {**(vars or {}), **({} if classes is None else {"classes": classes})}
     return Network.of(expand(spec, input, values, training))

@@ -20,6 +20,7 @@ from cnncalc.errors import CnncalcError, RequestError, did_you_mean
 COMMANDS = (
     "list",
     "show",
+    "import",
     "params",
     "flops",
     "shapes",
@@ -33,7 +34,12 @@ COMMANDS = (
     "reconcile",
     "verify",
     "profile",
+    "plot",
+    "page",
 )
+
+# The commands whose names are Python's own words.
+_MODULES = {"import": "import_"}
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -50,7 +56,8 @@ class Commands(TyperGroup):
             return None
         if cmd_name not in self.commands:
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
-            single.command(cmd_name)(getattr(import_module(f"cnncalc.cli.{cmd_name}"), cmd_name))
+            module = _MODULES.get(cmd_name, cmd_name)
+            single.command(cmd_name)(getattr(import_module(f"cnncalc.cli.{module}"), module))
             self.commands[cmd_name] = typer.main.get_command(single)
         return self.commands[cmd_name]
 
@@ -184,7 +191,8 @@ def cnncalc(
 ) -> None:
     """What a convolutional network costs: shapes, parameters, operations, memory, receptive fields.
 
-    NETWORK is a name that `cnncalc list` shows, the path of a YAML file, or - for standard input.
+    NETWORK is a name that `cnncalc list` shows, the path of a YAML file, or - for standard input; or a PyTorch module:
+    FILE.py:NAME, package.module:NAME, torchvision:NAME, timm:NAME (which run that code), or a saved program FILE.pt2.
     """
 
 

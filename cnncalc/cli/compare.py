@@ -14,7 +14,8 @@ Networks = Annotated[
     list[str],
     typer.Argument(
         metavar="NETWORK...",
-        help="Networks of the zoo, or paths of YAML files; the first is what the others are compared with.",
+        help="Networks of the zoo, paths of YAML files, or PyTorch modules; the first is what the others are compared "
+        "with.",
         autocompletion=complete_network,
         show_default=False,
     ),
@@ -45,11 +46,19 @@ def compare(
         raise RequestError("standard input can be read once", hint="save the specs to files, and name these")
     if not profile and (device, dtype) != ("cpu", "float32"):
         raise RequestError("--device and --dtype are about measuring", hint="add --profile")
-    analyses = [conditions.expand(load_spec(name)).analyze(conditions.batch) for name in networks]
+    analyses = [conditions.network_of(name).analyze(conditions.batch) for name in networks]
     profiles = []
     if profile:
         from cnncalc.cli.measured import measure
 
         profiles = measure(analyses, device, dtype, conditions.training)
-    shown = view(Comparison(analyses), grouping.detail(output, conditions), profiles)
+    published = {}
+    if output.columns and conditions.plain:
+        from cnncalc.sources import is_module
+        from cnncalc.zoo.catalogue import accuracy
+
+        for name, analysis in zip(networks, analyses, strict=True):
+            if name != "-" and not is_module(name):  # whose accuracy nobody publishes
+                published[analysis.graph] = accuracy(load_spec(name), analysis.graph.input)
+    shown = view(Comparison(analyses), grouping.detail(output, conditions), profiles, published)
     output.write(shown, grouping.strict)

@@ -8,6 +8,7 @@ import typer
 
 from cnncalc.cli.options import Grouping, Output, Request, command, complete_word
 from cnncalc.errors import RequestError
+from cnncalc.sources import is_module
 
 Operations = Annotated[
     bool, typer.Option("--operations", help="Also the other operations, by class.", show_default=False)
@@ -69,7 +70,13 @@ def flops(
         raise RequestError("--dtype is about a device", hint="name one, such as --device h100")
     if operations and (as_tool is not None or device is not None):
         raise RequestError("--operations is a table of its own", hint="leave out --as and --device")
-    analysis, detail = request.analysis(), grouping.detail(output, request)
+    detail = grouping.detail(output, request)
+    if as_tool not in (None, "paper") and is_module(request.network_name):
+        from cnncalc.cli.module_tools import compared
+
+        output.write(compared(request, detail, [str(as_tool)]), grouping.strict)
+        return
+    analysis = request.analysis()
     if as_tool is not None:
         from cnncalc.views import tool
 

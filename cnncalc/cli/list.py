@@ -6,26 +6,22 @@ from typing import Annotated
 
 import typer
 
-from cnncalc.cli.options import Output, command
+from cnncalc.cli.options import Output, command, complete_network
 
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[WORD]...", help="Only networks with these words in their name, title or family.", show_default=False
+        metavar="[WORD]...",
+        help="Only networks with these words in their name, title or family; or several names of networks.",
+        autocompletion=complete_network,
+        show_default=False,
     ),
 ]
-Sort = Annotated[str, typer.Option("--sort", metavar="COLUMN", help="Sort by a column: name, params, macs, year ...")]
-Reverse = Annotated[bool, typer.Option("--reverse", "-r", help="Largest first.", show_default=False)]
-Columns = Annotated[
+Sort = Annotated[
     str | None,
-    typer.Option(
-        "--columns",
-        "-c",
-        metavar="A,B,...",
-        help="The columns to show, of name, title, family, year, input, layers, params, buffers, macs, flops, "
-        "activations, top1, top5, source and accuracy_source.",
-    ),
+    typer.Option("--sort", metavar="COLUMN", help="Sort by a column: name (default), params, macs, year ..."),
 ]
+Reverse = Annotated[bool, typer.Option("--reverse", "-r", help="Largest first.", show_default=False)]
 Fragments = Annotated[
     bool,
     typer.Option("--fragments", help="Also the parts of networks, such as one Inception block.", show_default=False),
@@ -36,9 +32,8 @@ Fragments = Annotated[
 def list(
     output: Output,
     words: Words = None,
-    sort: Sort = "name",
+    sort: Sort = None,
     reverse: Reverse = False,
-    columns: Columns = None,
     fragments: Fragments = False,
 ) -> None:
     """The networks of the zoo, with their counts.
@@ -46,14 +41,18 @@ def list(
     Example: cnncalc list resnet --sort macs
     """
     from cnncalc.views import catalogue
-    from cnncalc.zoo.catalogue import entries
+    from cnncalc.zoo.catalogue import entries, picked
 
-    names = columns.replace(" ", "").split(",") if columns else catalogue.DEFAULT
     everything = entries()
     text = " ".join(words or [])
-    found = [entry for entry in everything if entry.matches(text) and (fragments or not entry.fragment)]
-    hidden = 0 if fragments else sum(entry.fragment and entry.matches(text) for entry in everything)
-    shown = catalogue.view(catalogue.ordered(found, sort, reverse), names, hidden)
+    named = picked(everything, words or [])
+    found = named or [entry for entry in everything if entry.matches(text) and (fragments or not entry.fragment)]
+    hidden = 0 if fragments or named else sum(entry.fragment and entry.matches(text) for entry in everything)
+    if sort or not named:  # those picked by name stay in the order of their names
+        found = catalogue.ordered(found, sort or "name", reverse)
+    elif reverse:
+        found = found[::-1]
+    shown = catalogue.view(found, output.column_names or catalogue.DEFAULT, hidden)
     if found or output.is_data:
         output.write(shown)
     else:

@@ -23,6 +23,9 @@ import typer
 if TYPE_CHECKING:
     from cnncalc.face import Analysis, Network
     from cnncalc.language.model import Spec
+    from cnncalc.pytorch.read import Reading
+    from cnncalc.render.choice import Choice
+    from cnncalc.render.table import Part
     from cnncalc.views import Detail, View
 
 
@@ -53,7 +56,8 @@ NetworkName = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A network of the zoo, the path of a YAML file, or - for standard input.",
+        help="A network of the zoo, the path of a YAML file, - for standard input; or a PyTorch module: FILE.py:NAME, "
+        "package:NAME, torchvision:NAME, timm:NAME, FILE.pt2.",
         autocompletion=complete_network,
     ),
 ]
@@ -69,6 +73,10 @@ Setting = Annotated[
 Classes = Annotated[
     int | None, typer.Option("--classes", metavar="N", min=1, help="Classes: the same as --set classes=N.")
 ]
+Argument = Annotated[
+    list[str] | None,
+    typer.Option("--arg", metavar="NAME=VALUE", help="An argument of what makes a PyTorch module; repeatable."),
+]
 Training = Annotated[
     bool, typer.Option("--training", help="The network as trained, with its auxiliary heads.", show_default=False)
 ]
@@ -78,11 +86,29 @@ Format = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="table, json, csv, markdown, latex or html; else as the name of the output file ends, or table.",
+        help="table, json, csv, markdown, latex, siunitx or html; else as the name of the output file ends, or table.",
         autocompletion=complete_format,
     ),
 ]
 OutputFile = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", "-c", metavar="A,B,...", help="The columns to show; a wrong name is answered with all there are."
+    ),
+]
+Units = Annotated[
+    str | None,
+    typer.Option(
+        "--units",
+        metavar="UNIT,...",
+        help="Amounts in auto, k, M, G, T or P, rounded: one unit for all, or one for each column of amounts.",
+    ),
+]
+Caption = Annotated[
+    str | None, typer.Option("--caption", metavar="TEXT", help="A title of your own for the (first) table.")
+]
+Label = Annotated[str | None, typer.Option("--label", metavar="NAME", help="The table's label in LaTeX.")]
 Depth = Annotated[
     int | None,
     typer.Option("--depth", "-d", metavar="N", min=1, help="Group layers by the first N parts of their names."),
@@ -104,13 +130,50 @@ class Conditions:
     setting: Setting = None
     classes: Classes = None
     training: Training = False
+    argument: Argument = None
+
+    def network_of(self, name: str) -> Network:
+        """The network that a word names, a spec or a PyTorch module, under these conditions."""
+        from cnncalc.sources import is_module
+
+        if not is_module(name):
+            return self.expand(load_spec(name))
+        from cnncalc.face import Network
+
+        return Network.of(self.reading(name).graph)
+
+    def reading(self, name: str, memory: bool = False) -> Reading:
+        """The PyTorch module that a word names, and it as a network, under these conditions; `memory` if the module
+        shall be run with numbers.
+
+        Raises:
+            RequestError: it cannot be read, or a variable is set, which a module has none of.
+        """
+        from cnncalc.errors import RequestError
+        from cnncalc.sources import read_module
+
+        if self.setting:
+            hint = "--arg NAME=VALUE is for what makes a module"
+            raise RequestError("--set is for the variables of a spec", hint=hint)
+        size = None if self.input_size is None else parse_size(self.input_size)
+        given = arguments(self.argument)
+        return read_module(name, size, given, classes=self.classes, training=self.training, memory=memory)
 
     def expand(self, spec: Spec) -> Network:
         """The network of a spec under these conditions."""
+        from cnncalc.errors import RequestError
         from cnncalc.face import network
+
+        if self.argument:
+            raise RequestError("--arg is for PyTorch modules", hint="--set VAR=VALUE is for the variables of a spec")
 
         size = None if self.input_size is None else parse_size(self.input_size)
         return network(spec, size, training=self.training, vars=variables(self.setting, self.classes))
+
+    @property
+    def plain(self) -> bool:
+        """Whether the networks are as their specs have them, the batch apart: then what is published of them holds."""
+        return self.input_size is None and not self.setting and self.classes is None and not self.training
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -126,12 +189,22 @@ class Request(Conditions):
     network_name: NetworkName
 
     def spec(self) -> Spec:
-        """The spec that the request names."""
+        """The spec that the request names.
+
+        Raises:
+            RequestError: it names a PyTorch module, which has none.
+        """
+        from cnncalc.errors import RequestError
+        from cnncalc.sources import is_module
+
+        if is_module(self.network_name):
+            hint = "`cnncalc import NETWORK` writes one; `cnncalc show NETWORK --expanded` shows the layers"
+            raise RequestError("a PyTorch module has no spec", hint=hint)
         return load_spec(self.network_name)
 
     def network(self) -> Network:
         """The network: the spec expanded for the request's input and variables."""
-        return self.expand(self.spec())
+        return self.network_of(self.network_name)
 
     def analysis(self, **options: Any) -> Analysis:
         """The network with its costs for the request's batch."""
@@ -144,6 +217,10 @@ class Output:
 
     format: Format = None
     file: OutputFile = None
+    columns: Columns = None
+    units: Units = None
+    caption: Caption = None
+    label: Label = None
 
     @property
     def form(self) -> str:
@@ -166,13 +243,54 @@ class Output:
         """Whether the answer is for programs, which want every layer."""
         return self.form in ("json", "csv")
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns asked for, by name; none for those of the view.
+
+        >>> Output(columns="title, MACs").column_names
+        ('title', 'macs')
+        """
+        return tuple(name.strip().lower() for name in self.columns.split(",")) if self.columns else ()
+
+    def choice(self) -> Choice:
+        """What is asked of the tables.
+
+        Raises:
+            RequestError: there is no such unit, or the form has no use for what is asked.
+        """
+        from cnncalc.errors import RequestError
+        from cnncalc.render.choice import Choice
+
+        if not (self.columns or self.units or self.caption or self.label):
+            return Choice()
+        from cnncalc.render.units import parse_units
+
+        form = self.form
+        if form == "json" or (form == "csv" and (self.units or self.caption or self.label)):
+            what = "every number, exact" if form == "json" else "exact numbers and no caption"
+            hint = f"leave {self._asked(form == 'csv')} out, or print another format"
+            raise RequestError(f"{form.upper()} has {what}", hint=hint)
+        if self.label and form not in ("latex", "siunitx"):
+            raise RequestError("--label is LaTeX's", hint="add --format latex")
+        units = parse_units(self.units) if self.units else ()
+        return Choice(self.column_names, units, self.caption or "", self.label or "")
+
+    def _asked(self, columns_fit: bool) -> str:
+        """The options given that a form of data has no use for."""
+        given = {"--columns": None if columns_fit else self.columns, "--units": self.units, "--caption": self.caption}
+        return " and ".join(name for name, value in {**given, "--label": self.label}.items() if value)
+
     def write(self, view: View, strict: bool = False) -> None:
         """Print a view; JSON is its document, CSV its one table.
 
         Raises:
+            RequestError: the view has no such column, or the form no use for what is asked.
             typer.Exit: with status 1, if it is strict and something is unknown.
         """
-        form = self.form
+        form, choice = self.form, self.choice()
+        parts: Sequence[Part] = [view.table] if form == "csv" and view.table else view.parts
+        if choice:
+            parts = choice.apply(parts)
         with self.open() as file:
             if form == "json":
                 from cnncalc.render.json import write_json
@@ -181,7 +299,7 @@ class Output:
             else:
                 from cnncalc.render import write
 
-                write([view.table] if form == "csv" and view.table else view.parts, form, file)
+                write(parts, form, file)
         if strict and view.unknown:
             import sys
 
@@ -218,7 +336,7 @@ class Grouping:
         """How much the views show."""
         from cnncalc.views import Detail
 
-        return Detail(self.depth, self.all_layers, output.is_data, conditions.changed)
+        return Detail(self.depth, self.all_layers, output.is_data, conditions.changed, output.column_names)
 
 
 def load_spec(name: str) -> Spec:
@@ -281,6 +399,30 @@ def variables(setting: Sequence[str] | None, classes: int | None = None) -> dict
         if "classes" in values:
             raise RequestError("--set and --classes both give 'classes'", hint="leave one of them out")
         values["classes"] = classes
+    return values
+
+
+def arguments(texts: Sequence[str] | None) -> dict[str, Any]:
+    """The arguments of what makes a module: numbers, words, True, False, None, lists as Python writes them.
+
+    >>> arguments(["width=64", "depths=[3, 4]", "act=relu"])
+    {'width': 64, 'depths': [3, 4], 'act': 'relu'}
+    """
+    import ast
+
+    from cnncalc.errors import RequestError
+
+    values: dict[str, Any] = {}
+    for text in texts or ():
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name.isidentifier():
+            raise RequestError(f"'{text[:40]}' gives no argument", hint="write --arg NAME=VALUE")
+        if name in values:
+            raise RequestError(f"--arg gives '{name[:40]}' twice", hint="leave one of them out")
+        try:
+            values[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            values[name] = {"true": True, "false": False, "none": None}.get(value.lower(), value)
     return values
 
 

@@ -11,7 +11,13 @@ def reconcile(request: Request, output: Output) -> None:
 
     Example: cnncalc reconcile resnet50
     """
+    from cnncalc.sources import is_module
     from cnncalc.views.reconcile import view
 
+    if is_module(request.network_name):
+        from cnncalc.cli.module_tools import compared
+
+        output.write(compared(request, Grouping().detail(output, request)))
+        return
     analysis = request.analysis()
     output.write(view(analysis, analysis.reconciliation, Grouping().detail(output, request)))

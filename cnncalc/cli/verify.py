@@ -9,6 +9,7 @@ import typer
 
 from cnncalc.cli.options import Conditions, Output, Strict, command, complete_network, load_spec, variables
 from cnncalc.errors import RequestError
+from cnncalc.sources import is_module
 
 if TYPE_CHECKING:
     from cnncalc.language.model import Spec
@@ -20,7 +21,7 @@ Networks = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NETWORK]...",
-        help="Networks of the zoo, or paths of YAML files.",
+        help="Networks of the zoo, paths of YAML files; or PyTorch modules, against themselves as they run.",
         autocompletion=complete_network,
         show_default=False,
     ),
@@ -65,11 +66,30 @@ def verify(
     from cnncalc.views.verify import view
 
     checked_device(device)
+    modules = [name for name in networks or [] if is_module(name)]
+    if modules:
+        _verify_modules(networks or [], conditions, output, device, strict)
+        return
     work = (_all_work if all_networks else _named_work)(networks or [], conditions)
     total = sum(len(ways) for _, ways in work)
     reports = list(_with_progress(verify_specs(work, device, conditions.batch), total))
     fixed = [spec.name for spec, ways in work if all_networks and not any(way.input for way in ways)]
     output.write(view(reports, summed_gaps(reports), fixed), strict)
+    if not all(report.equal for report in reports):
+        raise typer.Exit(1)
+
+
+def _verify_modules(networks: Sequence[str], conditions: Conditions, output: Output, device: str, strict: bool) -> None:
+    """PyTorch modules, each against itself as it runs."""
+    from cnncalc.pytorch.verify_module import verify_module
+    from cnncalc.views.verify import view
+
+    if not all(map(is_module, networks)):
+        raise RequestError("modules and specs are verified apart", hint="name them in two commands")
+    if device == "cuda" or conditions.batch != 1:
+        raise RequestError("a module is verified as it is made, with a batch of one", hint="--device cpu or meta")
+    reports = [verify_module(conditions.reading(name, memory=device == "cpu"), device) for name in networks]
+    output.write(view(reports, [], []), strict)
     if not all(report.equal for report in reports):
         raise typer.Exit(1)
 

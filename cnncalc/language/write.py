@@ -134,6 +134,8 @@ def _check(graph: Graph) -> None:
     if graph.nodes[: len(graph.inputs)] != graph.inputs:
         raise _unsayable(graph, "the inputs of a spec stand before its layers")
     for node in graph.layers:
+        if node.shares is not None:
+            raise _unsayable(graph, f"'{shorten(node.name)}' has the weights of '{shorten(node.shares.name)}'")
         kind = KINDS.get(node.op.kind)
         if kind is not type(node.op):
             raise _unsayable(graph, f"'{shorten(node.name)}' is a {node.op.kind}, which is no kind of the language")

@@ -24,6 +24,20 @@ if missing:
 # and would take it from the function.
 from cnncalc.pytorch.build import BuiltNetwork, build, register_builder  # noqa: E402
 from cnncalc.pytorch.profile import Profile, Settings, profile  # noqa: E402
+from cnncalc.pytorch.read import Reading, read, reading, weights  # noqa: E402
 from cnncalc.pytorch.verify import Report, verify  # noqa: E402
 
-__all__ = ["BuiltNetwork", "Profile", "Report", "Settings", "build", "profile", "register_builder", "verify"]
+__all__ = [
+    "BuiltNetwork",
+    "Profile",
+    "Reading",
+    "Report",
+    "Settings",
+    "build",
+    "profile",
+    "read",
+    "reading",
+    "register_builder",
+    "verify",
+    "weights",
+]

@@ -1,4 +1,5 @@
-"""The forms in which tables and texts are printed: terminal, JSON, CSV, Markdown, LaTeX, HTML; one file each."""
+"""The forms in which tables and texts are printed: terminal, JSON, CSV, Markdown, LaTeX with or without
+siunitx, HTML; one file each."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ FORMATS = {
     "csv": "csv",
     "markdown": "markdown",
     "latex": "latex",
+    "siunitx": "siunitx",
     "html": "html",
 }
 """The formats, and the module that writes each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -23,26 +24,32 @@ _SPECIAL = {
 } | {c: "\\" + c for c in "&%$#_{}"}
 
 
-def write(parts: Sequence[Part], file: TextIO) -> None:
-    """Print the tables; text becomes comments."""
-    text = "\n".join(_table(part) if isinstance(part, Table) else _comment(part) for part in parts)
-    file.write("% needs \\usepackage{booktabs}\n")
+def write(parts: Sequence[Part], file: TextIO, numbers: bool = False) -> None:
+    """Print the tables; text becomes comments.
+
+    Args:
+        numbers: columns of numbers are those of the siunitx package.
+    """
+    text = "\n".join(_table(part, numbers) if isinstance(part, Table) else _comment(part) for part in parts)
+    file.write(f"% needs \\usepackage{{booktabs{',siunitx' if numbers else ''}}}\n")
     if any(ord(c) > 0x24F for c in text):  # beyond the Latin letters
         file.write("% needs XeLaTeX or LuaLaTeX, and a font for every script in it\n")
     file.write(text)
 
 
-def _table(table: Table) -> str:
-    letters = "".join("r" if table.numeric(i) else "l" for i in range(len(table.columns)))
-    rows = [_row(row) for row in _cells(table)]
+def _table(table: Table, numbers: bool) -> str:
+    columns = [_Column(table, index, numbers) for index in range(len(table.columns))]
+    cells = [column.cells() for column in columns]
+    rows = [_row(row) for row in zip(*cells, strict=True)]
     total = [rows.pop()] if table.total is not None else []
+    label = rf"\label{{{_label(table.label)}}}" if table.label else ""
     lines = [
         r"\begin{table}",
         r"\centering",
-        *([rf"\caption{{{_escape(table.title)}}}"] if table.title else []),
-        rf"\begin{{tabular}}{{{letters}}}",
+        *([rf"\caption{{{_escape(table.title)}}}{label}"] if table.title or label else []),
+        rf"\begin{{tabular}}{{{''.join(column.letter for column in columns)}}}",
         r"\toprule",
-        _row([_escape(column.title) for column in table.columns]),
+        _row([column.title for column in columns]),
         r"\midrule",
         *rows,
         *([r"\midrule", *total] if total else []),
@@ -54,13 +61,46 @@ def _table(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(table: Table) -> list[list[str]]:
-    """The rows in LaTeX; the totals, if any, come last."""
-    rows = [*table.rows, table.total] if table.total is not None else table.rows
-    return [
-        [_bar(cell) if column.format == BAR else _escape(column.text(cell)) for column, cell in pairs]
-        for pairs in (zip(table.columns, row, strict=True) for row in rows)
-    ]
+_NUMBER = re.compile(r"-?\d+(?:\.(\d+))?")
+
+
+class _Column:
+    """A column in LaTeX: its letter, its title and its cells, the totals' last."""
+
+    def __init__(self, table: Table, index: int, numbers: bool) -> None:
+        self.column = table.columns[index]
+        rows = [*table.rows, table.total] if table.total is not None else table.rows
+        self.values = [row[index] for row in rows]
+        self.letter = "r" if table.numeric(index) else "l"
+        self.texts = [self.column.text(value).replace(",", "") for value in self.values]
+        plain = [found for text in self.texts if (found := _NUMBER.fullmatch(text))]
+        self.aligned = numbers and self.letter == "r" and bool(plain)
+        if self.aligned:
+            whole = max(len(found[0].partition(".")[0]) for found in plain)
+            self.letter = f"S[table-format={whole}.{max(len(found[1] or '') for found in plain)}]"
+
+    @property
+    def title(self) -> str:
+        """The title; in braces where numbers are aligned, which tells siunitx that it is none."""
+        text = _escape(self.column.title)
+        return f"{{{text}}}" if self.aligned else text
+
+    def cells(self) -> list[str]:
+        """The cells in LaTeX."""
+        if self.column.format == BAR:
+            return [_bar(value) for value in self.values]
+        if not self.aligned:
+            return [_escape(self.column.text(value)) for value in self.values]
+        return [text if not text or _NUMBER.fullmatch(text) else f"{{{_escape(text)}}}" for text in self.texts]
+
+
+def _label(name: str) -> str:
+    """A label that LaTeX takes: letters, digits and -:. only.
+
+    >>> _label("tab:my networks_2")
+    'tab:my-networks-2'
+    """
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-:.") else "-" for c in name)
 
 
 def _bar(part: Cell) -> str:

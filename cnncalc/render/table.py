@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeAlias
 
@@ -40,6 +40,9 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else " " if c == "\t" else "?" for c in text)
 
 
+AMOUNT = ","
+"""The format of an amount: a whole number, grouped by thousands, that may also be shown in a unit such as M. A number
+of things that is never shown so, as of layers, has the format ",d"."""
 BAR = "bar"
 """The format of a number from 0 to 1 that is drawn: as so much of a bar."""
 BAR_WIDTH = 16
@@ -60,13 +63,15 @@ class Column:
     """A column: its title for people, its key for programs, and how its numbers are written.
 
     `format` is for the numbers of the column (Python's format language, or `BAR`). A column that is `optional` is left
-    out, the last one first, where the terminal is too narrow for all.
+    out, the last one first, where the terminal is too narrow for all. `unit` is what its amounts are shown in: a prefix
+    such as M, or auto; exactly if there is none.
     """
 
     title: str
     key: str = ""
-    format: str = ","
+    format: str = AMOUNT
     optional: bool = False
+    unit: str = ""
 
     @property
     def name(self) -> str:
@@ -91,19 +96,26 @@ class Column:
             return printable(cell)
         if isinstance(cell, tuple):
             return "x".join(map(str, cell))
-        return cell.value if isinstance(cell, Unknown) else format(cell, self.format)
+        if isinstance(cell, Unknown):
+            return str(cell.value)
+        if self.unit and isinstance(cell, int):
+            from cnncalc.render.units import AUTO, readable, scaled
+
+            return readable(cell) if self.unit == AUTO else scaled(cell, self.unit)
+        return format(cell, self.format)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table: rows of cells under columns, perhaps a row of totals, and notes that say what is counted. The rows may
-    be read more than once."""
+    be read more than once. `label` is what LaTeX refers to it by."""
 
     title: str
     columns: Sequence[Column]
     rows: Iterable[Sequence[Cell]]
     total: Sequence[Cell] | None = None
     notes: Sequence[str] = ()
+    label: str = ""
 
     def texts(self) -> list[list[str]]:
         """The rows as people read them; the totals, if any, come last."""
@@ -127,6 +139,20 @@ class Table:
         names = [column.name for column in self.columns]
         rows = ([None if isinstance(cell, Unknown) else cell for cell in row] for row in self.rows)
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def picked(self, names: Sequence[str]) -> Table | None:
+        """The table with these columns only, in this order; None if it lacks one.
+
+        >>> Table("", [Column("Layer"), Column("Parameters", "params")], [["conv1", 34944]]).picked(["params"]).rows
+        [[34944]]
+        """
+        places = {column.name: index for index, column in enumerate(self.columns)}
+        if not all(name in places for name in names):
+            return None
+        chosen = [places[name] for name in names]
+        total = None if self.total is None else [self.total[index] for index in chosen]
+        rows = [[row[index] for index in chosen] for row in self.rows]
+        return replace(self, columns=[self.columns[index] for index in chosen], rows=rows, total=total)
 
 
 def beside(tables: Sequence[Table]) -> Table:

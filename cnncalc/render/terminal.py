@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from cnncalc.render.table import Part, Table, printable
+from cnncalc.render.table import AMOUNT, Cell, Column, Part, Table, printable
 
 _GAP = 2  # spaces between columns
 _NARROWEST = 8  # what a column of words shrinks to at most
@@ -22,7 +22,7 @@ _BOLD, _DIM = "1", "2"  # ANSI's numbers
 
 def write(parts: Sequence[Part], file: TextIO) -> None:
     """Print tables and text, an empty line between two."""
-    grids = [Grid(part) if isinstance(part, Table) else part for part in parts]
+    grids = [Grid(part, readable=file.isatty()) if isinstance(part, Table) else part for part in parts]
     tables = [grid for grid in grids if isinstance(grid, Grid)]
     width = _terminal_width(file) or max([_PAGE, *(sum(grid.widths) + _GAP * len(grid.widths) for grid in tables)])
     look = Look(file, width)
@@ -80,10 +80,14 @@ class Look:
 class Grid:
     """A table laid out: its texts, and the width that each column needs."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, readable: bool = False) -> None:
         self.table = table
         self.titles = [column.title for column in table.columns]
         self.rows = table.texts()
+        self.totals = 0 if table.total is None else 1
+        if readable and table.total is not None and (line := _readable(table.columns, table.total)):
+            self.rows.append(line)
+            self.totals = 2
         self.right = [table.numeric(index) for index in range(len(self.titles))]
         columns = zip(self.titles, *self.rows, strict=True)
         self.widths = [max(map(_text_width, column)) for column in columns]
@@ -139,12 +143,13 @@ class Grid:
             yield ""
         yield from self.row(self.titles, widths, look, _BOLD)
         yield rule
-        body = self.rows if self.table.total is None else self.rows[:-1]
-        for row in body:
+        body = len(self.rows) - self.totals
+        for row in self.rows[:body]:
             yield from self.row(row, widths, look, "")
-        if self.table.total is not None:
-            yield rule
-            yield from self.row(self.rows[-1], widths, look, _BOLD)
+        for number, row in enumerate(self.rows[body:]):
+            if number == 0:
+                yield rule
+            yield from self.row(row, widths, look, _BOLD if number == 0 else _DIM)
         if self.table.notes:
             yield ""
         for note in self.table.notes:
@@ -161,6 +166,17 @@ class Grid:
                 text = look.style(text, style or (_DIM if text in ("0", "0.0", "0.00") else ""))
                 parts.append(space + text if self.right[index] else text + space)
             yield (" " * _GAP).join(parts)
+
+
+def _readable(columns: Sequence[Column], total: Sequence[Cell]) -> list[str]:
+    """The totals as people say them, 25.6 M, to stand under the exact ones; empty if none is so large."""
+    from cnncalc.render.units import readable
+
+    line = [
+        readable(cell) if isinstance(cell, int) and column.format == AMOUNT and not column.unit and cell >= 1000 else ""
+        for column, cell in zip(columns, total, strict=True)
+    ]
+    return line if any(line) else []
 
 
 def _narrowed(widths: dict[int, int], floors: dict[int, int], by: int) -> dict[int, int]:

@@ -43,9 +43,11 @@ class Detail:
         all: every layer.
         data: for programs, which want every layer and nothing left out.
         changed: what the request changed, in words: for the heading.
+        columns: the names of the columns to show; those of the view if there are none.
     """
 
     depth: int | None = None
     all: bool = False
     data: bool = False
     changed: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()

@@ -72,7 +72,7 @@ def _classes(found: Bottlenecks) -> Table:
         ]
         for group in found.classes
     ]
-    columns = [Column("Class"), Column("Layers")]
+    columns = [Column("Class"), Column("Layers", format=",d")]
     columns += [Column(f"{title} %", format=".1f") for title in ("Parameters", "MACs", "Traffic", "Saved")]
     notes = ["FLOPs/byte: arithmetic intensity, 2 x MACs and other operations per byte moved."]
     return Table("By class of layer", [*columns, Column("FLOPs/byte", "intensity", format=".2f")], rows, None, notes)

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from cnncalc.errors import RequestError, did_you_mean
+from cnncalc.render.choice import unknown_column
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Column, Table
 from cnncalc.views import View
@@ -24,7 +24,7 @@ COLUMNS = {
         Column("Family", "family", optional=True),
         Column("Year", "year", format="d", optional=True),
         Column("Input", "input", optional=True),
-        Column("Layers", "layers"),
+        Column("Layers", "layers", format=",d"),
         Column("Parameters", "params"),
         Column("Buffers", "buffers"),
         Column("MACs", "macs"),
@@ -73,8 +73,7 @@ def column(name: str) -> Column:
         RequestError: there is none.
     """
     if name not in COLUMNS:
-        hint = did_you_mean(name, COLUMNS)
-        raise RequestError(f"there is no column '{name[:40]}'", hint=hint or f"the columns are {', '.join(COLUMNS)}")
+        raise unknown_column(name, list(COLUMNS))
     return COLUMNS[name]
 
 

@@ -11,7 +11,7 @@ import msgspec
 from cnncalc.costs.analysis import Costs, GroupRow, Row
 from cnncalc.graph import Graph
 from cnncalc.ops.base import Op, count, show
-from cnncalc.render.table import Cell, printable
+from cnncalc.render.table import Cell, Column, Table, printable
 from cnncalc.views import Detail
 
 MOST_LAYERS = 40
@@ -50,6 +50,25 @@ class Listing:
     def heading(self) -> str:
         """What the table is about."""
         return heading(self.costs, self.detail)
+
+    def table(
+        self,
+        columns: Sequence[Column],
+        row: Callable[[AnyRow], list[Cell]],
+        total: Sequence[Cell] | None,
+        notes: Sequence[str],
+        title: str = "",
+    ) -> Table:
+        """The table of the rows under these columns, or under those that the request names.
+
+        Raises:
+            RequestError: there is no such column.
+        """
+        if self.detail.columns:
+            from cnncalc.views.columns import chosen
+
+            columns, row, total = chosen(self.costs, self.detail.columns, columns, row, total)
+        return Table(title or self.heading, columns, self.rows(row), total, notes)
 
     def rows(self, row: Callable[[AnyRow], list[Cell]]) -> list[list[Cell]]:
         """The rows; the middle of a very long table is left out unless it was asked for."""

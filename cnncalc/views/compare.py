@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
@@ -10,12 +11,15 @@ from msgspec import UNSET, Struct, UnsetType
 from cnncalc.costs.amount import AtLeast
 from cnncalc.costs.analysis import Costs, Counts
 from cnncalc.costs.compare import Comparison, Pair, intensity, largest_field, ratio
+from cnncalc.graph import Graph
+from cnncalc.render.choice import unknown_column
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Cell, Column, Table, beside, number
 from cnncalc.views import Detail, View, measured
-from cnncalc.views.common import EVERY_SCOPE, MOST_ROWS, changes, inputs_text, unknown_reasons
+from cnncalc.views.common import EVERY_SCOPE, MOST_ROWS, changes, inputs_text, unknown_notes, unknown_reasons
 from cnncalc.views.measurements import LatencyRecord
 from cnncalc.views.records import InputRecord
+from cnncalc.zoo.catalogue import Accuracy
 
 if TYPE_CHECKING:
     from cnncalc.pytorch.profile import Profile
@@ -53,17 +57,29 @@ class ComparisonDocument(Struct):
     networks: list[ComparedRecord]
 
 
-def view(comparison: Comparison, detail: Detail, profiles: Sequence[Profile] = ()) -> View:
+def view(
+    comparison: Comparison,
+    detail: Detail,
+    profiles: Sequence[Profile] = (),
+    published: Mapping[Graph, Accuracy] | None = None,
+) -> View:
     """The totals with their ratios to the first network's, and two networks also group by group.
 
     Args:
         profiles: the measured latency of each network, if any.
+        published: the published accuracy of networks, which a table of chosen columns can show.
+
+    Raises:
+        RequestError: there is no column of a name that the request gives.
     """
     networks = comparison.networks
-    whole = [_totals(networks, detail), _beyond(networks)]
+    if detail.columns:
+        whole = [_chosen(networks, detail, published or {})]
+    else:
+        whole = [_totals(networks, detail), _beyond(networks)]
     asked = detail.all or detail.depth is not None
     groups: list[Table] = []
-    if len(networks) == 2:
+    if len(networks) == 2 and not detail.columns:
         matched = comparison.groups(EVERY_SCOPE if detail.all else detail.depth or 1)
         if any(pair.counting and pair.first and pair.second for pair in matched):
             groups = [_groups(comparison, matched, asked)]
@@ -138,6 +154,109 @@ def _totals(networks: Sequence[Costs], detail: Detail) -> Table:
         "FLOPs = 2 x MACs + all other operations."
     ]
     return Table(f"Compared with {first.graph.name}{same}{changed}", columns, rows, notes=notes)
+
+
+_COLUMNS = (
+    Column("Network", "name"),
+    Column("Network", "title"),
+    Column("Input"),
+    Column("Batch", format=",d"),
+    Column("Layers", format=",d"),
+    Column("Parameters", "params"),
+    Column("Buffers"),
+    Column("MACs"),
+    Column("FLOPs"),
+    Column("Activations"),
+    Column("Ratio", "params_ratio", ",.3f"),
+    Column("Ratio", "macs_ratio", ",.3f"),
+    Column("Ratio", "flops_ratio", ",.3f"),
+    Column("Ratio", "activations_ratio", ",.3f"),
+    Column("Parameter bytes", "param_bytes"),
+    Column("Peak bytes", "peak"),
+    Column("Saved bytes", "saved"),
+    Column("Traffic bytes", "traffic"),
+    Column("FLOPs/byte", "intensity", ",.2f"),
+    Column("Field"),
+    Column("Top-1", "top1", ".2f"),
+    Column("Top-5", "top5", ".2f"),
+    Column("Accuracy from", "accuracy_source"),
+)
+COLUMNS = {column.name: column for column in _COLUMNS}
+"""The columns that a table of networks can show."""
+
+
+def _chosen(networks: Sequence[Costs], detail: Detail, published: Mapping[Graph, Accuracy]) -> Table:
+    """A table of networks with the columns asked for.
+
+    Raises:
+        RequestError: there is no such column.
+    """
+    for name in detail.columns:
+        if name not in COLUMNS:
+            raise unknown_column(name, list(COLUMNS))
+    none = Accuracy()
+    first = networks[0]
+    rows = [
+        [_network_cell(name, costs, first, published.get(costs.graph, none)) for name in detail.columns]
+        for costs in networks
+    ]
+    columns = [_ratio_titled(COLUMNS[name]) for name in detail.columns]
+    notes = []
+    if any(name.endswith("_ratio") for name in detail.columns):
+        notes.append(f"Ratio: to {first.graph.title or first.graph.name}.")
+    if "macs" in detail.columns:
+        notes.append("MACs: multiply-accumulates, which many papers call FLOPs.")
+    if {"top1", "top5"} & set(detail.columns) and "accuracy_source" not in detail.columns:
+        notes += _accuracy_notes(networks, published)
+    notes += [note for costs in networks for note in unknown_notes(costs)]
+    changed = ", ".join(changes(first, detail))
+    count = "1 network" if len(networks) == 1 else f"{len(networks)} networks"
+    return Table(f"{count}, {changed}" if changed else count, columns, rows, notes=notes)
+
+
+def _ratio_titled(column: Column) -> Column:
+    """A ratio's column with what it is the ratio of."""
+    quantity, ratio_of, rest = column.name.rpartition("_ratio")
+    if not ratio_of or rest:
+        return column
+    return replace(column, title=f"{COLUMNS[quantity].title} ratio", key=column.name)
+
+
+def _network_cell(name: str, costs: Costs, first: Costs, found: Accuracy) -> Cell:
+    """A network's cell in a column."""
+    graph, memory = costs.graph, costs.memory
+    if name.endswith("_ratio"):
+        quantity = name.removesuffix("_ratio")
+        return ratio(getattr(costs, quantity), getattr(first, quantity))
+    if name in ("params", "buffers", "macs", "flops", "activations", "batch", "param_bytes"):
+        return number(getattr(costs, name))
+    if name == "field":
+        field = largest_field(costs)
+        return "all" if field is None else field
+    cells: dict[str, Cell] = {
+        "name": graph.name,
+        "title": graph.title or graph.name,
+        "input": graph.input,
+        "layers": len(costs.layers),
+        "peak": memory.peak,
+        "saved": memory.saved,
+        "traffic": memory.traffic,
+        "intensity": intensity(costs),
+        "top1": found.top1,
+        "top5": found.top5,
+        "accuracy_source": found.source,
+    }
+    return cells[name]
+
+
+def _accuracy_notes(networks: Sequence[Costs], published: Mapping[Graph, Accuracy]) -> list[str]:
+    """Who published the accuracies: a note for each source, with its networks."""
+    sources: dict[str, list[str]] = {}
+    for costs in networks:
+        found = published.get(costs.graph)
+        if found and found.source:
+            sources.setdefault(found.source, []).append(costs.graph.title or costs.graph.name)
+    return [f"Accuracy of {', '.join(titles)}: {source.strip().rstrip('.')}." for source, titles in sources.items()]
 
 
 def _beyond(networks: Sequence[Costs]) -> Table:

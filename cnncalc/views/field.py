@@ -41,7 +41,7 @@ def view(costs: Costs, detail: Detail, layer: str | None = None) -> View:
         names = ", ".join(uneven[:5]) + (", ..." if len(uneven) > 5 else "")
         texts.append(f"Branches that are not aligned meet in {names}: their centres or strides differ.")
     if layer is None:
-        table = Table(listing.heading, columns, listing.rows(row), None, listing.notes(*texts))
+        table = listing.table(columns, row, None, listing.notes(*texts))
     else:  # what was asked for, and no notes on the rest
         table = Table(listing.heading, columns, [row(found) for found in asked], None, texts)
     return View((table,), lambda: network_document(costs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnncalc.costs.analysis import Costs
 from cnncalc.ops.base import OPERATIONS
-from cnncalc.render.table import Cell, Column, Table, number
+from cnncalc.render.table import Cell, Column, number
 from cnncalc.views import Detail, View
 from cnncalc.views.common import AnyRow, Listing, kind_text, percent, plain_document, unknown_reasons
 
@@ -36,5 +36,5 @@ def view(costs: Costs, detail: Detail, operations: bool = False) -> View:
         "MACs: multiply-accumulates of convolutions and linear layers; many papers call these FLOPs.",
         f"FLOPs = 2 x MACs + all other operations ({counted or 'none here'}).",
     ]
-    table = Table(listing.heading, columns, listing.rows(row), sums, listing.notes(*texts))
+    table = listing.table(columns, row, sums, listing.notes(*texts))
     return View((table,), plain_document(costs), unknown=unknown_reasons(costs))

@@ -29,8 +29,10 @@ def view(costs: Costs, detail: Detail, optimizer: str = "sgd", fits: str | None 
     """
     memory = costs.memory
     training = memory.training(optimizer)
-    layers = _layers(costs, detail)
-    parts: list[Table | str] = [layers, _peak(memory), _training(training, optimizer)]
+    moments = [_peak(memory), _training(training, optimizer)]
+    parts: list[Table | str] = [*moments]
+    if not detail.columns or all(table.picked(detail.columns) is None for table in moments):
+        parts.insert(0, _layers(costs, detail))
     batches: dict[str, int | None] | UnsetType = UNSET
     if fits is not None:
         batches = {
@@ -84,7 +86,7 @@ def _layers(costs: Costs, detail: Detail) -> Table:
         "saves for the backward pass, each tensor's memory once.",
         *(f"Unknown: {reason}." for reason in _unsaid(costs)),
     ]
-    return Table(listing.heading, columns, listing.rows(row), total, listing.notes(*texts))
+    return listing.table(columns, row, total, listing.notes(*texts))
 
 
 def _unsaid(costs: Costs) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnncalc.costs.analysis import Costs
-from cnncalc.render.table import Cell, Column, Table, number
+from cnncalc.render.table import Cell, Column, number
 from cnncalc.views import Detail, View
 from cnncalc.views.common import AnyRow, Listing, kind_text, percent, plain_document, unknown_reasons
 
@@ -30,5 +30,5 @@ def view(costs: Costs, detail: Detail) -> View:
         columns.append(Column("Buffers"))
         sums.append(costs.buffers)
         texts.append("Parameters are trainable. Buffers are stored and not trained: running means and variances.")
-    table = Table(listing.heading, columns, listing.rows(row), sums, listing.notes(*texts))
+    table = listing.table(columns, row, sums, listing.notes(*texts))
     return View((table,), plain_document(costs), unknown=unknown_reasons(costs))

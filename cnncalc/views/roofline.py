@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cnncalc.costs.analysis import Row
 from cnncalc.costs.roofline import Roofline
-from cnncalc.render.table import Cell, Column, Table, number
+from cnncalc.render.table import Cell, Column, number
 from cnncalc.views import Detail, View
 from cnncalc.views.common import AnyRow, Listing, kind_text, unknown_reasons
 from cnncalc.views.records import BoundRecord, RooflineRecord, network_document
@@ -47,13 +47,8 @@ def view(result: Roofline, detail: Detail) -> View:
     if not result.fits:
         texts.append(f"The peak of inference, {costs.memory.peak:,} bytes, does not fit its memory.")
     heading = f"{listing.heading}; {device.title}, {result.dtype}"
-    table = Table(
-        heading,
-        columns,
-        listing.rows(row),
-        [*total, 100.0 if result.seconds else None],
-        listing.notes(*texts),
-    )
+    sums: list[Cell] = [*total, 100.0 if result.seconds else None]
+    table = listing.table(columns, row, sums, listing.notes(*texts), heading)
 
     def bound(row: Row) -> dict[str, BoundRecord]:
         found = result.of(row)

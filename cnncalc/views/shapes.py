@@ -20,10 +20,9 @@ def view(costs: Costs, detail: Detail) -> View:
         what = describe(first.op) if isinstance(found, Row) or len(found.nodes) == 1 else kind_text(found)
         return [found.name, what, found.output, found.activations, ", ".join(inputs)]
 
-    table = Table(
-        listing.heading,
+    table = listing.table(
         [Column("Layer"), Column("Kind"), Column("Output"), Column("Activations"), Column("Input", optional=True)],
-        listing.rows(row),
+        row,
         ["Total", None, None, costs.activations, None],
         listing.notes(
             "Shapes are channels first, without the batch. Activations: elements of the outputs.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnncalc.costs.amount import total
 from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.conventions import CLASSES, ToolCount
-from cnncalc.render.table import Cell, Column, Table, number
+from cnncalc.render.table import Cell, Column, number
 from cnncalc.views import Detail, View
 from cnncalc.views.common import AnyRow, Listing, kind_text, percent
 from cnncalc.views.records import ConventionRecord, network_document
@@ -33,8 +33,7 @@ def view(costs: Costs, found: ToolCount, detail: Detail) -> View:
     if found.reason:
         texts.append(f"Unknown: {found.reason}.")
     sums: list[Cell] = ["Total", None, None, found.total, percent(found.total, found.total)]
-    heading = f"{listing.heading}; as {tool.name}"
-    table = Table(heading, columns, listing.rows(row), sums, listing.notes(*texts))
+    table = listing.table(columns, row, sums, listing.notes(*texts), f"{listing.heading}; as {tool.name}")
     return View(
         (table,),
         lambda: network_document(

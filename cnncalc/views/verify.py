@@ -106,7 +106,7 @@ def _overview(reports: Sequence[Report], fixed: Sequence[str]) -> Table:
     columns = [
         Column("Network", "network"),
         Column("Conditions", "conditions"),
-        Column("Layers", "layers"),
+        Column("Layers", "layers", format=",d"),
         Column("Parameters", "params"),
         Column("Buffers", "buffers", optional=True),
         Column("MACs", "macs"),

@@ -10,9 +10,10 @@ import contextlib
 import os
 import re
 import sys
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -20,6 +21,7 @@ from cnncalc.zoo import index as zoo
 
 if TYPE_CHECKING:
     from cnncalc.language.model import Spec
+    from cnncalc.ops.base import Shape
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -71,6 +73,17 @@ def entries() -> list[Entry]:
     return found
 
 
+def picked(everything: Sequence[Entry], words: Sequence[str]) -> list[Entry]:
+    """The entries that several words name, in their order; none if any of them is no name, for then they are words to
+    search for.
+
+    >>> [entry.name for entry in picked(entries(), ["vgg16", "nin"])], picked(entries(), ["vgg", "16"])
+    (['vgg16', 'nin'], [])
+    """
+    by_name = {entry.name: entry for entry in everything}
+    return [by_name[word] for word in words] if len(words) > 1 and all(word in by_name for word in words) else []
+
+
 def natural(text: str) -> list[tuple[int, str]]:
     """A key that sorts numbers inside words by value.
 
@@ -110,7 +123,7 @@ def _entry(name: str) -> Entry:
     spec = zoo.load(name)
     network = expand(spec)
     total = Costs(network)
-    top1, top5, source = _accuracy(spec)
+    found = accuracy(spec, network.input)
     return Entry(
         name=name,
         title=spec.title,
@@ -125,18 +138,26 @@ def _entry(name: str) -> Entry:
         macs=total.macs,
         flops=total.flops,
         activations=total.activations,
-        top1=top1,
-        top5=top5,
-        accuracy_source=source,
+        top1=found.top1,
+        top5=found.top5,
+        accuracy_source=found.source,
     )
 
 
-def _accuracy(spec: Spec) -> tuple[float | None, float | None, str | None]:
-    """The first published accuracy, and its source."""
+class Accuracy(NamedTuple):
+    """Published accuracies in percent, and who published them."""
+
+    top1: float | None = None
+    top5: float | None = None
+    source: str | None = None
+
+
+def accuracy(spec: Spec, input: Shape | None = None) -> Accuracy:
+    """The first published accuracy of a network as its spec has it, at its own input."""
     for published in spec.published:
-        if "top1" in published.values:
-            return published.values["top1"], published.values.get("top5"), published.source
-    return None, None, None
+        if "top1" in published.values and published.input in (None, input) and not published.variables:
+            return Accuracy(published.values["top1"], published.values.get("top5"), published.source)
+    return Accuracy()
 
 
 def _store(file: Path, cache: _Cache) -> None:

@@ -1,0 +1,880 @@
+"""The table: for each op that PyTorch's programs are made of, what it is in cnncalc.
+
+An entry takes a `Step` and gives the tensor, or the tensors, that it makes. It raises `Unread` for a form that it does
+not know; the op is then opaque, and nothing of it is dropped. The names are those of `torch.ops.aten`, without
+overload, and without the underscore of working in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from cnncalc import ops
+from cnncalc.ops.base import Op, Shape
+from cnncalc.pytorch.drafts import Draft, Value
+from cnncalc.pytorch.walk import Result, Step, Unread
+
+Entry = Callable[[Step], Result]
+TABLE: dict[str, Entry] = {}
+
+
+def entry(*names: str) -> Callable[[Entry], Entry]:
+    """Put a function into the table under some names."""
+
+    def put(function: Entry) -> Entry:
+        for name in names:
+            TABLE[name] = function
+        return function
+
+    return put
+
+
+def short(sizes: Any) -> Any:
+    """One number for equal ones.
+
+    >>> short([3, 3]), short((1, 2)), short(2)
+    (3, (1, 2), 2)
+    """
+    if isinstance(sizes, int):
+        return sizes
+    return sizes[0] if len(set(sizes)) == 1 else tuple(sizes)
+
+
+def weight(value: Any) -> Value:
+    """A parameter or buffer as it is stored.
+
+    Raises:
+        Unread: it is computed.
+    """
+    if not isinstance(value, Value) or value.source is None or value.axis is not None:
+        raise Unread
+    return value
+
+
+def plain(x: Value) -> Value:
+    """A tensor whose first axis is the batch alone.
+
+    Raises:
+        Unread: it is not.
+    """
+    if x.axis != 0 or x.folded:
+        raise Unread
+    return x
+
+
+def same_axis(step: Step) -> Value:
+    """The first tensor, if the batch lies in the result as in it."""
+    if step.shape != step.x.shape:
+        raise Unread
+    return step.x
+
+
+# Convolutions
+
+
+@entry("conv1d", "conv2d", "conv3d")
+def convolution(step: Step) -> Result:
+    """A convolution; one whose weights are computed is opaque, its multiply-accumulates known."""
+    x, kernel, bias = step["input"], step["weight"], step["bias"]
+    try:
+        plain(x), weight(kernel), bias and weight(bias)
+    except Unread:
+        return _computed_convolution(step)
+    if kernel.source not in step.walk.trained:
+        return _computed_convolution(step)
+    return step.emit(_conv(step, x, kernel, bias), x, owns=[kernel, bias])
+
+
+def _conv(step: Step, x: Value, kernel: Value, bias: Value | None) -> Op:
+    """The convolution's op."""
+    sizes, dilation = kernel.shape[2:], list(step["dilation"])
+    dilation = dilation * (len(sizes) // len(dilation))
+    padding = step["padding"]
+    if isinstance(padding, str):
+        spans = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, sizes, strict=True)]
+        padding = tuple(span // 2 if span % 2 == 0 else (span // 2, span - span // 2) for span in spans)
+    elif not isinstance(padding, int):
+        padding = tuple(padding) * (len(sizes) // len(padding))
+    options: dict[str, Any] = {
+        "kernel": short(sizes),
+        "stride": short(step["stride"]),
+        "padding": short(padding),
+        "dilation": short(dilation),
+        "bias": bias is not None,
+    }
+    c_in, c_out, groups = x.sizes[0], kernel.shape[0], step["groups"]
+    if groups > 1 and groups == c_in and c_out % c_in == 0:
+        return ops.Depthwise(multiplier=c_out // c_in, **options)
+    return ops.Conv(c_out, groups=groups, **options)
+
+
+def _computed_convolution(step: Step) -> Result:
+    bias = step["bias"]
+    owns = [value for value in (step["weight"], bias) if value is not None and value.draft is None]
+    added = 0 if bias is None else step.value(None).elements
+    return step.opaque(owns, mac=step.macs(), add=added, mul=0, div=0, compare=0, exp=0)
+
+
+@entry("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def transposed(step: Step) -> Result:
+    """A transposed convolution."""
+    x, kernel, bias = plain(step["input"]), weight(step["weight"]), step["bias"]
+    op = ops.ConvTranspose(
+        kernel.shape[1] * step["groups"],
+        kernel=short(kernel.shape[2:]),
+        stride=short(step["stride"]),
+        padding=short(step["padding"]),
+        output_padding=short(step["output_padding"]),
+        dilation=short(step["dilation"]),
+        groups=step["groups"],
+        bias=bias is not None,
+    )
+    return step.emit(op, x, owns=[kernel, bias])
+
+
+# Products
+
+
+@entry("linear")
+def linear(step: Step) -> Result:
+    """A fully connected layer, on the last axis."""
+    x, kernel, bias = step["input"], step["weight"], step["bias"]
+    if kernel.source not in step.walk.trained or (bias is not None and bias.source is None) or x.place(-1) is None:
+        return _computed_convolution(step)
+    many = len(x.sizes) > 2
+    op = ops.Linear(kernel.shape[0], bias=bias is not None, over="last" if many else None)
+    return step.emit(op, x, owns=[kernel, bias])
+
+
+@entry("matmul", "mm", "bmm")
+def matmul(step: Step) -> Result:
+    """A matrix product: of two tensors, or with a learnt one."""
+    first, second = step.tensors
+    if first.axis is not None and first.axis == second.axis and first.folded == second.folded:
+        a, b = first.sizes, second.sizes
+        if len(a) >= 2 and len(a) == len(b) and a[:-2] == b[:-2] and first.axis < len(first.shape) - 2:
+            return step.emit(ops.MatMul(), first, second)
+    return _product(step)
+
+
+@entry(
+    "addmm",
+    "baddbmm",
+    "einsum",
+    "addbmm",
+    "bilinear",
+    "linalg_vecdot",
+    "inner",
+    "mv",
+    "dot",
+    "tensordot",
+    "chain_matmul",
+)
+def _product(step: Step) -> Result:
+    """A product in another form: opaque, its multiply-accumulates known."""
+    owns = [value for value in step.tensors if value.draft is None and value.source in step.walk.trained]
+    added = step.value(None).elements if step.name in ("addmm", "baddbmm") else 0
+    return step.opaque(owns, mac=step.macs(), add=added, mul=0, div=0, compare=0, exp=0)
+
+
+@entry("scaled_dot_product_attention")
+def attention(step: Step) -> Result:
+    """Attention, step by step: each query with each key, scaled; softmax; each score with each value."""
+    q, k, v, mask = step["query"], step["key"], step["value"], step["attn_mask"]
+    if step["enable_gqa"] or any(value.axis != q.axis or value.folded != q.folded for value in (k, v)):
+        raise Unread
+    sizes = q.sizes
+    if len(sizes) < 2 or sizes[:-2] != k.sizes[:-2] or k.sizes[:-1] != v.sizes[:-1] or q.axis >= len(q.shape) - 2:
+        raise Unread
+    rank = len(sizes)
+    drafted = step.walk.drafted
+    turned = step.between(ops.Permute((*range(rank - 2), rank - 1, rank - 2)), drafted(k))
+    scale = step["scale"] or sizes[-1] ** -0.5
+    scaled = step.between(ops.Power(scale=scale), drafted(q)) if scale != 1 else drafted(q)
+    scores = step.between(ops.MatMul(), scaled, turned)
+    if mask is not None:
+        full = (*q.shape[:-1], k.shape[-2])
+        scores = step.between(ops.Add(), scores, step.aligned(mask, _spread(mask, full, q.axis)))
+    shares = step.between(ops.Softmax(axis=rank - 1), scores)
+    found = step.between(ops.MatMul(), shares, drafted(v))
+    return step.value(found)
+
+
+# Normalisation
+
+
+@entry("batch_norm")
+def batch_norm(step: Step) -> Result:
+    """Batch normalisation with its running statistics."""
+    x, scale, shift = step["input"], step["weight"], step["bias"]
+    mean, variance = step["running_mean"], step["running_var"]
+    if x.axis is None or mean is None or (scale is None) != (shift is None):
+        return _moments(step, scale, shift)
+    plain(x)
+    op = ops.BatchNorm(affine=scale is not None, eps=step["eps"])
+    return step.emit(op, x, owns=[scale, shift, mean, variance])
+
+
+def _moments(step: Step, scale: Value | None, shift: Value | None) -> Result:
+    """A normalisation of a kind that has no class: its operations as those of layer normalisation."""
+    x = step.x
+    c, n = x.sizes[0] if x.axis is not None else x.shape[1], x.elements
+    counts = {"add": 3 * n + n * (shift is not None), "mul": 2 * n + n * (scale is not None), "div": 3 * c, "exp": c}
+    return step.opaque([scale, shift], mac=0, compare=0, **counts)
+
+
+def _learnt(step: Step, result: Value, scale: Value | None, shift: Value | None) -> Result:
+    """A result with a scale, or a shift, that stands alone."""
+    for value, op in ((scale, ops.Multiply()), (shift, ops.Add())):
+        if value is not None:
+            sizes = _spread(value, result.shape, result.axis)
+            result = step.emit(op, result, step.value(step.aligned(value, sizes)), check=False)
+    return result
+
+
+@entry("layer_norm")
+def layer_norm(step: Step) -> Result:
+    """Layer normalisation over the last axis or the whole sample."""
+    x, scale, shift = step["input"], step["weight"], step["bias"]
+    sizes, over = x.sizes, tuple(step["normalized_shape"])
+    affine = scale is not None and shift is not None
+    if over == sizes and len(sizes) > 1:
+        op = ops.LayerNorm(affine=affine, over="all", eps=step["eps"])
+    elif len(over) == 1 and x.place(-1) is not None:
+        op = ops.LayerNorm(affine=affine, over="last" if len(sizes) > 1 else "channels", eps=step["eps"])
+    else:
+        return _moments(step, scale, shift)
+    if affine:
+        return step.emit(op, x, owns=[scale, shift])
+    return _learnt(step, step.emit(op, x), scale, shift)
+
+
+@entry("rms_norm")
+def rms_norm(step: Step) -> Result:
+    """Root mean square normalisation over the last axis."""
+    x, scale = step["input"], step["weight"]
+    if len(step["normalized_shape"]) != 1 or x.place(-1) is None:
+        raise Unread
+    eps = step["eps"] or 1.1920928955078125e-07
+    return step.emit(ops.RMSNorm(affine=scale is not None, over="last", eps=eps), x, owns=[scale])
+
+
+@entry("group_norm")
+def group_norm(step: Step) -> Result:
+    """Group normalisation."""
+    x, scale, shift = plain(step["input"]), step["weight"], step["bias"]
+    affine = scale is not None and shift is not None
+    result = step.emit(ops.GroupNorm(step["num_groups"], affine=affine), x, owns=[scale, shift] if affine else [])
+    return result if affine else _learnt_channels(step, result, scale, shift)
+
+
+@entry("instance_norm")
+def instance_norm(step: Step) -> Result:
+    """Instance normalisation without running statistics."""
+    x, scale, shift = plain(step["input"]), step["weight"], step["bias"]
+    if step["running_mean"] is not None:
+        raise Unread
+    return step.emit(ops.InstanceNorm(affine=scale is not None, eps=step["eps"]), x, owns=[scale, shift])
+
+
+def _learnt_channels(step: Step, result: Value, scale: Value | None, shift: Value | None) -> Result:
+    if scale is not None or shift is not None:
+        raise Unread
+    return result
+
+
+# Activations
+
+
+def activation(make: Callable[[Step], Op]) -> Entry:
+    """An entry of an op on each element."""
+
+    def read(step: Step) -> Result:
+        return step.emit(make(step), same_axis(step))
+
+    return read
+
+
+TABLE |= {
+    "relu": activation(lambda step: ops.ReLU()),
+    "relu6": activation(lambda step: ops.ReLU6()),
+    "leaky_relu": activation(lambda step: ops.LeakyReLU(step["negative_slope"])),
+    "sigmoid": activation(lambda step: ops.Sigmoid()),
+    "tanh": activation(lambda step: ops.Tanh()),
+    "silu": activation(lambda step: ops.SiLU()),
+    "gelu": activation(lambda step: ops.GELU()),
+    "hardswish": activation(lambda step: ops.HardSwish()),
+    "hardsigmoid": activation(lambda step: ops.HardSigmoid()),
+    "selu": activation(lambda step: ops.SELU()),
+    "celu": activation(lambda step: ops.CELU(step["alpha"])),
+    "mish": activation(lambda step: ops.Mish()),
+    "softplus": activation(lambda step: ops.Softplus(step["beta"], step["threshold"])),
+    "dropout": activation(lambda step: ops.Dropout(step["p"])),
+    "feature_dropout": activation(lambda step: ops.Dropout(step["p"])),
+}
+
+
+@entry("elu")
+def elu(step: Step) -> Result:
+    """ELU as it is called on its own."""
+    if step["scale"] != 1 or step["input_scale"] != 1:
+        raise Unread
+    return step.emit(ops.ELU(step["alpha"]), same_axis(step))
+
+
+@entry("hardtanh", "clamp", "clip")
+def clamp(step: Step) -> Result:
+    """Cut to a range; relu and relu6 are cases of it."""
+    _, low, high = list(step.args.values())[:3]
+    if isinstance(low, Value) or isinstance(high, Value):
+        raise Unread
+    if low == 0 and high == 6:
+        return step.emit(ops.ReLU6(), same_axis(step))
+    if low is None or high is None:
+        return _one_each("compare")(step)
+    return step.emit(ops.HardTanh(low, high), same_axis(step))
+
+
+@entry("prelu")
+def prelu(step: Step) -> Result:
+    """PReLU, one slope or one a channel."""
+    x, slope = plain(step.x), weight(step["weight"])
+    return step.emit(ops.PReLU(per_channel=slope.shape[0] > 1), x, owns=[slope])
+
+
+@entry("softmax", "_softmax", "log_softmax", "_log_softmax")
+def softmax(step: Step) -> Result:
+    """Softmax, or its logarithm, along an axis."""
+    axis = step.x.place(step["dim"])
+    if axis is None or (step.x.folded and step["dim"] % len(step.shape) == step.x.axis):
+        raise Unread
+    kind = ops.LogSoftmax if "log" in step.name else ops.Softmax
+    return step.emit(kind(axis=axis), step.x)
+
+
+# Pooling
+
+
+@entry("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices", "max_pool3d_with_indices")
+def max_pool(step: Step) -> Result:
+    """Max pooling."""
+    op = ops.MaxPool(
+        short(step["kernel_size"]),
+        stride=_stride(step),
+        padding=short(step["padding"]),
+        dilation=short(step["dilation"]),
+        ceil=step["ceil_mode"],
+    )
+    value = step.emit(op, plain(step.x))
+    return (value, None) if step.name.endswith("indices") else value
+
+
+def _stride(step: Step) -> Any:
+    """A pool's stride; None where it is the kernel's size."""
+    stride, kernel = step["stride"], step["kernel_size"]
+    return None if not stride or short(stride) == short(kernel) else short(stride)
+
+
+@entry("avg_pool1d", "avg_pool2d", "avg_pool3d")
+def avg_pool(step: Step) -> Result:
+    """Average pooling."""
+    if step.args.get("divisor_override") is not None:
+        raise Unread
+    padding = short(step["padding"])
+    op = ops.AvgPool(
+        short(step["kernel_size"]),
+        stride=_stride(step),
+        padding=padding,
+        ceil=step["ceil_mode"],
+        count_include_pad=True if padding == 0 and not step["ceil_mode"] else step["count_include_pad"],
+    )
+    return step.emit(op, plain(step.x))
+
+
+@entry("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
+def adaptive_avg_pool(step: Step) -> Result:
+    """Average pooling to a size."""
+    size = short(step["output_size"])
+    return step.emit(ops.GlobalAvgPool() if size == 1 else ops.AdaptiveAvgPool(size), plain(step.x))
+
+
+@entry("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
+def adaptive_max_pool(step: Step) -> Result:
+    """Max pooling to a size."""
+    size = short(step["output_size"])
+    value = step.emit(ops.GlobalMaxPool() if size == 1 else ops.AdaptiveMaxPool(size), plain(step.x))
+    return value, None
+
+
+# Arithmetic
+
+
+def _spread(value: Value, shape: tuple[int, ...], axis: int | None) -> Shape:
+    """The sizes of an operand, with as many axes as the result's sizes, where it is spread over them.
+
+    Raises:
+        Unread: it has no batch, and differs along the axis into which the result's batch is folded.
+    """
+    full = (1,) * (len(shape) - len(value.shape)) + value.shape
+    if axis is None:
+        return full or (1,)
+    if value.axis is not None:
+        own = value.axis + len(shape) - len(value.shape)
+        if own != axis or (value.folded and value.shape[value.axis] != shape[axis]):
+            raise Unread
+    elif full[axis] != 1:
+        raise Unread
+    result = Value(shape, value.batch, axis)
+    if result.batch and shape[axis] == result.batch:
+        return (*full[:axis], *full[axis + 1 :]) or (1,)
+    kept = full[axis] // value.batch if value.axis is not None else 1
+    return (*full[:axis], max(kept, 1), *full[axis + 1 :])
+
+
+def _merge(make: Callable[[], Op], number: Callable[[Any], Op], turned: Callable[[Any], Op] | None = None) -> Entry:
+    """An entry of an op on two tensors, or on one and a number (`turned`, where the number is the first)."""
+
+    def read(step: Step) -> Result:
+        first, second = list(step.args.values())[:2]
+        alpha = step.args.get("alpha", 1)
+        if step.args.get("rounding_mode") is not None:
+            raise Unread
+        if not isinstance(second, Value):
+            return step.emit(number(second if alpha == 1 else second * alpha), same_axis(step))
+        if not isinstance(first, Value):
+            if turned is None:
+                raise Unread
+            return step.emit(turned(first), second)
+        result = step.value(None)
+        if alpha != 1:
+            second = Value(
+                second.shape,
+                second.batch,
+                second.axis,
+                step.between(ops.Power(factor=alpha), step.walk.drafted(second)),
+            )
+        op = make()
+        learnt = _with_weights(step, op, first, second, result)
+        if learnt is not None:
+            return learnt
+        drafts = [step.aligned(value, _spread(value, result.shape, result.axis)) for value in (first, second)]
+        return step.value(_checked(step.between(op, *drafts), result))
+
+    return read
+
+
+def _checked(draft: Draft, result: Value) -> Draft:
+    """A draft that has the sizes of a result.
+
+    Raises:
+        Unread: it has others.
+    """
+    if draft.output != result.sizes:
+        raise Unread
+    return draft
+
+
+def _with_weights(step: Step, op: Op, first: Value, second: Value, result: Value) -> Value | None:
+    """The product with a learnt factor a channel as a scale, the sum with a learnt tensor as a position embedding."""
+    for x, learnt in ((first, second), (second, first)):
+        if x.axis is None or x.shape != result.shape or learnt.axis is not None:
+            continue
+        if learnt.draft is not None or learnt.source not in step.walk.trained or learnt.source in step.walk.owners:
+            continue
+        sizes = _spread(learnt, result.shape, result.axis)
+        if isinstance(op, ops.Multiply) and sizes == (x.sizes[0], *(1,) * (len(x.sizes) - 1)):
+            return step.emit(ops.Scale(), x, owns=[learnt])
+        if isinstance(op, ops.Add) and sizes == x.sizes:
+            return step.emit(ops.PositionEmbedding(), x, owns=[learnt])
+    return None
+
+
+def _power(**options: str) -> Callable[[Any], Op]:
+    """The op of a number, that stands for an option of `Power`."""
+
+    def make(number: Any) -> Op:
+        if isinstance(number, complex):
+            raise Unread
+        return ops.Power(**{name: _signed(number, sign) for name, sign in options.items()})
+
+    return make
+
+
+def _signed(number: Any, sign: str) -> float:
+    """A number, its negative, or its inverse."""
+    if sign == "/":
+        return 1 / number if number else 0.0
+    return float(-number if sign == "-" else number)
+
+
+TABLE |= {
+    "add": _merge(ops.Add, _power(shift="+")),
+    "sub": _merge(ops.Subtract, _power(shift="-"), lambda number: ops.Power(factor=-1, shift=float(number))),
+    "mul": _merge(ops.Multiply, _power(scale="+")),
+    "div": _merge(ops.Divide, _power(scale="/")),
+    "maximum": _merge(ops.Maximum, _power(shift="+")),
+    "minimum": _merge(ops.Minimum, _power(shift="+")),
+    "rsub": lambda step: step.emit(ops.Power(factor=-1, shift=float(step["other"])), same_axis(step)),
+    "pow": lambda step: _raised(step),
+}
+
+
+def _raised(step: Step) -> Result:
+    """A tensor to a fixed power; 2 to the power of a tensor is transcendental too."""
+    exponent = step["exponent"]
+    if isinstance(exponent, Value):
+        return _one_each("exp")(step)
+    return step.emit(ops.Power(float(exponent)), same_axis(step))
+
+
+for _name in ("abs", "cos", "erf", "exp", "log", "neg", "reciprocal", "rsqrt", "sign", "sin", "sqrt", "square"):
+    TABLE[_name] = activation(lambda step: ops.Apply(step.name))
+
+
+def _one_each(*kinds: str) -> Entry:
+    """An entry of an op that is one operation of each kind for each element of its output."""
+
+    def read(step: Step) -> Result:
+        counts = dict.fromkeys(("mac", "add", "mul", "div", "compare", "exp"), 0)
+        counts |= dict.fromkeys(kinds, step.value(None).elements)
+        return step.opaque((), **counts)
+
+    return read
+
+
+_COMPARED = (
+    "eq ne lt gt le ge where masked_fill clamp_min clamp_max logical_not logical_and logical_or bitwise_not floor ceil "
+    "round trunc isnan argmax argmin any all bitwise_and bitwise_or"
+)
+for _name in _COMPARED.split():
+    TABLE[_name] = _one_each("compare")
+for _name in ("cumsum",):
+    TABLE[_name] = _one_each("add")
+TABLE["addcmul"] = _one_each("add", "mul")
+TABLE["lerp"] = _one_each("add", "mul")
+TABLE["remainder"] = TABLE["fmod"] = TABLE["floor_divide"] = _one_each("div")
+for _name in ("log2", "log1p", "expm1", "atan2", "atan", "log10", "exp2", "acos", "asin", "sinh", "cosh"):
+    TABLE[_name] = _one_each("exp")
+
+
+def _reduction(kind: Any) -> Entry:
+    """An entry of a mean, sum or maximum over axes."""
+
+    def read(step: Step) -> Result:
+        x, dims, keep = step.x, step.args.get("dim"), step.args.get("keepdim") or False
+        dims = list(range(len(x.shape))) if dims in (None, []) else [dims] if isinstance(dims, int) else dims
+        places = [x.place(dim) for dim in dims]
+        if None in places or (x.folded and any(dim % len(x.shape) == x.axis for dim in dims)):
+            raise Unread
+        axes = tuple(sorted(place for place in places if place is not None))
+        if len(axes) == len(x.sizes) and not keep:
+            draft = step.between(kind(short_axes(axes), keep=True), step.walk.drafted(x))
+            return step.value(step.between(ops.Reshape((1,)), draft))
+        return step.emit(kind(short_axes(axes), keep=keep), x)
+
+    return read
+
+
+def short_axes(axes: tuple[int, ...]) -> Any:
+    """One axis as a number."""
+    return axes[0] if len(axes) == 1 else axes
+
+
+TABLE |= {"mean": _reduction(ops.Mean), "sum": _reduction(ops.Sum), "amax": _reduction(ops.Max)}
+
+
+@entry("linalg_vector_norm", "norm")
+def vector_norm(step: Step) -> Result:
+    """The root of a sum of squares; or a sum of absolute values."""
+    n, m = step.x.elements, step.value(None).elements
+    if step.args.get("ord", 2) != 2:
+        raise Unread
+    return step.opaque(mac=0, mul=n, add=n - m, exp=m, div=0, compare=0)
+
+
+@entry("var", "var_mean", "std", "std_mean")
+def variance(step: Step) -> Result:
+    """Mean and variance: two sums, the centring, the squares; and a root for the deviation."""
+    n, m = step.x.elements, step.value(None).elements
+    roots = m if step.name.startswith("std") else 0
+    return step.opaque(mac=0, add=3 * n - 2 * m, mul=n, div=2 * m, exp=roots, compare=0)
+
+
+@entry("col2im")
+def fold(step: Step) -> Result:
+    """Blocks put back into an image, summed where they overlap."""
+    return step.opaque(mac=0, add=step.x.elements, mul=0, div=0, compare=0, exp=0)
+
+
+@entry("max", "min", "aminmax")
+def largest(step: Step) -> Result:
+    """The largest along an axis, and where it is."""
+    if len(step.tensors) > 1:
+        raise Unread
+    return step.opaque(mac=0, compare=step.x.elements - step.value(None).elements, add=0, mul=0, div=0, exp=0)
+
+
+# Shape
+
+
+@entry("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as")
+def reshape(step: Step) -> Result:
+    """The same elements in another shape; one of the batch's alone is no change."""
+    return seen_anew(step, step.x)
+
+
+def seen_anew(step: Step, x: Value) -> Result:
+    """A tensor in the step's shape."""
+    if x.draft is None:
+        return Value(step.shape, x.batch, None, None, x.source)
+    result = step.value(None)
+    if x.axis is not None and result.axis is None:
+        raise Unread
+    if result.sizes == x.sizes:
+        return step.value(x.draft)
+    op = ops.Flatten() if len(result.sizes) == 1 and len(x.sizes) > 1 else ops.Reshape(result.sizes)
+    return step.emit(op, x)
+
+
+@entry("permute", "transpose", "t", "movedim", "moveaxis", "swapaxes", "numpy_T", "mT")
+def permute(step: Step) -> Result:
+    """The axes in another order; moving the batch's alone is no change."""
+    x, rank = step.x, len(step.x.shape)
+    if "dims" in step.args:
+        order = [dim % rank for dim in step["dims"]]
+    elif "dim0" in step.args or "axis0" in step.args:
+        a, b = list(step.args.values())[1:3]
+        order = list(range(rank))
+        order[a % rank], order[b % rank] = order[b % rank], order[a % rank]
+    elif step.name in ("t", "numpy_T", "mT"):
+        order = [*range(rank - 2), rank - 1, rank - 2] if rank >= 2 else list(range(rank))
+    else:
+        raise Unread
+    if x.axis is not None:
+        moved = Value(step.shape, x.batch, order.index(x.axis))
+        if moved.sizes != step.value(None).sizes:
+            raise Unread
+    places = [x.place(axis) for axis in order]
+    turned = tuple(place for place in places if place is not None)
+    if turned == tuple(range(len(turned))):
+        return Value(step.shape, x.batch, None if x.axis is None else order.index(x.axis), x.draft, x.source)
+    if x.draft is None and prod(x.shape) == max(x.shape):  # a vector, whichever way it lies
+        return Value(step.shape, x.batch, None, None, x.source)
+    return step.emit(ops.Permute(turned), x)
+
+
+@entry(
+    *("contiguous", "clone", "detach", "alias", "to", "_to_copy", "type_as", "lift_fresh_copy", "lift_fresh"),
+    *("dropout_inference", "identity", "positive", "float", "half", "lift", "detach_copy", "conj", "resolve_conj"),
+)
+def unchanged(step: Step) -> Result:
+    """The tensor itself: its elements and their order, as far as counting goes."""
+    return step.x if step.shape == step.x.shape else seen_anew(step, step.x)
+
+
+@entry("expand", "expand_as", "broadcast_to")
+def expand(step: Step) -> Result:
+    """A tensor spread over more; over the batch alone it is no change."""
+    x, result = step.x, step.value(None)
+    full = (1,) * (len(step.shape) - len(x.shape)) + x.shape
+    others = [axis for axis in range(len(step.shape)) if axis != result.axis]
+    if all(full[axis] == step.shape[axis] for axis in others) and not result.folded:
+        draft = step.aligned(x, result.sizes)
+        return Value(step.shape, x.batch, result.axis, draft)
+    return step.moved()
+
+
+@entry("slice", "narrow", "select")
+def cut(step: Step) -> Result:
+    """A range of an axis, or one place of it."""
+    x, dim = step.x, step["dim"]
+    size, place = x.shape[dim], x.place(dim)
+    if step.name == "select":
+        start = step["index"] % size
+        return _part(step, x, place, start, start + 1, step.shape)
+    if step.name == "narrow":
+        start, stop, every = step["start"], step["start"] + step["length"], 1
+    else:
+        every = step["step"] or 1
+        start, stop = (_bounded(step[key], size, default) for key, default in (("start", 0), ("end", size)))
+    if start == 0 and stop == size and every == 1:
+        return Value(step.shape, x.batch, x.axis, x.draft, x.source)
+    return _part(step, x, place, start, stop, step.shape, every)
+
+
+def _bounded(number: int | None, size: int, default: int) -> int:
+    """An end of a range as Python reads it."""
+    if number is None:
+        return default
+    return min(max(number + size if number < 0 else number, 0), size)
+
+
+def _part(
+    step: Step, x: Value, place: int | None, start: int, stop: int, shape: tuple[int, ...], every: int = 1
+) -> Value:
+    """A range of an axis, in a shape that may have lost it."""
+    if place is None or (x.axis is not None and x.folded and x.place(x.axis) == place):
+        raise Unread
+    result = step.value(None, shape)
+    draft = step.walk.drafted(x)
+    if (start, stop, every) != (0, draft.output[place], 1):
+        draft = step.between(ops.Slice((start, stop), axis=place, step=every), draft)
+    if draft.output != result.sizes:
+        draft = step.between(ops.Reshape(result.sizes), draft)
+    return Value(result.shape, result.batch, result.axis, draft)
+
+
+@entry("split", "split_with_sizes", "chunk", "unbind", "tensor_split", "unsafe_chunk", "unsafe_split", "hsplit")
+def parts(step: Step) -> Result:
+    """A tensor cut into several along an axis."""
+    x, dim = step.x, step.args.get("dim", 0)
+    place = x.place(dim)
+    found, start = [], 0
+    for shape in step.shapes:
+        size = 1 if step.name == "unbind" else shape[dim]
+        found.append(_part(step, x, place, start, start + size, shape))
+        start += size
+    return tuple(found)
+
+
+@entry("cat", "concat", "concatenate")
+def cat(step: Step) -> Result:
+    """Tensors one after the other."""
+    tensors = [value for value in step["tensors"] if value.elements]
+    result = step.value(None)
+    place = result.place(step["dim"])
+    if place is None or (result.folded and step["dim"] % len(step.shape) == result.axis):
+        raise Unread
+    if any(value.axis != result.axis for value in tensors):
+        raise Unread
+    return step.emit(ops.Concat(axis=place), *tensors)
+
+
+@entry("stack")
+def stack(step: Step) -> Result:
+    """Tensors side by side along a new axis."""
+    result = step.value(None)
+    place = result.place(step["dim"])
+    if place is None or result.folded or len({value.axis for value in step["tensors"]}) > 1:
+        raise Unread
+    return step.emit(ops.Stack(axis=place), *step["tensors"])
+
+
+@entry("pad", "constant_pad_nd")
+def pad(step: Step) -> Result:
+    """Something around the image, or the channels; negative sizes cut."""
+    x, flat, mode = step.x, list(step["pad"]), step.args.get("mode", "constant")
+    if x.axis != 0 or x.folded:
+        return step.moved()
+    pairs = [(0, 0)] * len(x.sizes)
+    for number in range(len(flat) // 2):
+        pairs[len(x.sizes) - 1 - number] = (flat[2 * number], flat[2 * number + 1])
+    if not any(before or after for before, after in pairs):
+        return Value(step.shape, x.batch, x.axis, x.draft)
+    words = {"constant": "zero", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
+    channels, image = pairs[0], pairs[1:]
+    if not image:
+        return step.moved()
+    same = len(set(image)) == 1 and image[0][0] == image[0][1]
+    spread = image[0][0] if same else tuple(pair[0] if pair[0] == pair[1] else pair for pair in image)
+    try:
+        return step.emit(ops.Pad(spread, channels=channels, mode=words[mode]), x)  # type: ignore[arg-type]
+    except Unread:
+        return step.moved()
+
+
+@entry("reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d", "replication_pad3d")
+def mirrored(step: Step) -> Result:
+    """The image's own rows around it."""
+    step.args["pad"] = step["padding"]
+    step.args["mode"] = "reflect" if step.name.startswith("reflection") else "replicate"
+    return pad(step)
+
+
+@entry("roll")
+def roll(step: Step) -> Result:
+    """All positions moved on."""
+    x = step.x
+    places = [x.place(dim) for dim in step["dims"]]
+    rank = len(x.sizes)
+    if None in places or 0 in places or x.folded or not places:
+        return step.moved()
+    shifts = [0] * (rank - 1)
+    for place, shift in zip(places, step["shifts"], strict=True):
+        shifts[(place or 0) - 1] = shift
+    return step.emit(ops.Roll(short(shifts)), x)
+
+
+@entry("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_nearest_exact2d")
+def nearest(step: Step) -> Result:
+    """Upsampling that repeats elements."""
+    return step.emit(ops.Upsample(size=short(step.shape[2:])), plain(step.x))
+
+
+@entry("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d")
+def interpolated(step: Step) -> Result:
+    """Upsampling between the nearest elements."""
+    return step.emit(ops.Upsample(size=short(step.shape[2:]), mode="linear"), plain(step.x))
+
+
+@entry("upsample_bicubic2d")
+def bicubic(step: Step) -> Result:
+    """Upsampling between the nearest 4 x 4 elements."""
+    if step.x.axis is None:  # of a weight, such as a table of positions: 16 products each
+        n = step.value(None).elements
+        return step.opaque(mac=0, mul=16 * n, add=15 * n, div=0, compare=0, exp=0)
+    return step.emit(ops.Upsample(size=short(step.shape[2:]), mode="cubic"), plain(step.x))
+
+
+@entry("pixel_shuffle", "pixel_unshuffle")
+def pixels(step: Step) -> Result:
+    """Channels dealt out over space, or gathered from it."""
+    if step.name == "pixel_shuffle":
+        return step.emit(ops.PixelShuffle(step["upscale_factor"]), plain(step.x))
+    return step.emit(ops.PixelUnshuffle(step["downscale_factor"]), plain(step.x))
+
+
+@entry("channel_shuffle", "native_channel_shuffle")
+def shuffle(step: Step) -> Result:
+    """Channels of groups dealt out in turn."""
+    return step.emit(ops.ChannelShuffle(step["groups"]), plain(step.x))
+
+
+@entry("embedding")
+def embedding(step: Step) -> Result:
+    """A learnt vector for each number."""
+    table, numbers = weight(step["weight"]), step["indices"]
+    return step.emit(ops.Embedding(table.shape[1], count=table.shape[0]), plain(numbers), owns=[table])
+
+
+@entry(
+    *("index", "gather", "index_select", "repeat", "repeat_interleave", "unfold", "im2col", "flip", "copy", "tile"),
+    *("arange", "zeros", "ones", "full", "empty", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones"),
+    *(
+        "eye",
+        "linspace",
+        "meshgrid",
+        "scalar_tensor",
+        "zero",
+        "fill",
+        "rot90",
+        "take_along_dim",
+        "diagonal",
+        "new_full",
+    ),
+    *("tril", "triu", "empty_like", "new_empty", "_shape_as_tensor", "as_strided", "tensor", "view_as_complex"),
+    *("view_as_real", "masked_select", "nonzero", "broadcast_tensors", "one_hot", "sort", "topk", "rand", "randn"),
+)
+def moved(step: Step) -> Result:
+    """Elements moved, repeated or made; nothing is computed with them."""
+    if step.name in ("sort", "topk"):
+        raise Unread
+    return step.moved()
+
+
+@entry("_assert_tensor_metadata", "_assert_async", "sym_size", "sym_numel", "_assert_scalar", "sym_constrain_range")
+def nothing(step: Step) -> Result:
+    """A check, of which no tensor comes."""
+    return None

@@ -1,0 +1,389 @@
+"""PyTorch -> network: a module, traced by `torch.export` without running it, as a graph of cnncalc's ops.
+
+The module is traced with a batch that is a prime number, so that the batch can be told from every other size, wherever
+the module moves it or folds it into another axis. A module that takes no such batch is traced with a batch of one.
+Tensors without memory are enough: nothing is computed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils import _pytree as pytree
+
+from cnncalc.errors import RequestError, shorten
+from cnncalc.graph import Builder, Graph, checked_shape
+from cnncalc.ops import Input
+from cnncalc.ops.base import show
+from cnncalc.pytorch.aten import TABLE
+from cnncalc.pytorch.drafts import Draft, Value
+from cnncalc.pytorch.names import placed
+from cnncalc.pytorch.tidy import tidied
+from cnncalc.pytorch.walk import Walk
+
+BATCHES = (211, 1)
+"""The batches that a module is traced with: a prime that is no factor of any usual size; or one, where it takes no
+other."""
+
+BATCH_COUNT = "num_batches_tracked"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A module as a network, and what there is to say about it.
+
+    Attributes:
+        graph: the network.
+        module: the module.
+        inputs: what it was traced with, in a batch of one, without data.
+        unused: parameters that nothing in the forward pass reads, and their sizes, by name.
+        unstored: buffers that a saved state leaves out, and their sizes, by name.
+        unknown: the PyTorch ops of which some counts are unknown, and how many of them there are.
+        batch: the batch that it was traced with.
+    """
+
+    graph: Graph
+    module: nn.Module
+    inputs: tuple[Tensor, ...]
+    unused: Mapping[str, int] = field(default_factory=dict)
+    unstored: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    batch: int = 1
+
+
+def read(
+    module: nn.Module,
+    input: int | Sequence[int] | Tensor | Sequence[Any] | None = None,
+    *,
+    name: str | None = None,
+    training: bool = False,
+) -> Graph:
+    """A PyTorch module as a network.
+
+    Args:
+        module: the module. It is traced, not run, and left as it is.
+        input: the input's shape without the batch, [C, *spatial]; or, for several inputs, a list of shapes; or example
+            tensors with the batch first, whose numbers do not matter.
+        name: what the network is called; the module's class unless said.
+        training: the network as it is trained, with what only training has.
+
+    Returns:
+        The graph. Its nodes have the module's names (`layer1.0.conv1`), and ops called as functions the name of their
+        kind and a number; its notes say which parameters nothing uses.
+
+    Raises:
+        RequestError: no input is given, or the module cannot be traced with it; the place in its source is told.
+
+    >>> graph = read(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()), (3, 32, 32))
+    >>> [(node.name, node.output) for node in graph.nodes]
+    [('input', (3, 32, 32)), ('0', (8, 30, 30)), ('1', (8, 30, 30))]
+    """
+    return reading(module, input, name=name, training=training).graph
+
+
+def reading(
+    module: nn.Module, input: Any = None, *, name: str | None = None, training: bool = False, title: str = ""
+) -> Reading:
+    """A PyTorch module as a network, with what else there is to say; arguments and errors as those of `read`."""
+    if not isinstance(module, nn.Module):
+        raise RequestError(f"a {type(module).__name__} is no torch.nn.Module", code="no-module")
+    shapes, dtypes = _inputs(module, input)
+    with _mode(module, training), quiet():
+        program, batch = _traced(module, shapes, dtypes)
+    return _read(module, program, batch, shapes, dtypes, name or type(module).__name__, title, training)
+
+
+def reading_of_program(program: Any, name: str) -> Reading:
+    """A traced program as a network; the first size of its inputs is taken for the batch.
+
+    Raises:
+        RequestError: its inputs are no tensors with a batch.
+    """
+    tensors = [tensor for tensor in pytree.tree_leaves(program.example_inputs) if isinstance(tensor, Tensor)]
+    if not tensors or any(tensor.dim() < 2 for tensor in tensors):
+        raise RequestError(f"the program '{name}' has no inputs with a batch and sizes", code="unfit-input")
+    shapes = [tuple(int(size) for size in tensor.shape[1:]) for tensor in tensors]
+    batch = int(tensors[0].shape[0])
+    with quiet():
+        module = program.module()
+    return _read(module, program, batch, shapes, [tensor.dtype for tensor in tensors], name, "", False)
+
+
+def _inputs(module: nn.Module, input: Any) -> tuple[list[tuple[int, ...]], list[torch.dtype]]:
+    """The shapes of the inputs without the batch, and their types."""
+    if input is None:
+        hint = "such as input=(3, 224, 224), or --input 3x224x224: channels first, without the batch"
+        raise RequestError(f"{type(module).__name__} does not say what its input is", hint=hint, code="no-input")
+    floats = (tensor.dtype for tensor in module.parameters() if tensor.is_floating_point())
+    own = next(floats, torch.get_default_dtype())
+    if isinstance(input, int):
+        input = (3, input, input)
+    if isinstance(input, Tensor):
+        input = (input,)
+    items = list(input)
+    if items and all(isinstance(item, Tensor) for item in items):
+        if any(item.dim() < 2 for item in items):
+            raise RequestError("an example tensor has the batch first, and sizes after it", code="unfit-input")
+        return [checked_shape(item.shape[1:]) for item in items], [item.dtype for item in items]
+    if items and all(isinstance(item, (list, tuple)) for item in items):
+        return [checked_shape(item) for item in items], [own] * len(items)
+    return [checked_shape(items)], [own]
+
+
+@contextmanager
+def _mode(module: nn.Module, training: bool) -> Iterator[None]:
+    """A module in training or inference, and as it was thereafter."""
+    before = {part: part.training for part in module.modules()}
+    module.train(training)
+    try:
+        yield
+    finally:
+        for part, was in before.items():
+            part.training = was
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What PyTorch warns of and prints while it traces is none of the user's business; and what the user's code prints
+    is no part of the answer."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logging.disable(level)
+
+
+def _traced(module: nn.Module, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype]) -> tuple[Any, int]:
+    """The traced program of a module, and the batch that it was traced with.
+
+    Raises:
+        RequestError: it cannot be traced.
+    """
+    device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
+    failure: Exception | None = None
+    for batch in BATCHES:
+        # Memory is taken when it is written to, which nobody does.
+        examples = [
+            torch.empty(batch, *shape, device=device, dtype=dtype) for shape, dtype in zip(shapes, dtypes, strict=True)
+        ]
+        try:
+            return torch.export.export(module, tuple(examples), strict=False), batch
+        except Exception as error:  # whatever a module raises; the last is told
+            failure = error
+            if type(error).__name__ in _DATA:
+                break
+    assert failure is not None
+    raise _untraceable(module, shapes, failure) from None
+
+
+_DATA = ("GuardOnDataDependentSymNode", "UserError", "DataDependentOutputException")
+"""PyTorch's errors of a module that asks what the numbers in a tensor are."""
+
+
+def _untraceable(module: nn.Module, shapes: Sequence[tuple[int, ...]], error: Exception) -> RequestError:
+    """The error of a module that cannot be traced, with the place in its source."""
+    kind = type(module).__name__
+    message = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    place = _place(error)
+    where = f" ({place})" if place else ""
+    if type(error).__name__ in _DATA:
+        return RequestError(
+            f"{kind} cannot be read{where}: what it does there depends on the numbers in a tensor",
+            hint="the network is counted without running it: give it a form without such a branch",
+            code="depends-on-data",
+        )
+    inputs = ", ".join(map(show, shapes))
+    return RequestError(
+        f"{kind} does not run on an input of {inputs}{where}: {shorten(message, 300)}",
+        hint="is the --input what it takes, channels first, without the batch?",
+        code="module-fails",
+    )
+
+
+def _place(error: BaseException) -> str:
+    """The line of the user's source at which an error was raised; empty if there is none."""
+    ours = (str(Path(torch.__file__).parent), str(Path(__file__).resolve().parent.parent), sys.prefix + "/lib/python")
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if not frame.filename.startswith(("<", *ours[:2]))]
+    own = [frame for frame in theirs if not frame.filename.startswith(ours[2])] or theirs
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
+
+
+def _read(
+    module: nn.Module,
+    program: Any,
+    batch: int,
+    shapes: Sequence[tuple[int, ...]],
+    dtypes: Sequence[torch.dtype],
+    name: str,
+    title: str,
+    training: bool,
+) -> Reading:
+    """The network of a traced program."""
+    twins = _first_names(module)
+    stored = {key: value for key, value in module.state_dict().items() if isinstance(value, Tensor)}
+    trained = frozenset(key for key, _ in module.named_parameters())
+    walk = Walk(batch, stored, trained)
+    signature = program.graph_signature
+    sources = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    constants = set(signature.inputs_to_lifted_tensor_constants)
+    names = []
+    # The inputs first: what reads no tensor stands on the first.
+    places = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+    for user in signature.user_inputs:
+        node = places.get(user) if isinstance(user, str) else None
+        if node is not None and isinstance(node.meta.get("val"), Tensor):
+            names.append(user)
+            walk.values[node] = _input(walk, node)
+    for node in program.graph.nodes:
+        if node.op == "placeholder" and node not in walk.values:
+            value = node.meta.get("val")
+            shape = tuple(int(size) for size in value.shape) if isinstance(value, Tensor) else ()
+            source = None if node.name in constants else sources.get(node.name)
+            walk.values[node] = Value(shape, batch, None, None, twins.get(source, source) if source else None)
+        elif node.op == "call_function":
+            if _counts_batches(node, walk):
+                walk.values[node] = None
+                continue
+            walk.run(node, TABLE)
+    outputs = _outputs(program, walk)
+    drafts = tidied(walk.drafts, [draft for _, draft in outputs])
+    used = set(walk.owners)
+    unused = {key: tensor.numel() for key, tensor in module.named_parameters() if key not in used}
+    unstored = {key: tensor.numel() for key, tensor in module.named_buffers() if key not in stored}
+    builder = Builder(name, title, _notes(unused, unstored, walk), training)
+    inputs = ["input"] if len(names) == 1 else names
+    graph, _ = placed(builder, drafts, inputs, outputs)
+    examples = tuple(
+        torch.empty(1, *shape, dtype=dtype, device="meta") for shape, dtype in zip(shapes, dtypes, strict=True)
+    )
+    return Reading(graph, module, examples, unused, unstored, dict(walk.unknown), batch)
+
+
+def _input(walk: Walk, node: fx.Node) -> Value:
+    """An input of the network."""
+    shape = tuple(int(size) for size in node.meta["val"].shape)
+    draft = Draft(Input(shape[1:]), (), shape[1:])
+    walk.drafts.append(draft)
+    return Value(shape, walk.batch, 0, draft)
+
+
+def _first_names(module: nn.Module) -> dict[str, str]:
+    """Each name of a parameter or buffer, and the first under which the same tensor stands."""
+    first: dict[int, str] = {}
+    found = {}
+    for named in (module.named_parameters(remove_duplicate=False), module.named_buffers(remove_duplicate=False)):
+        for name, tensor in named:
+            found[name] = first.setdefault(id(tensor), name)
+    return found
+
+
+def _counts_batches(node: fx.Node, walk: Walk) -> bool:
+    """Whether an op counts the batches that a batch normalisation has seen, which no tool counts."""
+    values = [walk.values.get(item) for item in node.args if isinstance(item, fx.Node)]
+    sources = [value.source or "" for value in values if isinstance(value, Value)]
+    return bool(sources) and all(source.endswith(BATCH_COUNT) for source in sources)
+
+
+def _outputs(program: Any, walk: Walk) -> list[tuple[str, Draft]]:
+    """The network's outputs by name."""
+    output = next(node for node in program.graph.nodes if node.op == "output")
+    kept = [
+        argument
+        for argument, spec in zip(output.args[0], program.graph_signature.output_specs, strict=True)
+        if spec.kind.name == "USER_OUTPUT"
+    ]
+    spec = program.call_spec.out_spec
+    paths = pytree.tree_flatten_with_path(pytree.tree_unflatten(range(len(kept)), spec))[0]
+    words = {leaf: _word(path) for path, leaf in paths}
+    found: list[tuple[str, Draft]] = []
+    for number, argument in enumerate(kept):
+        value = walk.values.get(argument) if isinstance(argument, fx.Node) else None
+        if isinstance(value, Value):
+            found.append((words.get(number, ""), walk.drafted(value)))
+    if not found:
+        raise RequestError("the module gives no tensor", code="module-fails")
+    if len(found) == 1:
+        return [("output", found[0][1])]
+    named: dict[str, Draft] = {}
+    for number, (word, draft) in enumerate(found, start=1):
+        named[word if word and word not in named else f"output{number}"] = draft
+    return list(named.items())
+
+
+def _word(path: Any) -> str:
+    """What an output is called, by its place in what the module gives; empty for one that has a number alone."""
+    keys = [getattr(key, "key", getattr(key, "name", getattr(key, "idx", ""))) for key in path]
+    return "_".join(map(str, keys)) if any(isinstance(key, str) for key in keys) else ""
+
+
+def _notes(unused: Mapping[str, int], unstored: Mapping[str, int], walk: Walk) -> str:
+    """What there is to say about the network."""
+    notes = []
+    if unused:
+        total = sum(unused.values())
+        notes.append(f"{total:,} parameters are not counted, for nothing uses them: {_listed(unused)}.")
+    if unstored:
+        notes.append(
+            f"{sum(unstored.values()):,} numbers are buffers that a saved state leaves out: {_listed(unstored)}."
+        )
+    if any(walk.unknown.values()):
+        unknown = {key: number for key, number in walk.unknown.items() if number}
+        notes.append(f"Not counted, for they are not known: {_listed(unknown)}.")
+    if walk.batch == 1:
+        notes.append("Read with a batch of one: the module takes no other.")
+    return " ".join(notes)
+
+
+def _listed(numbers: Mapping[str, int]) -> str:
+    """Names, the first of many."""
+    names = list(numbers)
+    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
+
+
+def weights(module: nn.Module, graph: Graph) -> dict[str, Tensor]:
+    """The state of a module under the names of the network that was read from it.
+
+    `pytorch.build(graph).load_state_dict(weights(module, graph), strict=False)` gives it the module's weights. Keys
+    map one to one: each node's origin is the path of its module, or the name of its parameter.
+
+    Raises:
+        RequestError: a node's weights are not in the module.
+
+    >>> from cnncalc.pytorch import build
+    >>> module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()).eval()
+    >>> graph = read(module, (3, 8, 8))
+    >>> built = build(graph).eval()
+    >>> _ = built.load_state_dict(weights(module, graph))
+    >>> x = torch.randn(1, 3, 8, 8)
+    >>> torch.equal(built(x), module(x))
+    True
+    """
+    from cnncalc.pytorch.build import build
+
+    state = dict(module.state_dict(keep_vars=False))
+    expected = build(graph, device="meta")
+    found = {}
+    for node in graph.layers:
+        if node.shares is not None:
+            continue
+        for key, tensor in expected.layers[node.name].state_dict().items():
+            source = f"{node.origin}.{key}" if f"{node.origin}.{key}" in state else node.origin
+            if not isinstance(source, str) or source not in state:
+                raise RequestError(f"'{node.name}' has no weight '{key}' in the module", code="no-weights")
+            found[f"{node.name}.{key}"] = state[source].reshape(tensor.shape)
+    return found

@@ -1,0 +1,259 @@
+"""PyTorch modules read as networks: names, sharing, views, what is not known, errors, and counts against PyTorch's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import Tensor, nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+
+import cnncalc as cc  # noqa: E402
+from cnncalc.errors import RequestError  # noqa: E402
+from cnncalc.pytorch import build, read, reading, weights  # noqa: E402
+from cnncalc.pytorch.verify_module import verify_module  # noqa: E402
+from tests.oracles.random_modules import Random  # noqa: E402
+
+
+def counted(module: nn.Module, *inputs: Tensor) -> int:
+    """MACs by PyTorch's own counter, which sees attention when it is done step by step."""
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        module.eval()(*inputs)
+    return int(counter.get_total_flops()) // 2
+
+
+class Residual(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.relu = nn.ReLU(inplace=True)
+        self.mix = nn.Conv2d(8, 8, 1)
+        self.fc = nn.Linear(8, 10)
+        self.forgotten = nn.Linear(3, 3)
+        self.register_buffer("mean", torch.zeros(3, 1, 1))
+        self.register_buffer("scratch", torch.zeros(4), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.conv(x - self.mean))
+        x = self.relu(x + self.mix(x))
+        return self.fc(self.mix(x).mean((2, 3)))
+
+
+def test_names_functions_and_shared_weights() -> None:
+    graph = read(Residual(), (3, 8, 8))
+    assert [node.name for node in graph.nodes] == [
+        *("input", "mean", "subtract1", "conv", "relu", "mix", "add1", "relu_2", "mix_2", "mean1", "fc")
+    ]
+    assert graph.node("mix_2").shares is graph.node("mix")
+    costs = cc.Network.of(graph).analyze()
+    assert costs.params == 8 * 28 + 8 * 9 + 9 * 10
+    assert costs.buffers == 3
+    assert costs.macs == counted(Residual(), torch.zeros(1, 3, 8, 8))
+
+
+def test_what_nothing_uses_is_said() -> None:
+    found = reading(Residual(), (3, 8, 8))
+    assert dict(found.unused) == {"forgotten.weight": 9, "forgotten.bias": 3}
+    assert dict(found.unstored) == {"scratch": 4}
+    assert "12 parameters are not counted" in found.graph.notes
+    assert "scratch" in found.graph.notes
+
+
+def test_the_module_is_left_as_it_was() -> None:
+    module = Residual().train()
+    module.relu.eval()
+    read(module, (3, 8, 8))
+    assert module.training
+    assert module.conv.training
+    assert not module.relu.training
+
+
+class Several(nn.Module):
+    def forward(self, left: Tensor, right: Tensor) -> dict[str, Tensor]:
+        return {"sum": left + right, "first": left[:, :1]}
+
+
+def test_several_inputs_and_outputs() -> None:
+    graph = read(Several(), [(3, 8, 8), (3, 8, 8)])
+    assert [node.name for node in graph.inputs] == ["left", "right"]
+    assert {name: node.output for name, node in graph.outputs.items()} == {"sum": (3, 8, 8), "first": (1, 8, 8)}
+    again = read(Several(), (torch.zeros(2, 3, 8, 8), torch.zeros(2, 3, 8, 8)))
+    assert [node.op for node in again.nodes] == [node.op for node in graph.nodes]
+
+
+class Unknown(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.special.bessel_j0(x) @ torch.ones(8, 8)
+
+
+def test_an_op_that_is_not_known_keeps_its_shape_and_is_unknown() -> None:
+    graph = read(Unknown(), (3, 8, 8))
+    op = graph.node("special_bessel_j0")
+    assert op.output == (3, 8, 8)
+    costs = cc.Network.of(graph).analyze()
+    assert costs["special_bessel_j0"].macs is None
+    assert str(costs.macs).startswith("at least")
+    assert int(costs.macs) == 3 * 8 * 8 * 8
+
+
+def test_half_precision_and_training() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.2)).half()
+    graph = read(module, (3, 8, 8), training=True)
+    assert graph.training
+    assert [node.op.kind for node in graph.layers] == ["conv", "batchnorm", "dropout"]
+
+
+class Branch(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if x.sum() > 0:
+            return x
+        return -x
+
+
+def test_control_flow_on_data_is_one_error_at_its_line() -> None:
+    with pytest.raises(RequestError) as found:
+        read(Branch(), (3, 8, 8))
+    line = Branch.forward.__code__.co_firstlineno + 1
+    assert found.value.code == "depends-on-data"
+    assert f"test_read.py:{line}" in found.value.message
+
+
+def test_errors_of_the_input() -> None:
+    with pytest.raises(RequestError, match="does not say what its input is"):
+        read(nn.Conv2d(3, 4, 3))
+    with pytest.raises(RequestError, match="does not run on an input of 5x8x8"):
+        read(nn.Conv2d(3, 4, 3), (5, 8, 8))
+    with pytest.raises(RequestError, match=r"no torch\.nn\.Module"):
+        read(3)  # type: ignore[arg-type]
+
+
+class Written(nn.Module):
+    """Writes in place, into a view."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.clone()
+        y[:, 1:].mul_(2.0)
+        return F.relu(y)
+
+
+def test_a_view_written_in_place_is_read_by_who_reads_the_whole() -> None:
+    graph = read(Written(), (3, 4, 4))
+    names = [node.name for node in graph.nodes]
+    assert names == ["input", "slice1", "power1", "written", "relu1"]
+    assert [source.name for source in graph.node("relu1").inputs] == ["written"]
+
+
+def test_the_face_takes_modules() -> None:
+    net = cc.network(Residual(), input=(3, 16, 16))
+    assert net["conv"].output == (8, 16, 16)
+    assert "Residual" in repr(net)
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_random_modules_against_the_counter(number: int) -> None:
+    torch.manual_seed(number)
+    module = Random(number).eval()
+    x = torch.randn(1, 3, 8, 8)
+    found = reading(module, (3, 8, 8))
+    costs = cc.Network.of(found.graph).analyze()
+    assert not found.unknown
+    assert costs.params + sum(found.unused.values()) == sum(p.numel() for p in module.parameters())
+    assert costs.macs == counted(module, x)
+    report = verify_module(found)
+    assert report.equal, report.mismatches
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_random_modules_built_again_give_the_same_outputs(number: int) -> None:
+    torch.manual_seed(number)
+    module = Random(number).eval()
+    graph = read(module, (3, 8, 8))
+    kinds = {node.op.kind for node in graph.layers}
+    if "opaque" in kinds:
+        pytest.skip("an opaque op is not built")
+    built = build(graph).eval()
+    built.load_state_dict(weights(module, graph))
+    x = torch.randn(2, 3, 8, 8)
+    with torch.no_grad():
+        assert torch.allclose(built(x), module(x), atol=1e-5)
+
+
+SOURCE = """
+import torch
+from torch import nn
+print("noise")
+class Net(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3)
+    def forward(self, x):
+        return self.conv(x)
+class Broken(Net):
+    def __init__(self):
+        raise ValueError("no way")
+net = Net(2)
+number = 3
+"""
+
+
+def run(capsys: Any, *words: str) -> tuple[int, str, str]:
+    """Exit status, output and errors of a command line."""
+    from cnncalc.cli.app import app
+
+    with pytest.raises(SystemExit) as left:
+        app(list(words), prog_name="cnncalc")
+    shown = capsys.readouterr()
+    return int(left.value.code or 0), shown.out, shown.err
+
+
+def test_the_command_line(tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(SOURCE)
+    status, out, _ = run(capsys, "params", f"{file}:Net", "--input", "8", "--arg", "width=6", "--format", "json")
+    assert status == 0
+    assert out.startswith("{")
+    assert '"params": 168' in out
+    assert run(capsys, "verify", f"{file}:net", "-i", "8")[0] == 0
+    assert "conv: 2" in run(capsys, "import", f"{file}:net", "-i", "8")[1]
+    status, out, _ = run(capsys, "reconcile", f"{file}:net", "-i", "8")
+    assert status == 0
+    assert "Prints for the module" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("Net", (), "what is the input's size?"),
+        ("Nett", ("-i", "8"), "has no 'Nett'"),
+        ("number", ("-i", "8"), "is of the type int"),
+        ("Broken", ("-i", "8"), "net.py:13): ValueError: no way"),
+        ("Net", ("-i", "8", "--arg", "depth=3"), "cannot be called so"),
+        ("Net", ("-i", "8", "--set", "a=3"), "--set is for the variables of a spec"),
+    ],
+)
+def test_errors_of_the_command_line(
+    tmp_path: Path, capsys: Any, name: str, words: tuple[str, ...], message: str
+) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(SOURCE)
+    status, out, err = run(capsys, "params", f"{file}:{name}", *words)
+    assert status == 2
+    assert not out
+    assert err.startswith("error[")
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_saved_program(tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "net.pt2"
+    torch.export.save(torch.export.export(nn.Sequential(nn.Conv2d(3, 4, 3)), (torch.zeros(1, 3, 8, 8),)), file)
+    status, out, _ = run(capsys, "params", str(file))
+    assert status == 0
+    assert "112" in out
