@@ -104,7 +104,10 @@ def explain_layer(row: Row) -> list[Line]:
         lines.append(flops_line(node.name, row.operations))
     lines.append(_line(node.name, Step(ACTIVATIONS, activations, {"output": node.output})))
     lines += [_line(node.name, step) for step in field_steps(costs.graph, costs.receptive_fields, node)]
-    return lines + [_line(node.name, step) for step in costs.memory.steps(node)]
+    lines += [_line(node.name, step) for step in costs.memory.steps(node)]
+    moved = {"Bytes read": row.read_bytes, "Bytes saved": row.saved_bytes}
+    said = f"{node.op.kind} does not say."
+    return lines + [Line(node.name, quantity, "", "", None, said) for quantity, value in moved.items() if value is None]
 
 
 def flops_line(name: str, operations: Mapping[str, int | None]) -> Line:

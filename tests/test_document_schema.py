@@ -29,6 +29,7 @@ PRINTED = {
     "rf": ("rf unet", "NetworkDocument"),
     "rf of a unit": ("rf lenet5 C3 --unit 1,2", "NetworkDocument"),
     "compare": ("compare vgg16 nin lenet5", "ComparisonDocument"),
+    "check": ("check resnet50 --object 64", "CheckDocument"),
     "explain": ("explain alexnet", "NetworkDocument"),
     "explain a layer": ("explain resnet18 conv1", "NetworkDocument"),
     "bottleneck": ("bottleneck nin", "NetworkDocument"),
@@ -36,8 +37,8 @@ PRINTED = {
     "verify": ("verify lenet5", "VerifyDocument"),
     "profile": ("profile lenet5 --repeats 1 --warmup 1", "NetworkDocument"),
 }
-# The tables' documents have no record yet.
-WITHOUT = {"tables", "page", "plot", "check", "import"}
+# The tables' documents have no record yet; the others write a picture, a page, a spec.
+WITHOUT = {"tables", "plot", "page", "import"}
 NEED_TORCH = {"verify", "profile"}
 
 

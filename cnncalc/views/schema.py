@@ -14,11 +14,13 @@ import msgspec
 
 from cnncalc.render.json import SCHEMA
 from cnncalc.views.catalogue import CatalogueDocument
+from cnncalc.views.check import CheckDocument
 from cnncalc.views.compare import ComparisonDocument
 from cnncalc.views.records import NetworkDocument
 from cnncalc.views.verify import VerifyDocument
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
+    "check": CheckDocument,
     "compare": ComparisonDocument,
     "list": CatalogueDocument,
     "verify": VerifyDocument,
