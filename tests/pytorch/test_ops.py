@@ -230,7 +230,14 @@ def test_grouped_attention_by_hand(causal: bool, dv: int) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"shift": 1}, {"shift": (2, 0)}, {"grid": True}, {"window": (3, 2)}, {"window": (3, 2), "relative": "distance"}],
+    [
+        {},
+        {"shift": 1},
+        {"shift": (2, 0)},
+        {"grid": True},
+        {"window": (3, 2)},
+        {"window": (3, 2), "relative": "distance"},
+    ],
 )
 @torch.no_grad()
 def test_window_attention_by_hand(options: dict[str, Any]) -> None:
