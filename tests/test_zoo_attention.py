@@ -6,7 +6,7 @@ Their modules hold some weights in other orders than ours; `ORDERS` says which.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from torchvision.models import get_model  # noqa: E402
 from torchvision.models.maxvit import MaxVit  # noqa: E402
 
-from tests.oracles.torchvision_networks import assert_same_outputs_of, stored  # noqa: E402
+from tests.oracles.torchvision_networks import Orders, assert_same_outputs_of, numbers, stored  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -87,20 +87,12 @@ def test_outputs(name: str) -> None:
     reference = REFERENCES[name]
     model = reference.make("cpu", **reference.options)
     network = read(name, input=reference.inputs, vars=reference.variables)
-    assert_same_outputs_of(network, model, lambda: numbers(model), reference.inputs)
-
-
-def numbers(module: Any) -> list[Any]:
-    """The parameters and statistics of a module and those in it, as our layers hold them."""
-    order = ORDERS.get(f"{type(module).__module__.rpartition('.')[2]}.{type(module).__name__}")
-    if order is not None:
-        return order(module)
-    return stored(module) + [number for child in module.children() for number in numbers(child)]
+    assert_same_outputs_of(network, model, lambda: numbers(model, ORDERS), reference.inputs)
 
 
 def _vision_transformer(module: Any) -> list[Any]:
     """The class token comes after the patches."""
-    return [*stored(module.conv_proj), module.class_token, *numbers(module.encoder), *numbers(module.heads)]
+    return [*stored(module.conv_proj), module.class_token, *numbers(module.encoder, {}), *numbers(module.heads, {})]
 
 
 def _patch_merging(module: Any) -> list[Any]:
@@ -134,7 +126,7 @@ def _efficientformer_attention(module: Any) -> list[Any]:
     return [module.attention_biases.T, *qkv, *stored(module.proj)]
 
 
-ORDERS: dict[str, Callable[[Any], list[Any]]] = {
+ORDERS: Orders = {
     "vision_transformer.VisionTransformer": _vision_transformer,
     "swin_transformer.PatchMerging": _patch_merging,
     "maxvit.RelativePositionalMultiHeadAttention": _maxvit_attention,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -119,6 +120,18 @@ def stored(module: Any) -> list[Any]:
     return own_parameters(module) + own_statistics(module)
 
 
+Orders = Mapping[str, Callable[[Any], list[Any]]]
+"""Of modules that hold weights in another order than our layers: the file and class, and what stands where."""
+
+
+def numbers(module: Any, orders: Orders = MappingProxyType({})) -> list[Any]:
+    """The parameters and statistics of a module and those in it, as our layers hold them."""
+    order = orders.get(f"{type(module).__module__.rpartition('.')[2]}.{type(module).__name__}")
+    if order is not None:
+        return order(module)
+    return stored(module) + [number for child in module.children() for number in numbers(child, orders)]
+
+
 def ours(network: Network, module: Any) -> list[Any]:
     """All parameters and statistics of our module, layer by layer; shared ones where they are first."""
     layers = [module.get_submodule(layer.name) for layer in network.layers if layer.shares is None]
@@ -126,7 +139,7 @@ def ours(network: Network, module: Any) -> list[Any]:
 
 
 def assert_same_outputs_of(
-    network: Network, model: Any, theirs: Callable[[], list[Any]], *inputs: tuple[int, ...]
+    network: Network, model: Any, theirs: Callable[[], list[Any]], *inputs: tuple[int, ...] | torch.Tensor
 ) -> None:
     """The same of a model on the CPU. `theirs` gives its parameters and statistics in our order."""
     torch.manual_seed(0)
@@ -134,7 +147,7 @@ def assert_same_outputs_of(
     module = build(network).eval()
     for target, source in zip(ours(network, module), theirs(), strict=True):
         target.copy_(source.reshape(target.shape))
-    images = [torch.randn(2, *shape) for shape in inputs]
+    images = [given if isinstance(given, torch.Tensor) else torch.randn(2, *given) for given in inputs]
     expected, found = model(*images), module(*images)
     if not isinstance(expected, dict):
         expected, found = {"output": expected}, {"output": found}
