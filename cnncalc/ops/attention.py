@@ -12,7 +12,22 @@ from typing import Any, ClassVar, Literal
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Switch, anywhere, ceil_div, prod
-from cnncalc.ops.base import Costs, Extra, Op, Saved, Shape, Words, count, per_dimension, show
+from cnncalc.ops.base import (
+    HALF,
+    OF_COPY,
+    OF_INPUTS,
+    OF_PARAMETERS,
+    Casts,
+    Costs,
+    Extra,
+    Op,
+    Saved,
+    Shape,
+    Words,
+    count,
+    per_dimension,
+    show,
+)
 from cnncalc.ops.sight import POINT, UNKNOWN, WHOLE, Sight
 from cnncalc.ops.window import Natural, Positive, Sizes
 
@@ -92,6 +107,7 @@ class Attention(Op, frozen=True):
     factor: float | None = None
 
     kind: ClassVar[str] = "attention"
+    casts: ClassVar[Casts | None] = HALF
     arity: ClassVar[int | None] = 3
     costs: ClassVar[Costs] = {
         "mac": product_macs,
@@ -261,7 +277,15 @@ class _SelfAttention(Op, frozen=True):
                 back,
             )
         moved = h * n * t * (2 * s["d"] + s["dv"])
-        return (Extra("queries, keys and values", moved), Extra("weights", n * h * t * t), back)
+        # What is added to the scores is of the parameters' type, so that their softmax is.
+        added = self.adds_to_scores(inputs[0])
+        weights = (OF_PARAMETERS, OF_COPY) if added else (OF_INPUTS,)
+        scored = [Extra("weights", n * h * t * t, itemsize) for itemsize in weights]
+        return (Extra("queries, keys and values", moved), *scored, back)
+
+    def adds_to_scores(self, x: Shape) -> bool:
+        """Whether something of the parameters' type is added to the scores."""
+        return False
 
 
 class MultiheadAttention(_SelfAttention, frozen=True):
@@ -279,6 +303,7 @@ class MultiheadAttention(_SelfAttention, frozen=True):
     causal: bool = False
 
     kind: ClassVar[str] = "multihead_attention"
+    casts: ClassVar[Casts | None] = HALF
 
     def tokens(self, x: Shape) -> tuple[int, int, int]:
         return 1, x[0], x[1]
@@ -298,7 +323,9 @@ class MultiheadAttention(_SelfAttention, frozen=True):
         return (WHOLE,)
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved((0,), extra=self.attended(inputs))
+        s = self.symbols(inputs, output)
+        back = s["att"] * s["e"]  # a product's weights are saved for the gradient of what they are multiplied with
+        return Saved((0,), extra=self.attended(inputs), weights=None if needed[0] else back)
 
 
 class WindowAttention(_SelfAttention, frozen=True):
@@ -322,6 +349,7 @@ class WindowAttention(_SelfAttention, frozen=True):
     relative: bool | Literal["distance"] = True
 
     kind: ClassVar[str] = "window_attention"
+    casts: ClassVar[Casts | None] = HALF
     words: ClassVar[Words] = {"relative": ("distance",)}
 
     def window_sizes(self) -> tuple[int, ...]:
@@ -373,9 +401,14 @@ class WindowAttention(_SelfAttention, frozen=True):
     def fused(self, c: int) -> bool:
         return False  # step by step, for the masks and biases
 
+    def adds_to_scores(self, x: Shape) -> bool:
+        return self.offsets() > 0 or any(anywhere(shift != 0) for shift in self.shifts(x))
+
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         n, t, c = self.tokens(inputs[0])
-        return Saved(extra=(Extra("windows", n * t * c), *self.attended(inputs)))
+        s = self.symbols(inputs, output)
+        windows = Extra("windows", n * t * c)
+        return Saved(extra=(windows, *self.attended(inputs)), weights=None if needed[0] else s["att"] * s["e"])
 
 
 KINDS: tuple[type[Op], ...] = (Attention, MultiheadAttention, WindowAttention)
