@@ -6,7 +6,7 @@ one can ask a network for its analysis, and show either in a notebook.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
@@ -90,8 +90,7 @@ class Network(Graph):
         return to_yaml(self)
 
     def __repr__(self) -> str:
-        outputs = " and ".join(show(node.output) for node in self.outputs.values())
-        inputs = " and ".join(show(node.output) for node in self.inputs)
+        inputs, outputs = _shapes(self.inputs), _shapes(self.outputs.values())
         return f"{self.title or self.name}: {len(self.layers):,} layers, {inputs} -> {outputs}"
 
     def _repr_html_(self) -> str:
@@ -99,6 +98,12 @@ class Network(Graph):
         from cnncalc.views.shapes import view
 
         return _html(view(self.analyze(), Detail()))
+
+
+def _shapes(nodes: Iterable[Node]) -> str:
+    """The shapes of a network's inputs or outputs, of many the first two."""
+    shapes = [show(node.output) for node in nodes]
+    return " and ".join([*shapes[:2], f"{len(shapes) - 2} more"] if len(shapes) > 3 else shapes)
 
 
 class Analysis(Costs):
