@@ -28,6 +28,7 @@ from cnncalc.views.common import Listing
 
 if TYPE_CHECKING:
     from cnncalc.costs.roofline import Roofline
+    from cnncalc.views.times import Times
     from cnncalc.zoo.catalogue import Accuracy
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -82,12 +83,15 @@ class Chart:
         return {MIME: self.spec(), "text/plain": f"<chart: {self.title}>"}
 
 
-def depth(costs: Costs, detail: Detail | None = None, result: Roofline | None = None) -> Chart:
+def depth(
+    costs: Costs, detail: Detail | None = None, result: Roofline | None = None, times: Times | None = None
+) -> Chart:
     """Where parameters, MACs and bytes go along the depth: a bar for each layer, or for each group of many.
 
     Args:
         detail: how finely layers are grouped, as in tables.
         result: a roofline whose time is a panel too.
+        times: measured times, which are a panel too.
     """
     listing = Listing(costs, detail or Detail())
     values: list[dict[str, Any]] = []
@@ -96,10 +100,14 @@ def depth(costs: Costs, detail: Detail | None = None, result: Roofline | None = 
         value = {"index": index, "layer": _text(row.name), "params": row.params, "macs": row.macs, "bytes": moved}
         if result is not None:
             value["seconds"] = result.of(row).seconds
+        if times is not None:
+            value["measured"] = times.of(row)
         values.append({key: _plain(found) for key, found in value.items()})
     quantities = [("params", "Parameters", BLUE), ("macs", "MACs", ORANGE), ("bytes", "Bytes moved", GREEN)]
     if result is not None:
-        quantities.append(("seconds", f"Seconds, {result.device.title}", PURPLE))
+        quantities.append(("seconds", f"Least seconds, {result.device.title}", PURPLE))
+    if times is not None:
+        quantities.append(("measured", "Measured seconds", PURPLE))
     labelled = len(values) <= MOST_LABELS
     panels = [
         _panel(values, "bar", "layer", key, title, colour, labels=labelled and key == quantities[-1][0])
