@@ -1,17 +1,12 @@
-"""The page: its data is the JSON's, it fetches nothing, and no name becomes markup. In a real browser: chromium, driven
-by Playwright; where either is missing these tests are skipped, but not where CNNCALC_ORACLES says `required`."""
+"""The page: its data is the JSON's, it fetches nothing, and no name becomes markup. In a real browser (`browsing`)."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
 import random
 import re
-import shutil
-from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +16,9 @@ import cnncalc as cc
 from cnncalc.costs.receptive_field import ReceptiveField, seen_by
 from cnncalc.render.page import embedded
 from cnncalc.views import page as view
+from tests.browsing import Tab
 from tests.test_cli import run
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 MARK = '<img src=x onerror="window.hacked=1">'
 HOSTILE = """title: "</script><script>window.hacked=1</script>\u202e{{7*7}}"
 notes: '<img src=x onerror="window.hacked=1"> &lt;b&gt; ${alert(1)}'
@@ -220,44 +214,6 @@ def test_wrong_pages() -> None:
 
 
 # In a browser
-
-
-class Tab:
-    """A page in the browser, with what it requested and complained of."""
-
-    def __init__(self, context: Any, file: Path, fragment: str = "") -> None:
-        self.tab = context.new_page()
-        self.errors: list[str] = []
-        self.requests: list[str] = []
-        self.tab.on("console", lambda message: self.errors.append(message.text) if message.type != "log" else None)
-        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.on("request", lambda request: self.requests.append(request.url))
-        self.tab.goto(file.as_uri() + fragment)
-
-    def check(self) -> None:
-        """Nothing was asked for but the page itself, and nothing went wrong."""
-        assert self.errors == []
-        assert len(self.requests) == 1, self.requests
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    required = os.environ.get("CNNCALC_ORACLES") == "required"  # as in the gate, where nothing may be skipped unseen
-    if not CHROMIUM:
-        assert not required, "no chromium here"
-        pytest.skip("no chromium here")
-    playwright = import_module("playwright.sync_api") if required else pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def context(browser: Any) -> Iterator[Any]:
-    found = browser.new_context(viewport={"width": 1200, "height": 900})
-    yield found
-    found.close()
 
 
 def cells(tab: Any) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +26,13 @@ Profiles = Annotated[
     list[Path] | None,
     typer.Option("--profile", metavar="FILE", help="Measured times: what profile --format json wrote; repeatable."),
 ]
+Watch = Annotated[
+    bool,
+    typer.Option("--watch", help="Serve the page to this machine, drawn anew as files are saved.", show_default=False),
+]
+Port = Annotated[
+    int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Of --watch; a free one if none.")
+]
 
 
 @command
@@ -36,9 +43,13 @@ def page(
     device: Device = None,
     dtype: Dtype = "float32",
     profile: Profiles = None,
+    watch: Watch = False,
+    port: Port = None,
     format: Format = "html",
 ) -> None:
     """A page to look at networks: graph, layers, charts, table.
+
+    With --watch it is served to a browser on this machine, and drawn anew whenever a spec is saved.
 
     Example: cnncalc page resnet50 --output resnet50.html
     """
@@ -47,6 +58,13 @@ def page(
 
     if format != "html":
         raise RequestError(f"a page has no form '{format[:40]}'", hint="a page is html; `cnncalc plot` draws figures")
+    if port is not None and not watch:
+        raise RequestError("--port is of a page that is served", hint="add --watch")
+    if watch:
+        if file is not None:
+            raise RequestError("--watch serves the page and writes no file", hint="leave --output out")
+        _watch(networks, lambda: page_data(networks, conditions, device, dtype, profile or ()), port or 0)
+        return
     data = page_data(networks, conditions, device, dtype, profile or ())
     text = render.page(data, title_of(data))
     if file is not None and str(file) == "-":
@@ -56,6 +74,25 @@ def page(
     with replaced(target) as out:
         out.write(text)
     typer.echo(f"{target}: {len(text.encode()):,} bytes", err=True)
+
+
+def _watch(networks: Sequence[str], make: Callable[[], dict[str, Any]], port: int) -> None:
+    """Serve a page of specs until interrupted.
+
+    Raises:
+        RequestError: what is named is no file of a spec.
+    """
+    from cnncalc.serve import serve
+    from cnncalc.sources import is_module
+    from cnncalc.zoo.index import file_of
+
+    for name in networks:
+        if name == "-" or is_module(name):
+            what = "standard input cannot be saved" if name == "-" else "a module's code is run once"
+            raise RequestError(f"--watch is for the files of specs: {what}", hint="name a .yaml file")
+    files = [file_of(name) for name in networks]
+    shown = ", ".join(map(str, files))
+    serve(make, files, port, lambda address: typer.echo(f"{shown}: {address} (Ctrl-C ends)"))
 
 
 def title_of(data: dict[str, Any]) -> str:

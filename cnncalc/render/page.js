@@ -181,6 +181,7 @@
     const name = net && selected >= 0 ? net.layers[selected][F.name] : "";
     const places = [view.scrollLeft, view.scrollTop, scrollX, scrollY];
     take(data); frame();
+    document.title = DATA.networks.map((each) => each.title).join(", ");
     selected = -1;
     present(Math.min(number, DATA.networks.length - 1));
     const at = net.layers.findIndex((layer) => layer[F.name] === name);
