@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnncalc.cli.options import Conditions, command
-from cnncalc.cli.plot import DEVICE, Device, Dtype, Networks
+from cnncalc.cli.plot import Device, Dtype, Networks
 from cnncalc.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def page_data(
     from cnncalc.views.times import read_profile
 
     measured = [read_profile(file) for file in profiles]
-    subjects = [_subject(name, conditions, device or DEVICE, dtype, measured) for name in networks]
+    subjects = [_subject(name, conditions, device, dtype, measured) for name in networks]
     known = [subject.costs.graph.name for subject in subjects]
     for found in measured:
         if found.network not in known:
@@ -118,9 +118,12 @@ def page_data(
     return data(subjects, Detail(changed=conditions.changed))
 
 
-def _subject(name: str, conditions: Conditions, device: str, dtype: str, profiles: Sequence[ProfileFile]) -> Subject:
+def _subject(
+    name: str, conditions: Conditions, device: str | None, dtype: str, profiles: Sequence[ProfileFile]
+) -> Subject:
     """A network with what the page shows of it."""
     from cnncalc.check.rules import check
+    from cnncalc.face import DEVICE
     from cnncalc.views.page import Subject
     from cnncalc.views.times import times_of
     from cnncalc.zoo.catalogue import accuracy
@@ -130,7 +133,7 @@ def _subject(name: str, conditions: Conditions, device: str, dtype: str, profile
     mine = next((found for found in profiles if found.network == network.name), None)
     return Subject(
         costs=costs,
-        roofline=costs.roofline(device, dtype),
+        roofline=costs.roofline(device or DEVICE, dtype),
         accuracy=accuracy(spec, network.input) if spec and conditions.plain else None,
         warnings=check(network, spec, costs=costs),
         times=times_of(costs, mine) if mine else None,

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 KINDS = ("depth", "memory", "roofline", "field", "scatter", "graph")
 FORMS = {"svg": ".svg", "pdf": ".pdf", "png": ".png", "vegalite": ".json", "mermaid": ".mmd", "dot": ".dot"}
-DEVICE = "a100"
 
 Networks = Annotated[
     list[str],
@@ -87,12 +86,8 @@ def plot(
     if device is not None and kind not in ("depth", "roofline"):
         raise RequestError("--device is about a roofline", hint="add --kind roofline or depth")
     if kind == "graph":
-        from cnncalc.render.table import printable
-        from cnncalc.views.drawing import drawing
-
-        graph = conditions.network_of(networks[0])
-        heading = printable(graph.title or graph.name) if title is None else title
-        data = _graph(drawing(graph, depth), heading, form, width)
+        picture = conditions.network_of(networks[0]).draw(depth)
+        data = _graph(picture.drawing, picture.title if title is None else title, form, width)
     else:
         named = [conditions.named(name) for name in networks]
         analyses = [network.analyze(conditions.batch) for network, _ in named]
@@ -158,12 +153,10 @@ def _chart(
         pairs = zip(analyses, specs, strict=True) if conditions.plain else ()
         known = {each.graph: accuracy(spec, each.graph.input) for each, spec in pairs if spec}
         return charts.scatter(analyses, known)
-    if kind == "roofline":
-        return charts.roofline(first.roofline(device or DEVICE, dtype))
-    if kind == "depth":
+    if kind == "depth":  # whose title names what the request changes
         result = first.roofline(device, dtype) if device else None
         return charts.depth(first, Detail(depth, changed=conditions.changed), result)
-    return charts.memory(first) if kind == "memory" else charts.field(first)
+    return first.chart(kind, device=device, dtype=dtype)
 
 
 def _drawn(chart: Chart, form: str, width: str | None, title: str | None) -> bytes:

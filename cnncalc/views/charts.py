@@ -42,9 +42,11 @@ HEIGHT = 110
 TITLE_LETTER = 6.7
 """The width of a letter of the title, in pixels."""
 WIDTH = 460
+PAGE = 640
+"""The widths, in pixels, of a chart's panels and of a whole chart in a notebook."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chart:
     """A chart: what it is called, its values, and the Vega-Lite spec of its panels, one under the other.
 
@@ -78,9 +80,28 @@ class Chart:
             },
         }
 
+    def svg(self, width: float = PAGE) -> str:
+        """The chart as SVG, as wide as this in pixels, axes and legends with it.
+
+        Raises:
+            RequestError: vl-convert is not installed; the width leaves no room for the panels.
+        """
+        from cnncalc.render.figure import chart_svg
+
+        return chart_svg(self, width)
+
+    def __repr__(self) -> str:
+        return f"<chart: {self.title}>"
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """What a notebook shows."""
-        return {MIME: self.spec(), "text/plain": f"<chart: {self.title}>"}
+        """What a notebook shows: Vega-Lite, which JupyterLab draws by itself, and for others SVG, where vl-convert is
+        installed."""
+        found: dict[str, Any] = {MIME: self.spec(), "text/plain": repr(self)}
+        try:
+            found["image/svg+xml"] = self.svg()
+        except RequestError as error:
+            found["text/plain"] += f"\nnot drawn as SVG: {error.message}; {error.hint}"
+        return found
 
 
 def depth(
