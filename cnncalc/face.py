@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from cnncalc.costs.conventions import Reconciliation, ToolCount
     from cnncalc.costs.roofline import Roofline
     from cnncalc.explain import Line
+    from cnncalc.render.picture import Picture
     from cnncalc.views import View
     from cnncalc.views.charts import Chart
-    from cnncalc.views.drawing import Picture
     from cnncalc.zoo.catalogue import Accuracy
 
 
@@ -85,8 +85,9 @@ class Network(Graph):
         >>> network("resnet18").draw()
         <graph: ResNet-18>
         """
+        from cnncalc.render.picture import Picture
         from cnncalc.render.table import printable
-        from cnncalc.views.drawing import Picture, drawing
+        from cnncalc.views.drawing import drawing
 
         return Picture(printable(self.title or self.name), drawing(self, depth))
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Op, Shape, count
-from cnncalc.views.common import MOST_LAYERS, describe
+from cnncalc.views.common import MOST_LAYERS
+from cnncalc.views.rows import describe
 
 MOST_CHILDREN = 120
 """More children than these are drawn in runs of neighbours."""
@@ -74,39 +75,6 @@ class Drawing:
                 yield box
             else:
                 yield from box.inside.leaves()
-
-
-@dataclass(frozen=True, repr=False)
-class Picture:
-    """A drawing with its title, in the forms that it has; a notebook shows it."""
-
-    title: str
-    drawing: Drawing
-
-    def svg(self, width: float | None = None) -> str:
-        """The drawing as SVG, scaled to a width in pixels if one is given."""
-        from cnncalc.render.svg import svg
-
-        return svg(self.drawing, self.title, width)
-
-    def mermaid(self) -> str:
-        """The drawing as text for Mermaid, which READMEs show."""
-        from cnncalc.render.diagram import mermaid
-
-        return mermaid(self.drawing, self.title)
-
-    def dot(self) -> str:
-        """The drawing as text for Graphviz."""
-        from cnncalc.render.diagram import dot
-
-        return dot(self.drawing, self.title)
-
-    def __repr__(self) -> str:
-        return f"<graph: {self.title}>"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """What a notebook shows."""
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
 
 
 def drawing(graph: Graph, depth: int | None = None, fold: bool = True) -> Drawing:
