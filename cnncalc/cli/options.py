@@ -134,13 +134,18 @@ class Conditions:
 
     def network_of(self, name: str) -> Network:
         """The network that a word names, a spec or a PyTorch module, under these conditions."""
+        return self.named(name)[0]
+
+    def named(self, name: str) -> tuple[Network, Spec | None]:
+        """The network that a word names, under these conditions, with its spec; a PyTorch module has none."""
         from cnncalc.sources import is_module
 
         if not is_module(name):
-            return self.expand(load_spec(name))
+            spec = load_spec(name)
+            return self.expand(spec), spec
         from cnncalc.face import Network
 
-        return Network.of(self.reading(name).graph)
+        return Network.of(self.reading(name).graph), None
 
     def reading(self, name: str, memory: bool = False) -> Reading:
         """The PyTorch module that a word names, and it as a network, under these conditions; `memory` if the module
