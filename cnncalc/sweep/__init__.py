@@ -1,0 +1,1 @@
+"""Many variants of a network: grids and samples, their costs, constraints, fronts and searches."""
