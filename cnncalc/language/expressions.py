@@ -134,6 +134,37 @@ class Expression:
         """
         return _variables(self.text)
 
+    @property
+    def conjuncts(self) -> tuple[str, ...]:
+        """The texts of the conditions that `and` joins; the whole text if it joins none.
+
+        >>> parse_expression("a < 3 and (b or c)", Place(Source("", ""), 0, 0)).conjuncts
+        ('a < 3', 'b or c')
+        """
+        text = self.text.strip()
+        body = ast.parse(text, mode="eval").body
+        if not (isinstance(body, ast.BoolOp) and isinstance(body.op, ast.And)):
+            return (text,)
+        return tuple(ast.unparse(part) for part in body.values)
+
+    @property
+    def comparison(self) -> tuple[str, Callable[[Any, Any], Any], float] | None:
+        """The variable, the comparison and the number of a condition that is no more than that.
+
+        >>> parse_expression("macs < 600e6", Place(Source("", ""), 0, 0)).comparison
+        ('macs', <built-in function lt>, 600000000.0)
+        """
+        body = ast.parse(self.text.strip(), mode="eval").body
+        match body:
+            case ast.Compare(
+                left=ast.Name(id=name), ops=[op], comparators=[ast.Constant(value=int() | float() as number)]
+            ):
+                return (name, _COMPARE[type(op)], number)
+        return None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return parse_expression, (self.text, self.place, self.names)
+
     def __call__(self, scope: Scope) -> Any:
         """The value in a scope of variables.
 

@@ -16,11 +16,13 @@ from cnncalc.render.json import SCHEMA
 from cnncalc.views.catalogue import CatalogueDocument
 from cnncalc.views.compare import ComparisonDocument
 from cnncalc.views.records import NetworkDocument
+from cnncalc.views.sweep import SweepDocument
 from cnncalc.views.verify import VerifyDocument
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "compare": ComparisonDocument,
     "list": CatalogueDocument,
+    "sweep": SweepDocument,
     "verify": VerifyDocument,
 }
 """The documents of commands that are not about one network."""

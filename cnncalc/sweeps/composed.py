@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from cnncalc.errors import CnncalcError, OpError, SpecError
+from cnncalc.errors import CnncalcError, OpError
 from cnncalc.formula import Switch, anywhere, is_array
 from cnncalc.graph import MAX_SIZE
 from cnncalc.language.expand import MAX_LAYERS, Size, full_shapes, input_shapes
@@ -38,7 +38,7 @@ from cnncalc.language.model import (
 )
 from cnncalc.ops.base import OPERATIONS, Op
 from cnncalc.ops.options import make
-from cnncalc.sweep.many import Codes, Many, Mask, Whole, combined, many, taken
+from cnncalc.sweeps.many import Codes, Many, Mask, Whole, combined, many, taken
 
 QUANTITIES = ("params", "buffers", "macs", "flops", "activations", "layers")
 """What is composed."""
@@ -131,9 +131,9 @@ class Composer:
     def __init__(self, spec: Spec, training: bool = False) -> None:
         self.spec = spec
         self.training = training
-        self.unfit = _unfit(spec)
+        self.unfit = unfit_of(spec)
         self._used: dict[str, frozenset[str]] = {}
-        self._watched: dict[int, frozenset[str]] = {}
+        self._watched: dict[tuple[int, bool], frozenset[str]] = {}
         self._indexed: dict[int, bool] = {}
         self._known: dict[tuple[Op, tuple[tuple[int, ...], ...]], tuple[tuple[int, ...], _Count]] = {}
         self._by_type: dict[type[Item], Callable[[Any, Shape, Here], Result]] = {
@@ -188,7 +188,7 @@ class Composer:
                 own = given_value(own, variable.name)
             here.variables[variable.name] = own if isinstance(own, Many) else self._value(own, (), here)
         here.top = dict(here.variables)
-        here.watched = self._watch(0, self.spec.layers or [])
+        here.watched = self._watch((0, False), self.spec.layers or [])
         counts = self._items(self.spec.layers or [], self._input(here, input), here).counts
         _bound(counts.get("layers", 0), MAX_LAYERS, here)
         _unclashed(counts, here)
@@ -291,7 +291,7 @@ class Composer:
         watched = here.watched
         if item.name is not None:
             inside = item.branches if isinstance(item, MergeItem) else []  # whose layers are named beside each other
-            here.watched = self._watch(id(item), [*inside, *inside])
+            here.watched = self._watch((id(item), True), [*inside, *inside])
         result = self._rounds(item, shape, here, np.broadcast_to(times, here.count))
         here.watched = watched
         if item.name is not None:
@@ -305,8 +305,8 @@ class Composer:
             add(result.counts, {("name", name): 1})
 
     def _rounds(self, item: Item, shape: Shape, here: Here, times: Whole) -> Result:
-        """The rounds of a repeated item, each variant as many times as it asks for. Once a round gives the shape that it
-        was given, all that follow are like it."""
+        """The rounds of a repeated item, each variant as many times as it asks for. Once a round gives the shape that
+        it was given, all that follow are like it."""
         counts: Counts = {}
         indexed = self._reads_index(item)
         outer = here.variables.get("index")
@@ -345,7 +345,7 @@ class Composer:
         else:
             watched = here.watched
             inside = self.spec.blocks[item.block].items if isinstance(item, BlockItem) else item.items
-            here.watched = self._watch(id(item), inside)
+            here.watched = self._watch((id(item), False), inside)
             result = self._by_type[type(item)](item, shape, here)
             here.watched = watched
             _unclashed(result.counts, here)
@@ -396,7 +396,9 @@ class Composer:
         present = [self._present(branch, shape, here) for branch in item.branches]
         varied = [Many.of(holds.astype(np.int64)) for holds in present if is_array(holds)]  # type: ignore[union-attr]
         if not varied:
-            return self._meet(item, [branch for branch, holds in zip(item.branches, present, strict=True) if holds], shape, here)
+            return self._meet(
+                item, [branch for branch, holds in zip(item.branches, present, strict=True) if holds], shape, here
+            )
         codes, firsts = combined(varied)
         parts = []
         for number, first in enumerate(firsts.tolist()):
@@ -546,7 +548,7 @@ class Composer:
             self._indexed[id(item)] = found
         return found
 
-    def _watch(self, key: int, items: Sequence[Item]) -> frozenset[str]:
+    def _watch(self, key: tuple[int, bool], items: Sequence[Item]) -> frozenset[str]:
         """The names that some items may give twice in one scope, as their conditions will have it."""
         found = self._watched.get(key)
         if found is None:
@@ -853,7 +855,7 @@ def _walk(items: Iterable[Item]) -> Iterable[Item]:
             yield from _walk(item.branches)
 
 
-def _unfit(spec: Spec) -> str | None:
+def unfit_of(spec: Spec) -> str | None:
     """Why a spec cannot be composed."""
     if not spec.inputs:
         return "it has no input of its own"

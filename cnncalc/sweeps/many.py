@@ -88,7 +88,7 @@ class Many:
     def list(self) -> list[Any]:
         """The variants' values."""
         if self._values is None:
-            return self._array.tolist()  # type: ignore[union-attr]
+            return list(self.array.tolist())
         values = self._values
         return [values[code] for code in self.codes.tolist()]
 
