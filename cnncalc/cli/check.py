@@ -19,7 +19,7 @@ Strict = Annotated[
 
 @command
 def check(request: Request, output: Output, object_size: Object = None, strict: Strict = False) -> None:
-    """Warnings: what a network hardly means.
+    """Warnings: layers that nobody reads, branches out of step.
 
     docs/check.md tells each of them. A warning is likely a slip; advice may well be meant otherwise.
 

@@ -263,7 +263,7 @@ class Output:
 
         if not (self.columns or self.units or self.caption or self.label):
             return Choice()
-        from cnncalc.render.units import parse_units
+        from cnncalc.render.prefixes import parse_units
 
         form = self.form
         if form == "json" or (form == "csv" and (self.units or self.caption or self.label)):

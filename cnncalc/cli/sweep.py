@@ -81,7 +81,7 @@ def sweep(
     dtype: Dtype = None,
     optimizer: Optimizer = None,
 ) -> None:
-    """Many variants of a network: grids, samples, constraints, Pareto fronts.
+    """Many variants of a network: grids, samples, fronts.
 
     Quantities for --columns, --where, --sort and --pareto: params, buffers, macs, flops, activations, layers,
     param_bytes, peak, saved, train, traffic, intensity, field, time.

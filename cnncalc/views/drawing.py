@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Op, Shape, count
-from cnncalc.views.common import MOST_LAYERS, describe
+from cnncalc.views.common import MOST_LAYERS
+from cnncalc.views.rows import describe
 
 MOST_CHILDREN = 120
 """More children than these are drawn in runs of neighbours."""

@@ -17,8 +17,9 @@ from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import show
 from cnncalc.render.table import Table
 from cnncalc.views import Detail, charts, compare, flops
-from cnncalc.views.common import describe, heading
+from cnncalc.views.common import heading
 from cnncalc.views.drawing import Drawing, drawing
+from cnncalc.views.rows import describe
 
 if TYPE_CHECKING:
     from cnncalc.costs.roofline import Roofline
