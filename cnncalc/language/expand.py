@@ -79,7 +79,7 @@ def expand(
     """
     variables = _spec_variables(spec, vars or {}, training)
     if input is None or spec.inputs:
-        shapes = _input_shapes(spec, {**variables, "training": training})
+        shapes = input_shapes(spec, {**variables, "training": training})
         shapes = shapes if input is None else full_shapes(input, shapes)
     elif isinstance(input, Mapping):
         shapes = {name: _whole(sizes) for name, sizes in input.items()}
@@ -160,7 +160,7 @@ def own_inputs(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool
     >>> own_inputs(load("alexnet"))
     {'input': (3, 227, 227)}
     """
-    return _input_shapes(spec, {**_spec_variables(spec, vars or {}, training), "training": training})
+    return input_shapes(spec, {**_spec_variables(spec, vars or {}, training), "training": training})
 
 
 def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dict[str, Any]:
@@ -193,8 +193,12 @@ def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dic
     return values
 
 
-def _input_shapes(spec: Spec, variables: Mapping[str, Any]) -> dict[str, Shape]:
-    """The shapes of the spec's own inputs, by name."""
+def input_shapes(spec: Spec, variables: Mapping[str, Any]) -> dict[str, Shape]:
+    """The shapes of the spec's own inputs, by name, for the values of its variables, `training` among them.
+
+    Raises:
+        SpecError: it has none, or an unfit one.
+    """
     if not spec.inputs:
         raise SpecError("the spec has no 'input'", spec.place, hint="such as input: [3, 224, 224]", code="missing-key")
     return {name: _input_shape(option, variables) for name, option in spec.inputs.items()}
