@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from cnncalc.ops import ChannelShuffle, Input, LayerNorm, Permute, Reshape, Slice
 from cnncalc.ops.opaque import Opaque
-from cnncalc.pytorch.drafts import Draft
+from cnncalc.reading.drafts import Draft
 
 
 def tidied(drafts: Sequence[Draft], ends: Iterable[Draft]) -> list[Draft]:

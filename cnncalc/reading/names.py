@@ -13,7 +13,7 @@ from cnncalc.errors import OpError
 from cnncalc.graph import Builder, Graph, Node, Scope
 from cnncalc.ops.base import Input
 from cnncalc.ops.opaque import Opaque
-from cnncalc.pytorch.drafts import Draft
+from cnncalc.reading.drafts import Draft
 
 
 def placed(
