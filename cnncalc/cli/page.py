@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnncalc.cli.options import Conditions, command, load_spec
+from cnncalc.cli.options import Conditions, command
 from cnncalc.cli.plot import DEVICE, Device, Dtype, Networks
 from cnncalc.errors import RequestError
+
+if TYPE_CHECKING:
+    from cnncalc.graph import Graph
+    from cnncalc.zoo.catalogue import Accuracy
 
 File = Annotated[
     Path | None,
@@ -39,11 +43,11 @@ def page(
 
     if format != "html":
         raise RequestError(f"a page has no form '{format[:40]}'", hint="a page is html; `cnncalc plot` draws figures")
-    specs = [load_spec(name) for name in networks]
-    analyses = [conditions.expand(spec).analyze(conditions.batch) for spec in specs]
-    known = {}
+    read = [conditions.network_and_spec(name) for name in networks]
+    analyses = [network.analyze(conditions.batch) for network, _ in read]
+    known: dict[Graph, Accuracy] = {}
     if conditions.plain:
-        known = {each.graph: accuracy(spec, each.graph.input) for each, spec in zip(analyses, specs, strict=True)}
+        known = {network: accuracy(spec, network.input) for network, spec in read if spec is not None}
     rooflines = [analysis.roofline(device or DEVICE, dtype) for analysis in analyses]
     title = ", ".join(analysis.graph.title or analysis.graph.name for analysis in analyses)
     text = render.page(data(analyses, Detail(changed=conditions.changed), rooflines, known), title)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnncalc.cli.flops import complete_device
-from cnncalc.cli.options import Conditions, Depth, command, complete_network, complete_word, load_spec
+from cnncalc.cli.options import Conditions, Depth, command, complete_network, complete_word
 from cnncalc.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
@@ -84,19 +84,19 @@ def plot(
     """
     kind = _kind(kind, len(networks))
     form = _form(format, file, kind)
-    specs = [load_spec(name) for name in networks]
+    read = [conditions.network_and_spec(name) for name in networks]
     if device is not None and kind not in ("depth", "roofline"):
         raise RequestError("--device is about a roofline", hint="add --kind roofline or depth")
     if kind == "graph":
         from cnncalc.render.table import printable
         from cnncalc.views.drawing import drawing
 
-        graph = conditions.expand(specs[0])
+        graph = read[0][0]
         heading = printable(graph.title or graph.name) if title is None else title
         data = _graph(drawing(graph, depth), heading, form, width)
     else:
-        analyses = [conditions.expand(spec).analyze(conditions.batch) for spec in specs]
-        chart = _chart(kind, analyses, specs, conditions, device, dtype, depth)
+        analyses = [network.analyze(conditions.batch) for network, _ in read]
+        chart = _chart(kind, analyses, [spec for _, spec in read], conditions, device, dtype, depth)
         data = _drawn(chart, form, width, title)
     _write(data, file)
 
@@ -142,7 +142,7 @@ def _form(form: str | None, file: Path | None, kind: str) -> str:
 def _chart(
     kind: str,
     analyses: list[Analysis],
-    specs: list[Spec],
+    specs: list[Spec | None],
     conditions: Conditions,
     device: str | None,
     dtype: str,
@@ -156,7 +156,7 @@ def _chart(
         from cnncalc.zoo.catalogue import accuracy
 
         pairs = zip(analyses, specs, strict=True) if conditions.plain else ()
-        return charts.scatter(analyses, {each.graph: accuracy(spec, each.graph.input) for each, spec in pairs})
+        return charts.scatter(analyses, {each.graph: accuracy(spec, each.graph.input) for each, spec in pairs if spec})
     if kind == "roofline":
         return charts.roofline(first.roofline(device or DEVICE, dtype))
     if kind == "depth":

@@ -19,9 +19,11 @@ from cnncalc.reading.forms import (
     merged,
     one_each,
     padded,
+    padding_of,
     part,
     permuted,
     plain,
+    reduced,
     same_axis,
     seen_anew,
     short,
@@ -68,13 +70,13 @@ def _conv(step: Step, x: Value, kernel: Value, bias: Value | None) -> Op:
     padding = step["padding"]
     if isinstance(padding, str):
         spans = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, sizes, strict=True)]
-        padding = tuple(span // 2 if span % 2 == 0 else (span // 2, span - span // 2) for span in spans)
+        padding = padding_of([(span // 2, span - span // 2) for span in spans])
     elif not isinstance(padding, int):
-        padding = tuple(padding) * (len(sizes) // len(padding))
+        padding = short(tuple(padding) * (len(sizes) // len(padding)))
     options: dict[str, Any] = {
         "kernel": short(sizes),
         "stride": short(step["stride"]),
-        "padding": short(padding),
+        "padding": padding,
         "dilation": short(dilation),
         "bias": bias is not None,
     }
@@ -479,21 +481,9 @@ def _reduction(kind: Any) -> Entry:
     def read(step: Step) -> Result:
         x, dims, keep = step.x, step.args.get("dim"), step.args.get("keepdim") or False
         dims = list(range(len(x.shape))) if dims in (None, []) else [dims] if isinstance(dims, int) else dims
-        places = [x.place(dim) for dim in dims]
-        if None in places or (x.folded and any(dim % len(x.shape) == x.axis for dim in dims)):
-            raise Unread
-        axes = tuple(sorted(place for place in places if place is not None))
-        if len(axes) == len(x.sizes) and not keep:
-            draft = step.between(kind(short_axes(axes), keep=True), step.walk.drafted(x))
-            return step.value(step.between(ops.Reshape((1,)), draft))
-        return step.emit(kind(short_axes(axes), keep=keep), x)
+        return reduced(step, kind, x, dims, keep)
 
     return read
-
-
-def short_axes(axes: tuple[int, ...]) -> Any:
-    """One axis as a number."""
-    return axes[0] if len(axes) == 1 else axes
 
 
 TABLE |= {"mean": _reduction(ops.Mean), "sum": _reduction(ops.Sum), "amax": _reduction(ops.Max)}

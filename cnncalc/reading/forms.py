@@ -26,6 +26,16 @@ def short(sizes: Any) -> Any:
     return sizes[0] if len(set(sizes)) == 1 else tuple(sizes)
 
 
+def padding_of(pairs: Sequence[tuple[int, int]]) -> Any:
+    """The padding before and after each dimension, in as few numbers as say it.
+
+    >>> padding_of([(1, 1), (1, 1)]), padding_of([(1, 1), (2, 2)]), padding_of([(0, 1), (0, 1)])
+    (1, (1, 2), ((0, 1), (0, 1)))
+    """
+    sizes = tuple(before if before == after else (before, after) for before, after in pairs)
+    return sizes[0] if len(set(sizes)) == 1 and isinstance(sizes[0], int) else sizes
+
+
 def weight(value: Any) -> Value:
     """A parameter or buffer as it is stored.
 
@@ -87,7 +97,7 @@ def part(
     step: Step, x: Value, place: int | None, start: int, stop: int, shape: tuple[int, ...], every: int = 1
 ) -> Value:
     """A range of an axis, in a shape that may have lost it."""
-    if place is None or (x.axis is not None and x.folded and x.place(x.axis) == place):
+    if place is None or (inseparable(x) and x.place(x.axis or 0) == place):
         raise Unread
     result = step.value(None, shape)
     draft = step.walk.drafted(x)
@@ -102,11 +112,26 @@ def joined(step: Step, tensors: Sequence[Value], axis: int) -> Result:
     """Tensors one after the other along an axis."""
     result = step.value(None)
     place = result.place(axis)
-    if place is None or (result.folded and axis % len(step.shape) == result.axis):
+    if place is None or (inseparable(result) and axis % len(step.shape) == result.axis):
         raise Unread
+    if result.batch == 1:  # its axis is one of several of that size, or none
+        drafts = [step.aligned(value, _without(value.shape, result)) for value in tensors]
+        return step.value(checked(step.between(ops.Concat(axis=place), *drafts), result))
     if any(value.axis != result.axis for value in tensors):
         raise Unread
     return step.emit(ops.Concat(axis=place), *tensors)
+
+
+def inseparable(x: Value) -> bool:
+    """Whether one axis holds the batch and something else, which a batch of one does not disturb."""
+    return x.folded and x.batch != 1
+
+
+def _without(shape: tuple[int, ...], result: Value) -> Shape:
+    """A shape without the axis that is a result's batch of one."""
+    if result.axis is None or result.folded:
+        return shape or (1,)
+    return (*shape[: result.axis], *shape[result.axis + 1 :]) or (1,)
 
 
 PADDED = {"constant": "zero", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
@@ -120,10 +145,8 @@ def padded(step: Step, x: Value, pairs: Sequence[tuple[int, int]], mode: str) ->
     channels, image = pairs[0], pairs[1:]
     if not image:
         return step.moved()
-    same = len(set(image)) == 1 and image[0][0] == image[0][1]
-    spread = image[0][0] if same else tuple(pair[0] if pair[0] == pair[1] else pair for pair in image)
     try:
-        return step.emit(ops.Pad(spread, channels=channels, mode=PADDED[mode]), x)  # type: ignore[arg-type]
+        return step.emit(ops.Pad(padding_of(image), channels=channels, mode=PADDED[mode]), x)  # type: ignore[arg-type]
     except Unread:
         return step.moved()
 
@@ -137,6 +160,8 @@ def spread(value: Value, shape: tuple[int, ...], axis: int | None) -> Shape:
     full = (1,) * (len(shape) - len(value.shape)) + value.shape
     if axis is None:
         return full or (1,)
+    if value.batch == 1:
+        return _without(full, Value(shape, 1, axis))
     if value.axis is not None:
         own = value.axis + len(shape) - len(value.shape)
         if own != axis or (value.folded and value.shape[value.axis] != shape[axis]):
@@ -184,6 +209,23 @@ def _with_weights(step: Step, op: Op, first: Value, second: Value, result: Value
         if isinstance(op, ops.Add) and sizes == x.sizes:
             return step.emit(ops.PositionEmbedding(), x, owns=[learnt])
     return None
+
+
+def reduced(step: Step, kind: Any, x: Value, dims: Sequence[int], keep: bool) -> Result:
+    """A mean, sum or maximum over some axes, none of them the batch's."""
+    places = [x.place(dim) for dim in dims]
+    if None in places or (inseparable(x) and any(dim % len(x.shape) == x.axis for dim in dims)):
+        raise Unread
+    axes = tuple(sorted(place for place in places if place is not None))
+    if len(axes) == len(x.sizes) and not keep:
+        draft = step.between(kind(_short_axes(axes), keep=True), step.walk.drafted(x))
+        return step.value(step.between(ops.Reshape((1,)), draft))
+    return step.emit(kind(_short_axes(axes), keep=keep), x)
+
+
+def _short_axes(axes: tuple[int, ...]) -> Any:
+    """One axis as a number."""
+    return axes[0] if len(axes) == 1 else axes
 
 
 def one_each(step: Step, *kinds: str) -> Result:

@@ -13,7 +13,7 @@ from typing import Any
 
 from cnncalc.errors import OpError
 from cnncalc.ops import Parameter, Reshape
-from cnncalc.ops.base import Op, Shape
+from cnncalc.ops.base import Op, Shape, cost_numbers
 from cnncalc.ops.opaque import Opaque
 from cnncalc.reading.drafts import Call, Draft, Value, batch_axis
 
@@ -227,6 +227,13 @@ class Walk:
             else:
                 counts["buffers"] += elements
         return counts
+
+
+def stand_in(op: Op, inputs: Sequence[Shape], output: Shape, params: int = 0, weights: int = 0) -> Opaque:
+    """An opaque op with an op's work, that stores what is given: for weights some of which another node counts."""
+    costs = cost_numbers(op, tuple(inputs), output)
+    work = {option: costs.get(option[:-1], 0) for option in OPERATIONS}
+    return Opaque(output, params=params, weights=weights, buffers=0, **work)
 
 
 def common(names: Sequence[str]) -> str:
