@@ -110,10 +110,20 @@ def _slice(inputs: Sequence[Array | None], attribute: Callable[[str, Any], Any])
         starts, ends = list(attribute("starts", [])), list(attribute("ends", []))
     axes = numbers(inputs, 3) or list(attribute("axes", range(len(starts))))
     steps = numbers(inputs, 4) or [1] * len(starts)
-    cut = [slice(None)] * data.ndim
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        cut[axis] = slice(start, None if step < 0 and end < -data.shape[axis] else end, step)
-    return data[tuple(cut)]
+        data = np.take(data, places(data.shape[axis], start, end, step), axis=axis)
+    return data
+
+
+def places(size: int, start: int, end: int, step: int) -> range:
+    """The places of an axis that a slice takes, as ONNX defines it: both ends are moved into the axis.
+
+    >>> list(places(4, 1, 2**63 - 1, 2)), list(places(4, -1, -(2**63), -1))
+    ([1, 3], [3, 2, 1, 0])
+    """
+    start, end = (number + size if number < 0 else number for number in (start, end))
+    least, most = (0, size) if step > 0 else (-1, size - 1)
+    return range(min(max(start, 0), most), min(max(end, least), most), step)
 
 
 def _unsqueeze(inputs: Sequence[Array | None], attribute: Callable[[str, Any], Any]) -> Any:

@@ -31,7 +31,7 @@ def clean(name: str) -> str:
 def calls_of(node: Any) -> tuple[Call, ...]:
     """The modules that a node stands in, the outermost first."""
     for entry in node.metadata_props:
-        if entry.key == _SCOPES and len(entry.value) < 5_000:
+        if entry.key == _SCOPES and type(entry.value) is str and len(entry.value) < 5_000:
             return _calls(path for path in _QUOTED.findall(entry.value)[:-1] if path)
     parts = [part for part in node.name.split("/") if part] if "/" in node.name else []
     return _calls(_joined(parts[:-1]))

@@ -123,7 +123,9 @@ def _opsets(model: Any) -> dict[str, int]:
     Raises:
         RequestError: it is too old, or none is told.
     """
-    opsets = {"" if entry.domain == "ai.onnx" else entry.domain: int(entry.version) for entry in model.opset_import}
+    opsets: dict[str, int] = {
+        "" if entry.domain == "ai.onnx" else entry.domain: int(entry.version) for entry in model.opset_import
+    }
     version = opsets.get("", 0)
     if version < OLDEST:
         found = f"of opset {version}" if version else "without an opset"
@@ -143,6 +145,8 @@ def _inputs(graph: Any) -> dict[str, tuple[Sizes | None, int]]:
     for info in graph.input:
         if info.name in stored:
             continue
+        if type(info.name) is not str:
+            raise unfit("an input has a name that is no text")
         if not info.type.HasField("tensor_type") or not info.name or info.name in found:
             raise unfit(f"the input '{shorten(info.name, 60)}' is no tensor of its own")
         tensor = info.type.tensor_type
@@ -158,7 +162,7 @@ def _inputs(graph: Any) -> dict[str, tuple[Sizes | None, int]]:
 def _size(dimension: Any) -> int | str | None:
     if dimension.HasField("dim_value"):
         return int(dimension.dim_value) if dimension.dim_value > 0 else None
-    return dimension.dim_param or None
+    return dimension.dim_param if dimension.dim_param and type(dimension.dim_param) is str else None
 
 
 def _own_batch(inputs: Mapping[str, tuple[Sizes | None, int]]) -> int | None:
@@ -188,7 +192,7 @@ def _read(
         value = Value(shape, batch, axis)
         draft = Draft(Input(checked_shape(value.sizes)), (), value.sizes)
         walk.drafts.append(draft)
-        walk.define(key, Value(shape, batch, axis, draft), _type(given[key][1], shape))
+        walk.define(key, Value(shape, batch, axis, draft))
     walk.graph(graph, TABLE)
     outputs = _outputs(walk, ends)
     drafts = tidied(fused(walk.drafts, [draft for _, draft in outputs]), [draft for _, draft in outputs])
@@ -197,12 +201,6 @@ def _read(
     names = ["input"] if len(shapes) == 1 else [clean(key) for key in shapes]
     network, _ = placed(Builder(clean(name), title, notes), drafts, names, outputs)
     return Reading(network, unused, dict(walk.unknown), batch, opsets[""])
-
-
-def _type(element: int, shape: tuple[int, ...]) -> Any:
-    from onnx.helper import make_tensor_type_proto
-
-    return make_tensor_type_proto(element or 1, shape)
 
 
 def _elements(value: Value | None) -> int:
@@ -312,6 +310,8 @@ def _outputs(walk: Walk, names: Sequence[str]) -> list[tuple[str, Draft]]:
     Raises:
         RequestError: there are none.
     """
+    if not all(type(name) is str for name in names):
+        raise unfit("an output has a name that is no text")
     values = {name: walk.values.get(name) for name in names}
     missing = next((name for name in names if name not in walk.values), None)
     if missing is not None:

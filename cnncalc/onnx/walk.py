@@ -1,7 +1,6 @@
 """The walk over an ONNX graph: each of its nodes becomes drafts of cnncalc's ops, by the entries in `table`.
 
-The shapes are those that ONNX's own inference gives of one node after the other, on sizes that are all known. What no
-entry knows becomes an opaque op: its shape is kept, and its counts are unknown.
+What no entry knows becomes an opaque op: its shape is kept, and its counts are unknown.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, defs, numpy_helper, shape_inference
+from onnx import TensorProto, numpy_helper
 
 from cnncalc.errors import OpError, RequestError, shorten
 from cnncalc.graph import MAX_SIZE
 from cnncalc.onnx import constants
 from cnncalc.onnx.constants import Array, TooLarge
 from cnncalc.onnx.names import calls_of, calls_of_weight, own_name
+from cnncalc.onnx.shapes import Unfit, impossible, shapes_of
 from cnncalc.ops.base import Shape
 from cnncalc.ops.opaque import Opaque
 from cnncalc.reading import steps
@@ -31,9 +31,6 @@ MAX_NODES = 100_000
 
 MAX_WORK = 20_000_000
 """Numbers that constant folding goes through in all."""
-
-MAX_KNOWN = 64
-"""Numbers of a known tensor that the inference of shapes is told."""
 
 FLOATS = frozenset(
     {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE, *range(17, 21), 23}
@@ -52,25 +49,26 @@ class Step(steps.Step):
     Attributes:
         node: the node.
         inputs: the tensors that it reads; None for one that is left out.
+        names: those of the outputs that `shapes` are of.
         where: the node in words, for messages.
     """
 
     walk: Walk
 
-    def __init__(self, walk: Walk, node: Any, shapes: list[tuple[int, ...]]) -> None:
+    def __init__(self, walk: Walk, node: Any) -> None:
         self.walk = walk
         self.node = node
         self.name = node.op_type
-        self.shapes = shapes
-        self.single = len(shapes) == 1
+        self.shapes = []
         self.calls = calls_of(node)
-        self.inputs = [walk.values[name] if name else None for name in node.input]
+        self.inputs: list[Value | None] = [walk.values[name] if name else None for name in node.input]
         # Tensors that are known numbers are no tensors that an op reads.
         self.args = {
             str(number): value
             for number, value in enumerate(self.inputs)
             if value is not None and (value.draft is not None or value.source is not None)
         }
+        self.names: list[str] = []
         self.attributes = {attribute.name: attribute for attribute in node.attribute}
 
     def input(self, number: int) -> Value | None:
@@ -144,6 +142,11 @@ class Step(steps.Step):
         found = self.attribute(name, onnx.AttributeProto.INTS, None)
         return None if found is None else [int(number) for number in found]
 
+    def reals(self, name: str) -> list[float] | None:
+        """Numbers among the attributes; None if they are not given."""
+        found = self.attribute(name, onnx.AttributeProto.FLOATS, None)
+        return None if found is None else [float(number) for number in found]
+
     @property
     def opset(self) -> Any:
         """The version of ONNX's operators that the node is of."""
@@ -193,7 +196,6 @@ class Walk(steps.Walk):
     Attributes:
         values: each tensor by its name; None for what is no tensor.
         known: the numbers of tensors that are known.
-        types: the type of each tensor, with its shape, as ONNX writes it.
         sequences: the tensors of each list of tensors.
         uses: how many nodes read a tensor.
         opsets: the version of each domain's operators.
@@ -207,14 +209,13 @@ class Walk(steps.Walk):
         self.declared = declared
         self.values: dict[str, Value | None] = {}
         self.known: dict[str, Array] = {}
-        self.types: dict[str, Any] = {}
         self.sequences: dict[str, list[Value]] = {}
         self.uses: Counter[str] = Counter()
         self.ends: frozenset[str] = frozenset()
         self.nodes = 0
         self.work = 0
 
-    def define(self, name: str, value: Value | None, type: Any) -> None:
+    def define(self, name: str, value: Value | None) -> None:
         """Note a tensor.
 
         Raises:
@@ -223,11 +224,10 @@ class Walk(steps.Walk):
         if name in self.values:
             raise unfit(f"the file defines the tensor '{shorten(name, 60)}' twice")
         self.values[name] = value
-        self.types[name] = type
 
     def constant(self, name: str, array: Array) -> None:
         """Note a tensor whose numbers are known and that is not stored."""
-        self.define(name, Value(array.shape, self.batch), _type(_element(array), array.shape))
+        self.define(name, Value(array.shape, self.batch))
         self.known[name] = array
 
     def stored_tensor(self, name: str, tensor: Any) -> None:
@@ -242,7 +242,7 @@ class Walk(steps.Walk):
         elements = prod(shape)
         is_weight = tensor.data_type in FLOATS and elements > 1
         source = name if is_weight or elements > constants.MAX_ELEMENTS else None
-        self.define(name, Value(shape, self.batch, None, None, source), _type(tensor.data_type, shape))
+        self.define(name, Value(shape, self.batch, None, None, source))
         if source is not None:
             self.kept.add(name)
         if is_weight:
@@ -311,13 +311,21 @@ class Walk(steps.Walk):
                 raise unfit(f"{where(node)} reads '{shorten(name, 60)}', which nothing before it gives", hint)
             if name and self.values[name] is None and name not in self.sequences:
                 raise unfit(f"{where(node)} reads '{shorten(name, 60)}', which is no tensor")
+        try:
+            self.read(node, table)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+            raise unfit(f"{where(node)} does not fit what it reads, or its attributes each other") from None
+
+    def read(self, node: Any, table: Mapping[str, Callable[[Step], Result]]) -> None:
+        """Read a node whose inputs are there; errors as those of `run`, and those of impossible attributes."""
         if not _is_standard(node):
-            self.give(node, self.unread(self.step(node)))
+            step = self.step(node)
+            self.give(step, self.unread(step))
         elif node.op_type == "Constant":
             self.constant_node(node)
         elif not (self.folded(node) or self.branch(node, table) or self.sequence(node, table)):
             step = self.step(node)
-            self.give(node, self.entered(step, table))
+            self.give(step, self.entered(step, table))
 
     def constant_node(self, node: Any) -> None:
         """Read a constant among the nodes.
@@ -336,7 +344,7 @@ class Walk(steps.Walk):
             self.spend(array.size)
             self.constant(node.output[0], array)
         else:
-            self.define(node.output[0], None, None)
+            self.define(node.output[0], None)
 
     def folded(self, node: Any) -> bool:
         """Whether a node reckons with known numbers; its result is noted."""
@@ -348,7 +356,7 @@ class Walk(steps.Walk):
                 return True
             if kind == "Size":
                 value = self.values[node.input[0]]
-                self.constant(node.output[0], np.asarray(prod(value.shape if value else ()), np.int64))
+                self.constant(node.output[0], np.asarray(min(prod(value.shape if value else ()), 2**62), np.int64))
                 return True
             if kind == "SequenceAt":
                 return self.taken(node)
@@ -357,9 +365,8 @@ class Walk(steps.Walk):
                 return False
             arrays = [self.known[name] if name else None for name in names]
             if kind == "CastLike":
-                kind, target = "Cast", self.types[node.input[1]].tensor_type.elem_type
-                arrays = [arrays[0]]
-                results = constants.fold(kind, arrays, lambda name, default: target)
+                like = self.known.get(node.input[1])  # any other tensor is of real numbers, nearly always
+                results: list[Array] | None = [_first(arrays).astype(np.float32 if like is None else like.dtype)]
             else:
                 results = constants.fold(kind, arrays, lambda name, default: _attribute(node, name, default))
         except TooLarge:
@@ -383,8 +390,7 @@ class Walk(steps.Walk):
         if sequence is None or place is None:
             return False
         value = sequence[int(place.reshape(-1)[0])]
-        element = self.types[node.input[0]].tensor_type.elem_type
-        self.define(node.output[0], value, _type(element, value.shape))
+        self.define(node.output[0], value)
         return True
 
     def split(self, node: Any) -> Any:
@@ -420,7 +426,7 @@ class Walk(steps.Walk):
             return False
         self.run(cut, table)
         values = [self.values[name] for name in cut.output]
-        self.define(node.output[0], None, self.types[cut.output[0]])
+        self.define(node.output[0], None)
         self.sequences[node.output[0]] = [value for value in values if value is not None]
         return True
 
@@ -443,7 +449,7 @@ class Walk(steps.Walk):
         for name, output in zip(node.output, graph.output, strict=False):
             if output.name not in self.values:
                 raise unfit(f"{where(node)}: its branch does not give '{shorten(output.name, 60)}'")
-            self.define(name, self.values[output.name], self.types[output.name])
+            self.define(name, self.values[output.name])
             if output.name in self.known:
                 self.known[name] = self.known[output.name]
         return True
@@ -452,6 +458,12 @@ class Walk(steps.Walk):
         """Read the tensors and nodes of a graph."""
         if len(graph.node) > MAX_NODES:
             raise RequestError(f"the file has more than {MAX_NODES:,} nodes", code="too-many-layers")
+        for node in graph.node:
+            # protobuf gives bytes for what is no text.
+            if not all(type(name) is str for name in (node.name, node.op_type, node.domain, *node.input, *node.output)):
+                raise unfit("a node has a name that is no text")
+        if not all(type(tensor.name) is str for tensor in graph.initializer):
+            raise unfit("a stored tensor has a name that is no text")
         for tensor in graph.initializer:
             self.stored_tensor(tensor.name, tensor)
         for sparse in graph.sparse_initializer:
@@ -463,83 +475,45 @@ class Walk(steps.Walk):
             self.run(node, table)
 
     def step(self, node: Any) -> Step:
-        """A node with its shapes."""
-        types = self.inferred(node)
-        shapes = []
-        for name, type in types.items():
-            shape = tuple(type)
-            if any(not 0 < size <= MAX_SIZE for size in shape):
-                raise unfit(f"{where(node)} gives '{shorten(name, 60)}' the sizes {shorten(str(list(shape)), 80)}")
-            shapes.append(shape)
-        return Step(self, node, shapes)
-
-    def inferred(self, node: Any) -> dict[str, list[int]]:
-        """The shapes of what a node gives, by name.
+        """A node with its shapes.
 
         Raises:
-            RequestError: the node does not fit its inputs, or a shape is not known.
+            RequestError: it does not fit what it reads, or a shape is not known.
         """
-        found = self._by_onnx(node) if _is_standard(node) else {}
-        shapes: dict[str, list[int]] = {}
-        for name in node.output:
+        step = Step(self, node)
+        if _is_standard(node):
+            _check_windows(node)
+        try:
+            found = shapes_of(step) if _is_standard(node) and not _has_graphs(node) else None
+        except Unfit as error:
+            raise unfit(f"{step.where}: {shorten(str(error), 200)}") from None
+        for number, name in enumerate(node.output):
+            shape = found[number] if found is not None and number < len(found) else self.declared.get(name)
             if not name:
                 continue
-            type = found.get(name)
-            if type is not None and not type.HasField("tensor_type"):
-                continue
-            shape = _shape(type) if type is not None else None
-            element = type.tensor_type.elem_type if type is not None else TensorProto.FLOAT
-            if shape is None:
-                declared = self.declared.get(name)
-                if declared is None or any(size is None for size in declared):
-                    if shapes and name not in self.uses and name not in self.ends:
-                        continue  # nobody asks
-                    raise RequestError(
-                        f"the shape of '{shorten(name, 60)}' is not known, which {where(node)} gives",
-                        hint="it depends on the numbers in a tensor, or the file does not say it of an op of its own",
-                        code="unknown-shape",
-                    )
-                shape = [size for size in declared if size is not None]
-            shapes[name] = shape
-            self.types[name] = _type(element, shape)
-        return shapes
+            if shape is None or None in shape:
+                if step.shapes and not self.uses[name] and name not in self.ends:
+                    break  # nobody asks for this one, nor for those after it, or they are named below
+                raise RequestError(
+                    f"the shape of '{shorten(name, 60)}' is not known, which {step.where} gives",
+                    hint="it depends on the numbers in a tensor, or the file does not say it of an op of its own",
+                    code="unknown-shape",
+                )
+            sizes = tuple(size for size in shape if size is not None)
+            if impossible(sizes):
+                raise unfit(f"{step.where} gives '{shorten(name, 60)}' the sizes {shorten(str(list(sizes)), 80)}")
+            step.shapes.append(sizes)
+            step.names.append(name)
+        step.single = len(step.shapes) == 1
+        return step
 
-    def _by_onnx(self, node: Any) -> Mapping[str, Any]:
-        """The types that ONNX infers of one node."""
-        version = self.opsets.get("", 1)
-        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-            return {}  # of loops and choices only what the file says itself
-        if not defs.has(node.op_type):
-            return {}
-        _check_windows(node)
-        try:
-            schema = defs.get_schema(node.op_type, version)
-            names = [name for name in node.input if name]
-            types = {name: self.types[name] for name in names}
-            data = {
-                name: numpy_helper.from_array(self.known[name])
-                for name in names
-                if name in self.known and self.known[name].size <= MAX_KNOWN
-            }
-            imports = [onnx.helper.make_opsetid("", version)]
-            found: Mapping[str, Any] = shape_inference.infer_node_outputs(
-                schema, node, types, data, opset_imports=imports, ir_version=onnx.IR_VERSION
-            )
-        except Exception as error:  # InferenceError and others, of C++
-            message = next(iter(str(error).replace("[ShapeInferenceError] ", "").splitlines()), "")
-            raise unfit(f"{where(node)} does not fit its inputs: {shorten(message, 200)}") from None
-        return found
-
-    def give(self, node: Any, result: Result) -> None:
+    def give(self, step: Step, result: Result) -> None:
         """Note what a node gives."""
         results = result if isinstance(result, tuple) else (result,)
-        # The shapes, and so an entry's results, leave out outputs that nobody asks for.
-        names = [name for name in node.output if name and name in self.types]
-        given = {name: value for name, value in zip(names, results, strict=False) if value is not None}
-        for name in node.output:
+        given = dict(zip(step.names, results, strict=False))
+        for name in step.node.output:
             if name:
-                type = self.types.pop(name, None)
-                self.define(name, given.get(name), type)
+                self.define(name, given.get(name))
 
     def entered(self, step: Step, table: Mapping[str, Callable[[Step], Result]]) -> Result:
         """What a node gives by its entry in the table, or by none."""
@@ -549,7 +523,7 @@ class Walk(steps.Walk):
             if entry is None:
                 raise Unread
             return entry(step)
-        except (Unread, OpError, TypeError, AttributeError, ValueError, IndexError, ZeroDivisionError, OverflowError):
+        except (Unread, OpError, TypeError, AttributeError, ValueError, LookupError, ArithmeticError):
             del self.drafts[before[0] :]
             self.owners = before[1]
             return self.unread(step)
@@ -560,9 +534,8 @@ class Walk(steps.Walk):
             return None
         self.unknown[step.name] = self.unknown.get(step.name, 0) + 1
         owns = [value for value in step.tensors if value.draft is None and value.source in self.trained]
-        inside = any(attribute.HasField("g") or attribute.graphs for attribute in step.node.attribute)
         try:
-            if not inside:
+            if not _has_graphs(step.node):
                 return step.opaque(owns)
             values = [step.value(None, shape) for shape in step.shapes]
             inputs = tuple(self.drafted(value) for value in step.tensors) or (self.first,)
@@ -634,7 +607,7 @@ _WINDOWS = frozenset({"kernel_shape", "strides", "dilations", "pads", "output_pa
 
 
 def _check_windows(node: Any) -> None:
-    """Refuse windows that the inference of shapes would divide by.
+    """Refuse windows that shapes would be divided by, or that are beyond all bounds.
 
     Raises:
         RequestError: a stride or another number of a window is not what it can be.
@@ -648,23 +621,16 @@ def _check_windows(node: Any) -> None:
                 raise unfit(f"{where(node)}: its {attribute.name} cannot be {numbers}")
 
 
-def _element(array: Array) -> int:
-    """The type of an array's numbers, as ONNX numbers them."""
-    return int(onnx.helper.np_dtype_to_tensor_dtype(array.dtype))
+def _has_graphs(node: Any) -> bool:
+    """Whether a node has graphs of its own: a loop or a choice."""
+    return any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
 
 
-def _type(element: int, shape: Sequence[int]) -> Any:
-    """The type of a tensor as ONNX writes it."""
-    return onnx.helper.make_tensor_type_proto(element, shape)
-
-
-def _shape(type: Any) -> list[int] | None:
-    """The sizes that a type says; None if it does not say all."""
-    tensor = type.tensor_type
-    if not tensor.HasField("shape"):
-        return None
-    sizes = [size.dim_value if size.HasField("dim_value") else None for size in tensor.shape.dim]
-    return None if any(size is None for size in sizes) else [size for size in sizes if size is not None]
+def _first(arrays: Sequence[Array | None]) -> Array:
+    array = arrays[0]
+    if array is None:
+        raise TypeError("an input is missing")
+    return array
 
 
 __all__ = ["Shape", "Step", "Walk", "named", "unfit", "where"]
