@@ -19,7 +19,7 @@ from cnncalc.graph import Graph, Node
 from cnncalc.language.expand import expand
 from cnncalc.language.model import Spec
 from cnncalc.ops.base import show
-from cnncalc.sources import is_module, is_torch_module, read_module, read_value
+from cnncalc.sources import is_module, is_onnx, is_torch_module, read_module, read_onnx, read_value, refuse_for_onnx
 from cnncalc.zoo.index import load, load_text
 
 if TYPE_CHECKING:
@@ -412,8 +412,8 @@ def network(
     """A network, from whatever describes one.
 
     Args:
-        source: a name of the zoo, the path of a YAML file, the text of a spec, or a `Spec`; a `torch.nn.Module`; or
-            what names one, such as `file.py:NAME`, whose code is run.
+        source: a name of the zoo, the path of a YAML file, the text of a spec, or a `Spec`; a `torch.nn.Module`, or
+            what names one, such as `file.py:NAME`, whose code is run; or the path of an ONNX file.
         input: its input size, channels first; spatial sizes alone, or one of them, will do.
         classes: the value of the spec's variable `classes`.
         training: the network as it is trained, with its auxiliary heads.
@@ -432,6 +432,9 @@ def network(
         return Network.of(read_value(source, input, training))
     if isinstance(source, str) and "\n" not in source and is_module(source):
         return Network.of(read_module(source, input, vars, classes=classes, training=training).graph)
+    if isinstance(source, (str, Path)) and "\n" not in str(source) and is_onnx(str(source)):
+        refuse_for_onnx(vars=vars, classes=classes, training=training)
+        return Network.of(read_onnx(source, input))
     spec = source if isinstance(source, Spec) else _spec(source)
     values = {**(vars or {}), **({} if classes is None else {"classes": classes})}
     return Network.of(expand(spec, input, values, training))
