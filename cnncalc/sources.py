@@ -75,7 +75,7 @@ def is_torch_module(value: Any) -> bool:
 
 def read_module(
     word: str,
-    input: int | Sequence[int] | None = None,
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
     arguments: Mapping[str, Any] | None = None,
     *,
     classes: int | None = None,
