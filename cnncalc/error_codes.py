@@ -108,8 +108,12 @@ CODES: dict[str, dict[str, str]] = {
         "code-fails": "The Python code that was named raises an error; its own line and message are told.",
         "module-fails": "The module does not run on the input; the line of its source and its message are told.",
         "depends-on-data": "What the module does depends on the numbers in a tensor, which counting does not know.",
-        "not-installed": "A library that the network comes from is not installed, or does not fit PyTorch.",
+        "not-installed": "A library that is needed is not installed, or does not fit PyTorch.",
         "no-weights": "A layer of the network has weights that the module has not.",
+    },
+    "ONNX files": {
+        "unfit-onnx": "The file's graph is no network: a node reads what nothing gives, or does not fit what it reads.",
+        "unknown-shape": "A shape depends on the numbers in a tensor, or is that of an operator of the file's own.",
     },
 }
 """Codes and their meanings, by subject."""
