@@ -85,6 +85,19 @@ Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with a folder that an earlier run began.", show_default=False)
 ]
 
+Search = Annotated[
+    int | None, typer.Option("--search", metavar="N", min=1, help="Search with N trials in place of the whole grid.")
+]
+Minimise = Annotated[
+    str | None, typer.Option("--minimise", "--minimize", metavar="A,B,...", help="What a search makes small.")
+]
+Maximise = Annotated[
+    str | None, typer.Option("--maximise", "--maximize", metavar="A,B,...", help="What a search makes large.")
+]
+SubjectTo = Annotated[
+    list[str] | None, typer.Option("--subject-to", metavar="CONDITION", help="The same as --where; repeatable.")
+]
+
 
 @command
 def sweep(
@@ -109,6 +122,10 @@ def sweep(
     backend: Backend = None,
     address: Address = None,
     resume: Resume = False,
+    search: Search = None,
+    minimise: Minimise = None,
+    maximise: Maximise = None,
+    subject_to: SubjectTo = None,
 ) -> None:
     """Many variants of a network: grids, samples, fronts.
 
@@ -122,7 +139,7 @@ def sweep(
         "reverse": reverse or None,
         "pareto": pareto.split(",") if pareto else None,
         "top": top,
-        "sample": sample,
+        "sample": sample if search is None else search,
         "seed": seed,
         "device": device,
         "dtype": dtype,
@@ -134,9 +151,20 @@ def sweep(
     from cnncalc.sweeps.run import Sweep
 
     given = {key: value for key, value in given.items() if value is not None}
-    task, wanted, names = _asked(request, vary, let, where, given, check)
+    task, wanted, names = _asked(request, vary, let, [*(where or []), *(subject_to or [])], given, check)
     processes = -1 if jobs == 0 or (jobs is None and backend is not None) else jobs or 1
     made = Sweep(task, wanted, strict, processes, backend, address)
+    if search is not None:
+        unfit = {"--sample": sample, "--sort": sort, "--pareto": pareto, "--jobs": jobs, "--backend": backend}
+        used = [option for option, value in unfit.items() if value]
+        if used:
+            raise RequestError(
+                f"a search has no {used[0]}", hint="it tries one variant after the other, the best first"
+            )
+        _search(made, replace(output, columns=None), names, every, resume, minimise, maximise)
+        return
+    if minimise or maximise:
+        raise RequestError("--minimise and --maximise are of a search", hint="add --search N; or --sort, or --pareto")
     _write(made, replace(output, columns=None), names, every, resume)
 
 
@@ -221,6 +249,38 @@ def _write(made: Sweep, output: Output, names: list[str], every: bool, resume: b
         with _progress(made):
             found = made.table
         output.write(view(made, found, every or output.is_data, names))
+
+
+def _search(
+    made: Sweep,
+    output: Output,
+    names: list[str],
+    every: bool,
+    resume: bool,
+    minimise: str | None,
+    maximise: str | None,
+) -> None:
+    """Search, and write what is found. With an output file the trials stand in a file beside it."""
+    from cnncalc.views.sweep import searched
+
+    small, large = ([name.strip() for name in text.split(",")] if text else [] for text in (minimise, maximise))
+    parquet = output.format == "parquet" or (output.format is None and str(output.file).endswith(".parquet"))
+    if not parquet:
+        output.choice()
+    storage = output.file.with_name(f"{output.file.name}.trials") if output.file and str(output.file) != "-" else None
+    if resume and storage is None:
+        raise RequestError("--resume goes on with trials in a file", hint="name the results: --output best.csv")
+    with _progress(made):
+        found = made.search(small, large, storage, resume)
+    if parquet and output.file:
+        from cnncalc.sweeps.store import ParquetFile, schema_of
+
+        quantities = tuple(name for name in found.columns if name not in made.task.declaration.names)
+        file = ParquetFile(output.file, schema_of(made.task.declaration, quantities))
+        file.add(found.chunk())
+        file.close()
+    else:
+        output.write(searched(made, found, every or output.is_data, names))
 
 
 def _parquet(made: Sweep, path: Path | None, folder: bool, resume: bool) -> None:

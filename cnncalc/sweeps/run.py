@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,7 +18,7 @@ from cnncalc.errors import RequestError, did_you_mean, shorten
 from cnncalc.language.model import Spec
 from cnncalc.sweeps.declare import Declaration, check_names, conditions, given_values
 from cnncalc.sweeps.evaluate import SPECIAL, Chunk, Evaluator, Task
-from cnncalc.sweeps.found import Found, Wanted, records
+from cnncalc.sweeps.found import Found, Wanted, objective, records
 from cnncalc.sweeps.quantities import DEFAULT, QUANTITIES, Conditions
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ class Sweep:
         names = [*task.declaration.names, *task.quantities]
         more = [name for name in self.wanted.names if name in QUANTITIES and name not in task.quantities]
         if more:
-            from dataclasses import replace
-
             task = replace(task, quantities=(*task.quantities, *dict.fromkeys(more)))
         self.task = task
         self.names = [*task.declaration.names, *task.quantities]
@@ -207,6 +206,49 @@ class Sweep:
             hint = "name a file, such as variants.parquet; or leave --sort, --pareto and --top out"
             raise RequestError("a folder has every variant, in no other order", hint=hint)
         return Dataset(Path(folder), self, resume).fill()
+
+    def search(
+        self,
+        minimise: str | Sequence[str] = (),
+        maximise: str | Sequence[str] = (),
+        storage: str | Path | None = None,
+        resume: bool = False,
+    ) -> Found:
+        """Search for the best variants: `sample` of them are tried, each chosen by what was found before.
+
+        Args:
+            minimise, maximise: the columns that are to be small, or large.
+            storage: a file for the trials, with which a later search goes on if it is to `resume`.
+
+        Returns:
+            The variants that meet the conditions: the best first, or the Pareto front of several objectives.
+
+        Raises:
+            RequestError: no objective, no sample; Optuna is not installed; there are trials already, or those of
+                another search.
+
+        >>> found = sweep("mobilenet_v1", {"width": "0.25:2"}, where="macs < 300e6", sample=40).search(maximise="macs")
+        >>> 280e6 < found.columns["macs"][0] < 300e6
+        True
+        """
+        from cnncalc.sweeps.search import search
+
+        small = [minimise] if isinstance(minimise, str) else minimise
+        large = [maximise] if isinstance(maximise, str) else maximise
+        objectives = [*small, *(f"max:{name}" for name in large)]
+        if not objectives:
+            raise RequestError("a search has something to find", hint="such as --minimise macs or --maximise field")
+        if self.task.declaration.sample is None:
+            raise RequestError("a search has a number of trials", hint="such as sample=1000")
+        conditions = [name for part in self.task.declaration.where for name in part.variables]
+        names = [objective(each)[0] for each in objectives] + [name for name in conditions if name in QUANTITIES]
+        check_names(names, [*self.task.declaration.names, *QUANTITIES], "column")
+        more = tuple(dict.fromkeys(name for name in names if name in QUANTITIES and name not in self.task.quantities))
+        task = replace(self.task, quantities=(*self.task.quantities, *more))
+        made = Sweep(task, Wanted(top=self.wanted.top)) if more else self
+        made.progress = self.progress
+        self.names = made.names
+        return search(made, objectives, Path(storage) if storage is not None else None, resume)
 
     def to_records(self) -> list[dict[str, Any]]:
         """A record per variant that is wanted: `pandas.DataFrame(sweep.to_records())`."""
