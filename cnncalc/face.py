@@ -452,7 +452,9 @@ def _spec(source: Any) -> Spec:
     )
 
 
-def compare(*sources: Any, input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None, batch: int = 1) -> Comparison:
+def compare(
+    *sources: Any, input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None, batch: int = 1
+) -> Comparison:
     """Networks side by side; the first is what the others are compared with.
 
     Args:

@@ -44,7 +44,7 @@ def is_spec(word: str) -> bool:
     return not is_module(word) and not is_onnx(word)
 
 
-def read_onnx(word: str | Path, input: int | Sequence[int] | Mapping[str, Sequence[int]] | None = None) -> Graph:
+def read_onnx(word: str | Path, input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None) -> Graph:
     """An ONNX file as a network.
 
     Raises:

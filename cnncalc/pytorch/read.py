@@ -75,8 +75,8 @@ def read(
     Args:
         module: the module. It is traced, not run, and left as it is.
         input: the input's shape without the batch, [C, *spatial]; or, for several inputs, a list of shapes, or the
-            whole shapes by the names of `forward`'s arguments; or example tensors with the batch first, whose numbers do not
-            matter.
+            whole shapes by the names of `forward`'s arguments; or example tensors with the batch first, whose numbers
+            do not matter.
         name: what the network is called; the module's class unless said.
         training: the network as it is trained, with what only training has.
 
