@@ -60,6 +60,8 @@ def test_what_the_class_says_is_true(page: ModuleType, monkeypatch: pytest.Monke
     costs = net.analyze(batch=2)
     assert sum(weight.numel() for weight in model.parameters()) == costs.params
     assert costs.memory.saved == saved_by_pytorch(net, 2, False)
+    mixed = net.analyze(batch=2, mixed=True).memory.training()
+    assert mixed.saved + mixed.half_weights == saved_by_pytorch(net, 2, False, mixed=True)
     for tool in TOOLS:  # they count nothing of it: what a maintainer finds who reads for it
         assert count_by_tool(tool, net) == net.analyze().count_as(tool).total
 

@@ -172,11 +172,8 @@ def test_words_are_wrapped_and_numbers_never(monkeypatch: pytest.MonkeyPatch) ->
     text = render("table", table)
     assert max(map(len, text.splitlines())) <= 40
     assert "1,000,000,000,000,000" in text
-    monkeypatch.setenv("COLUMNS", "20")  # it is shown whole, or said to be missing
-    text = render("table", table)
-    assert max(map(len, text.splitlines())) <= 20
-    assert "Not shown in 20 columns: Number." in " ".join(text.split())
-    assert "1,000" not in text
+    monkeypatch.setenv("COLUMNS", "20")
+    assert "1,000,000,000,000,000" in render("table", table)
 
 
 def test_cells_of_several_lines_and_wide_characters() -> None:
@@ -234,12 +231,4 @@ def test_text_keeps_its_lines_and_long_ones_are_wrapped(monkeypatch: pytest.Monk
 def test_a_table_that_cannot_fit_is_not_squeezed(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table("", [Column("Kind"), Column("Number")], [["convolutions", 10**30]])
     monkeypatch.setenv("COLUMNS", "40")
-    assert render("table", table).splitlines() == [
-        "Kind",
-        "-" * 12,
-        "convolutions",
-        "",
-        "Not shown in 40 columns: Number.",
-    ]
-    monkeypatch.setenv("COLUMNS", "60")
     assert render("table", table).splitlines()[2].startswith("convolutions  1,000,")

@@ -187,6 +187,9 @@ def test_counts_of_what_says_nothing() -> None:
         assert isinstance(amount, AtLeast), amount
     assert not isinstance(costs.activations, AtLeast)
     assert "at least" in repr(costs)
+    explained = {line.quantity: line.value for line in costs.explain("stage.op").lines}
+    for quantity in ("Parameters", "MACs", "FLOPs", "Bytes read", "Bytes saved"):
+        assert explained[quantity] is None, quantity
     with pytest.raises(RequestError, match="unknown"):
         costs.memory.largest_batch("1GiB")
     bound = costs.roofline("h100")

@@ -27,7 +27,7 @@ from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import Formula, Step, Switch, prod
 from cnncalc.formula import total as sum_of
 from cnncalc.graph import Graph, Node
-from cnncalc.ops import Slice
+from cnncalc.ops import Permute, Slice
 from cnncalc.ops.base import (
     AS_GIVEN,
     HALF,
@@ -303,7 +303,8 @@ def overwriting_nodes(graph: Graph) -> frozenset[Node]:
             continue
         shapes = source.input_shapes
         saved = source.op.saved(shapes, source.output, (True,) * len(shapes))
-        shares = source in found or source.op.is_view(*shapes, training=False)
+        # A permutation may give a view, by how its input lies.
+        shares = source in found or source.op.is_view(*shapes, training=False) or isinstance(source.op, Permute)
         if saved is not None and not (saved.output or shares):
             found.add(node)
     return frozenset(found)
@@ -389,10 +390,21 @@ class _Account:
         if not shapes:
             return _Layout()
         inputs = [self.layouts[source.index] for source in node.inputs]
-        if node.op.is_view(*shapes, training=True) and not self._gathers(node):
+        if isinstance(node.op, Permute):
+            return _Layout()
+        if self._views(node, training=True):
             cut = isinstance(node.op, Slice) and node.output != shapes[0]
             return _Layout(inputs[0].last and len(node.output) > 1, inputs[0].gaps or cut)
         return _Layout(node.op.gives_last(shapes, tuple([layout.last for layout in inputs])))
+
+    def _views(self, node: Node, training: bool) -> bool:
+        """Whether an op gives its input's memory, the way it lies there."""
+        if not node.op.is_view(*node.input_shapes, training=training) and not isinstance(node.op, Permute):
+            return False
+        layout = self.layouts[node.inputs[0].index]
+        if isinstance(node.op, Permute):
+            return not layout.gaps and node.op.keeps_order(node.inputs[0].output, layout.last)
+        return not self._gathers(node)
 
     def _gathers(self, node: Node) -> bool:
         """Whether an op copies its input first, because of how it lies in memory."""
@@ -425,10 +437,7 @@ class _Account:
         overwrites."""
         owners: list[int] = []
         for node in self.graph.nodes:
-            shared = not node.is_input and (
-                node in self.overwriting
-                or (node.op.is_view(*node.input_shapes, training=training) and not self._gathers(node))
-            )
+            shared = not node.is_input and (node in self.overwriting or self._views(node, training))
             owners.append(owners[node.inputs[0].index] if shared else node.index)
         return owners
 

@@ -281,9 +281,9 @@ class Stack(_Merge, frozen=True):
 
 
 @Formula
-def matmul_macs(batch, n, k, m):
-    """Each output is the sum over k products, in each of the matrices of a stack."""
-    return batch * n * k * m
+def matmul_macs(stack, rows, terms, columns):
+    """Each output is a sum of products, so many terms, in each of the matrices of a stack."""
+    return stack * rows * terms * columns
 
 
 class MatMul(_Merge, frozen=True):
@@ -312,7 +312,8 @@ class MatMul(_Merge, frozen=True):
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         stack: Any = prod(output[:-2]) if len(output) > 2 else Switch(1)
-        return {"batch": stack, "n": output[-2], "k": inputs[0][-1], "m": output[-1], "elements": prod(output)}
+        sizes = {"rows": output[-2], "terms": inputs[0][-1], "columns": output[-1]}
+        return {"stack": stack, **sizes, "elements": prod(output)}
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         # The stack's axes and the rows keep their places; the sum runs over the first's columns, the second's rows.

@@ -16,6 +16,7 @@ from cnncalc.render.table import AMOUNT, Cell, Column, Part, Table, printable
 
 _GAP = 2  # spaces between columns
 _NARROWEST = 8  # what a column of words shrinks to at most
+_NARROW = 60  # a terminal of as many columns never overflows; in fewer, numbers come first
 _PAGE = 80  # the width of notes where no terminal tells one
 _BOLD, _DIM = "1", "2"  # ANSI's numbers
 
@@ -99,7 +100,7 @@ class Grid:
         shown = list(range(len(self.widths)))
         while optional and self._natural(shown) > width:
             shown.remove(optional.pop())
-        while len(shown) > 1 and self._least(shown) > width:
+        while len(shown) > 1 and self._least(shown) > max(width, _NARROW):
             shown.pop()
         return [index for index in range(len(self.widths)) if index not in shown]
 
@@ -125,7 +126,7 @@ class Grid:
         for floors in (whole, broken):
             if sum(natural[index] - floors[index] for index in texts) >= too_wide:
                 return _narrowed(natural, floors, too_wide)
-        return natural | broken
+        return natural | whole
 
     def _longest_word(self, index: int) -> int:
         """The width of the longest word of a column."""
@@ -170,7 +171,7 @@ class Grid:
 
 def _readable(columns: Sequence[Column], total: Sequence[Cell]) -> list[str]:
     """The totals as people say them, 25.6 M, to stand under the exact ones; empty if none is so large."""
-    from cnncalc.render.units import readable
+    from cnncalc.render.prefixes import readable
 
     line = [
         readable(cell) if isinstance(cell, int) and column.format == AMOUNT and not column.unit and cell >= 1000 else ""

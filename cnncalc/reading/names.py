@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from cnncalc.errors import OpError
 from cnncalc.graph import Builder, Graph, Node, Scope
 from cnncalc.ops.base import Input
-from cnncalc.ops.opaque import Opaque
-from cnncalc.pytorch.drafts import Draft
+from cnncalc.reading.drafts import Draft
+from cnncalc.reading.steps import stand_in
 
 
 def placed(
@@ -37,6 +37,7 @@ class _Naming:
     def __init__(self, builder: Builder, drafts: Sequence[Draft]) -> None:
         self.builder = builder
         self.scopes: dict[str, Scope] = {"": builder.root}
+        self.numbers: dict[tuple[Scope, str], int] = {}  # up to which a name is taken in a scope
         calls = Counter(draft.calls[-1].key for draft in drafts if draft.calls)
         # A path is a scope if anything is called within it, or one of its calls is several ops or none.
         self.groups = {"", *(call.path for draft in drafts for call in draft.calls[:-1])}
@@ -64,7 +65,7 @@ class _Naming:
             if shares is None:
                 raise
             # The same weights, used in another way: what they are is counted with their first use.
-            op = Opaque(draft.output, params=0, weights=0, buffers=0)
+            op = stand_in(draft.op, [source.output for source in reads], draft.output)
             node = self.builder.add(op, *reads, name=name, scope=scope, origin=draft.origin)
         return node
 
@@ -87,12 +88,15 @@ class _Naming:
 
     def free(self, scope: Scope, name: str, own: bool = False) -> str:
         """A name, or the first of name_2, name_3 ... that nothing in the scope bears. `own` is a module's own name."""
-        number, found = 1, name
+        number, found = self.numbers.get((scope, name), 1), name
 
         def full(word: str) -> str:
             return f"{scope.path}.{word}" if scope.path else word
 
+        if number > 1:
+            found = f"{name}_{number}"
         while full(found) in self.builder.names or (full(found) in self.paths and not (own and found == name)):
             number += 1
             found = f"{name}_{number}"
+        self.numbers[scope, name] = number
         return found
