@@ -93,6 +93,12 @@ CODES: dict[str, dict[str, str]] = {
         "division-by-zero": "An expression divides by zero.",
         "no-value": "An expression cannot be worked out.",
     },
+    "Sweeps": {
+        "empty-sweep": "Nothing is varied, or a range or list has no values.",
+        "unfit-values": "A grid is over a range without steps, or values to vary are expressions.",
+        "variant": "A variant does not expand, and the sweep is strict.",
+        "sweep-check": "Counts composed for many variants differ from those of a full expansion: a fault of cnncalc.",
+    },
     "PyTorch modules": {
         "no-input": "The network does not say what its input is: `--input` does.",
         "no-module": "What a name stands for is no `torch.nn.Module`, and makes none.",
@@ -100,8 +106,12 @@ CODES: dict[str, dict[str, str]] = {
         "code-fails": "The Python code that was named raises an error; its own line and message are told.",
         "module-fails": "The module does not run on the input; the line of its source and its message are told.",
         "depends-on-data": "What the module does depends on the numbers in a tensor, which counting does not know.",
-        "not-installed": "A library that the network comes from is not installed, or does not fit PyTorch.",
+        "not-installed": "A library that is needed is not installed, or does not fit PyTorch.",
         "no-weights": "A layer of the network has weights that the module has not.",
+    },
+    "ONNX files": {
+        "unfit-onnx": "The file's graph is no network: a node reads what nothing gives, or does not fit what it reads.",
+        "unknown-shape": "A shape depends on the numbers in a tensor, or is that of an operator of the file's own.",
     },
 }
 """Codes and their meanings, by subject."""

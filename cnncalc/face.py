@@ -6,7 +6,7 @@ one can ask a network for its analysis, and show either in a notebook.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
@@ -19,7 +19,7 @@ from cnncalc.graph import Graph, Node
 from cnncalc.language.expand import expand
 from cnncalc.language.model import Spec
 from cnncalc.ops.base import show
-from cnncalc.sources import is_module, is_torch_module, read_module, read_value
+from cnncalc.sources import is_module, is_onnx, is_torch_module, read_module, read_onnx, read_value, refuse_for_onnx
 from cnncalc.zoo.index import load, load_text
 
 if TYPE_CHECKING:
@@ -123,8 +123,7 @@ class Network(Graph):
         return to_yaml(self)
 
     def __repr__(self) -> str:
-        outputs = " and ".join(show(node.output) for node in self.outputs.values())
-        inputs = " and ".join(show(node.output) for node in self.inputs)
+        inputs, outputs = _shapes(self.inputs), _shapes(self.outputs.values())
         return f"{self.title or self.name}: {len(self.layers):,} layers, {inputs} -> {outputs}"
 
     def _repr_html_(self) -> str:
@@ -132,6 +131,12 @@ class Network(Graph):
         from cnncalc.views.shapes import view
 
         return _html(view(self.analyze(), Detail()))
+
+
+def _shapes(nodes: Iterable[Node]) -> str:
+    """The shapes of a network's inputs or outputs, of many the first two."""
+    shapes = [show(node.output) for node in nodes]
+    return " and ".join([*shapes[:2], f"{len(shapes) - 2} more"] if len(shapes) > 3 else shapes)
 
 
 class Analysis(Costs):
@@ -407,8 +412,8 @@ def network(
     """A network, from whatever describes one.
 
     Args:
-        source: a name of the zoo, the path of a YAML file, the text of a spec, or a `Spec`; a `torch.nn.Module`; or
-            what names one, such as `file.py:NAME`, whose code is run.
+        source: a name of the zoo, the path of a YAML file, the text of a spec, or a `Spec`; a `torch.nn.Module`, or
+            what names one, such as `file.py:NAME`, whose code is run; or the path of an ONNX file.
         input: its input size, channels first; spatial sizes alone, or one of them, will do.
         classes: the value of the spec's variable `classes`.
         training: the network as it is trained, with its auxiliary heads.
@@ -427,6 +432,9 @@ def network(
         return Network.of(read_value(source, input, training))
     if isinstance(source, str) and "\n" not in source and is_module(source):
         return Network.of(read_module(source, input, vars, classes=classes, training=training).graph)
+    if isinstance(source, (str, Path)) and "\n" not in str(source) and is_onnx(str(source)):
+        refuse_for_onnx(vars=vars, classes=classes, training=training)
+        return Network.of(read_onnx(source, input))
     spec = source if isinstance(source, Spec) else _spec(source)
     values = {**(vars or {}), **({} if classes is None else {"classes": classes})}
     return Network.of(expand(spec, input, values, training))

@@ -29,6 +29,7 @@ PRINTED = {
     "rf": ("rf unet", "NetworkDocument"),
     "rf of a unit": ("rf lenet5 C3 --unit 1,2", "NetworkDocument"),
     "compare": ("compare vgg16 nin lenet5", "ComparisonDocument"),
+    "sweep": ("sweep lenet5 --vary input=28:34:2 --columns params,field", "SweepDocument"),
     "check": ("check resnet50 --object 64", "CheckDocument"),
     "explain": ("explain alexnet", "NetworkDocument"),
     "explain a layer": ("explain resnet18 conv1", "NetworkDocument"),

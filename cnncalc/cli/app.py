@@ -27,6 +27,7 @@ COMMANDS = (
     "memory",
     "rf",
     "compare",
+    "sweep",
     "explain",
     "check",
     "bottleneck",
@@ -87,7 +88,7 @@ class Commands(TyperGroup):
 def _is_network(word: str) -> bool:
     from cnncalc.zoo.index import names
 
-    return word.endswith((".yaml", ".yml")) or word in names()
+    return word.endswith((".yaml", ".yml", ".onnx")) or word in names()
 
 
 def _guarded(run: Callable[[], Any]) -> int:
@@ -192,7 +193,8 @@ def cnncalc(
     """What a convolutional network costs: shapes, parameters, operations, memory, receptive fields.
 
     NETWORK is a name that `cnncalc list` shows, the path of a YAML file, or - for standard input; or a PyTorch module:
-    FILE.py:NAME, package.module:NAME, torchvision:NAME, timm:NAME (which run that code), or a saved program FILE.pt2.
+    FILE.py:NAME, package.module:NAME, torchvision:NAME, timm:NAME (which run that code), or a saved program FILE.pt2;
+    or an ONNX file, FILE.onnx.
     """
 
 

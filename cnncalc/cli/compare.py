@@ -14,8 +14,8 @@ Networks = Annotated[
     list[str],
     typer.Argument(
         metavar="NETWORK...",
-        help="Networks of the zoo, paths of YAML files, or PyTorch modules; the first is what the others are compared "
-        "with.",
+        help="Networks of the zoo, paths of YAML or ONNX files, or PyTorch modules; the first is what the others are "
+        "compared with.",
         autocompletion=complete_network,
         show_default=False,
     ),
@@ -54,11 +54,11 @@ def compare(
         profiles = measure(analyses, device, dtype, conditions.training)
     published = {}
     if output.columns and conditions.plain:
-        from cnncalc.sources import is_module
+        from cnncalc.sources import is_spec
         from cnncalc.zoo.catalogue import accuracy
 
         for name, analysis in zip(networks, analyses, strict=True):
-            if name != "-" and not is_module(name):  # whose accuracy nobody publishes
+            if name != "-" and is_spec(name):  # whose accuracy nobody publishes
                 published[analysis.graph] = accuracy(load_spec(name), analysis.graph.input)
     shown = view(Comparison(analyses), grouping.detail(output, conditions), profiles, published)
     output.write(shown, grouping.strict)

@@ -57,7 +57,7 @@ NetworkName = Annotated[
     typer.Argument(
         metavar="NETWORK",
         help="A network of the zoo, the path of a YAML file, - for standard input; or a PyTorch module: FILE.py:NAME, "
-        "package:NAME, torchvision:NAME, timm:NAME, FILE.pt2.",
+        "package:NAME, torchvision:NAME, timm:NAME, FILE.pt2; or an ONNX file: FILE.onnx.",
         autocompletion=complete_network,
     ),
 ]
@@ -133,19 +133,30 @@ class Conditions:
     argument: Argument = None
 
     def network_of(self, name: str) -> Network:
-        """The network that a word names, a spec or a PyTorch module, under these conditions."""
-        return self.named(name)[0]
+        """The network that a word names, a spec, a PyTorch module or an ONNX file, under these conditions."""
+        from cnncalc.sources import is_module, is_onnx, read_onnx, refuse_for_onnx
+
+        if is_module(name):
+            from cnncalc.face import Network
+
+            return Network.of(self.reading(name).graph)
+        if is_onnx(name):
+            from cnncalc.face import Network
+
+            refuse_for_onnx(set=self.setting, classes=self.classes, training=self.training, arg=self.argument)
+            return Network.of(read_onnx(name, None if self.input_size is None else parse_size(self.input_size)))
+        return self.expand(load_spec(name))
+
+    def spec_of(self, name: str) -> Spec | None:
+        """The spec that a word names; None for a PyTorch module or an ONNX file, which has none."""
+        from cnncalc.sources import is_spec
+
+        return load_spec(name) if is_spec(name) else None
 
     def named(self, name: str) -> tuple[Network, Spec | None]:
-        """The network that a word names, under these conditions, with its spec; a PyTorch module has none."""
-        from cnncalc.sources import is_module
-
-        if not is_module(name):
-            spec = load_spec(name)
-            return self.expand(spec), spec
-        from cnncalc.face import Network
-
-        return Network.of(self.reading(name).graph), None
+        """The network that a word names, and its spec, if it has one."""
+        spec = self.spec_of(name)
+        return (self.network_of(name) if spec is None else self.expand(spec)), spec
 
     def reading(self, name: str, memory: bool = False) -> Reading:
         """The PyTorch module that a word names, and it as a network, under these conditions; `memory` if the module
@@ -197,15 +208,17 @@ class Request(Conditions):
         """The spec that the request names.
 
         Raises:
-            RequestError: it names a PyTorch module, which has none.
+            RequestError: it names a PyTorch module or an ONNX file, which has none.
         """
         from cnncalc.errors import RequestError
-        from cnncalc.sources import is_module
+        from cnncalc.sources import is_onnx
 
-        if is_module(self.network_name):
+        spec = self.spec_of(self.network_name)
+        if spec is None:
+            what = "an ONNX file" if is_onnx(self.network_name) else "a PyTorch module"
             hint = "`cnncalc import NETWORK` writes one; `cnncalc show NETWORK --expanded` shows the layers"
-            raise RequestError("a PyTorch module has no spec", hint=hint)
-        return load_spec(self.network_name)
+            raise RequestError(f"{what} has no spec", hint=hint)
+        return spec
 
     def network(self) -> Network:
         """The network: the spec expanded for the request's input and variables."""

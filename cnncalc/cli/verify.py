@@ -9,7 +9,7 @@ import typer
 
 from cnncalc.cli.options import Conditions, Output, Strict, command, complete_network, load_spec, variables
 from cnncalc.errors import RequestError
-from cnncalc.sources import is_module
+from cnncalc.sources import is_module, is_onnx
 
 if TYPE_CHECKING:
     from cnncalc.language.model import Spec
@@ -70,6 +70,10 @@ def verify(
     if modules:
         _verify_modules(networks or [], conditions, output, device, strict)
         return
+    files = [name for name in networks or [] if is_onnx(name)]
+    if files:
+        _verify_files(networks or [], conditions, output, device, strict)
+        return
     work = (_all_work if all_networks else _named_work)(networks or [], conditions)
     total = sum(len(ways) for _, ways in work)
     reports = list(_with_progress(verify_specs(work, device, conditions.batch), total))
@@ -89,6 +93,20 @@ def _verify_modules(networks: Sequence[str], conditions: Conditions, output: Out
     if device == "cuda" or conditions.batch != 1:
         raise RequestError("a module is verified as it is made, with a batch of one", hint="--device cpu or meta")
     reports = [verify_module(conditions.reading(name, memory=device == "cpu"), device) for name in networks]
+    output.write(view(reports, [], []), strict)
+    if not all(report.equal for report in reports):
+        raise typer.Exit(1)
+
+
+def _verify_files(networks: Sequence[str], conditions: Conditions, output: Output, device: str, strict: bool) -> None:
+    """The networks of ONNX files, each against what PyTorch builds of it."""
+    from cnncalc.pytorch.verify import verify as verified
+    from cnncalc.views.verify import view
+
+    if not all(map(is_onnx, networks)):
+        raise RequestError("ONNX files and specs are verified apart", hint="name them in two commands")
+    graphs = [conditions.network_of(name) for name in networks]
+    reports = [verified(graph, device=device, batch=conditions.batch) for graph in graphs]
     output.write(view(reports, [], []), strict)
     if not all(report.equal for report in reports):
         raise typer.Exit(1)

@@ -31,6 +31,7 @@ from cnncalc.ops import Permute, Slice
 from cnncalc.ops.base import (
     AS_GIVEN,
     HALF,
+    OF_COPY,
     OF_INPUTS,
     OF_OUTPUT,
     OF_PARAMETERS,
@@ -423,7 +424,8 @@ class _Account:
         if not given:
             return _Types(self.size, self.size, AS_GIVEN)
         least = casts or HALF
-        output = CAST_BYTES.get(least.output) or max(given[: least.of])
+        widest = max(given if least.of is None else [given[number] for number in least.of])
+        output = CAST_BYTES.get(least.output) or widest
         return _Types(CAST_BYTES.get(least.inputs) or max(given), output, casts)
 
     def bytes_of(self, node: Node) -> int:
@@ -551,9 +553,9 @@ class _Account:
                 rows.append(None)
                 continue
             stores = node.shares or node  # what several layers share is cast once
-            if casts.inputs == "half" and saved.weights and stores not in cast:
+            if casts.inputs == "half" and saved.weights != 0 and stores not in cast:
                 cast.add(stores)
-                self.half_weights = total((self.half_weights, self._half_weights(node)))
+                self.half_weights = total((self.half_weights, self._half_weights(node, saved.weights)))
             row: list[Held] = []
             for source in [node.inputs[number] for number in saved.inputs]:
                 if self.is_cast(source, node) or self._gathers(node):
@@ -579,9 +581,9 @@ class _Account:
         casts = types.casts is not None and types.casts.inputs != "given"
         return casts and types.inputs != self.types[source.index].output
 
-    def _half_weights(self, node: Node) -> int | None:
-        """The bytes of a node's weights in half precision, where they are a copy."""
-        weights = self.sizes[node.index].weights
+    def _half_weights(self, node: Node, number: int | None) -> int | None:
+        """The bytes of so many of a node's weights in half precision, where they are a copy; None for all."""
+        weights = self.sizes[node.index].weights if number is None else number
         return None if weights is None else weights * CAST_BYTES["half"] * (self.size != CAST_BYTES["half"])
 
     def saved_of(self, node: Node, flows: tuple[bool, ...]) -> Saved | None:
@@ -598,7 +600,8 @@ class _Account:
         if extra.of is not None:
             itemsize = max(self.types[source.index].output for source in node.inputs[: extra.of])
         else:
-            named = {OF_INPUTS: types.inputs, OF_OUTPUT: types.output, OF_PARAMETERS: self.size}
+            copy = types.inputs if types.inputs != self.size else 0
+            named = {OF_INPUTS: types.inputs, OF_OUTPUT: types.output, OF_PARAMETERS: self.size, OF_COPY: copy}
             itemsize = named.get(extra.itemsize, extra.itemsize)
         if not extra.per_sample:
             self.saved_once += extra.elements * itemsize

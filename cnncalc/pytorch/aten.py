@@ -8,13 +8,29 @@ overload, and without the underscore of working in place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 from cnncalc import ops
-from cnncalc.ops.base import Op, Shape
-from cnncalc.pytorch.drafts import Draft, Value
-from cnncalc.pytorch.walk import Result, Step, Unread
+from cnncalc.ops.base import Op
+from cnncalc.pytorch.walk import Step
+from cnncalc.reading.drafts import Value
+from cnncalc.reading.forms import (
+    joined,
+    merged,
+    one_each,
+    padded,
+    padding_of,
+    part,
+    permuted,
+    plain,
+    reduced,
+    same_axis,
+    seen_anew,
+    short,
+    spread,
+    weight,
+)
+from cnncalc.reading.steps import Result, Unread
 
 Entry = Callable[[Step], Result]
 TABLE: dict[str, Entry] = {}
@@ -29,46 +45,6 @@ def entry(*names: str) -> Callable[[Entry], Entry]:
         return function
 
     return put
-
-
-def short(sizes: Any) -> Any:
-    """One number for equal ones.
-
-    >>> short([3, 3]), short((1, 2)), short(2)
-    (3, (1, 2), 2)
-    """
-    if isinstance(sizes, int):
-        return sizes
-    return sizes[0] if len(set(sizes)) == 1 else tuple(sizes)
-
-
-def weight(value: Any) -> Value:
-    """A parameter or buffer as it is stored.
-
-    Raises:
-        Unread: it is computed.
-    """
-    if not isinstance(value, Value) or value.source is None or value.axis is not None:
-        raise Unread
-    return value
-
-
-def plain(x: Value) -> Value:
-    """A tensor whose first axis is the batch alone.
-
-    Raises:
-        Unread: it is not.
-    """
-    if x.axis != 0 or x.folded:
-        raise Unread
-    return x
-
-
-def same_axis(step: Step) -> Value:
-    """The first tensor, if the batch lies in the result as in it."""
-    if step.shape != step.x.shape:
-        raise Unread
-    return step.x
 
 
 # Convolutions
@@ -94,13 +70,13 @@ def _conv(step: Step, x: Value, kernel: Value, bias: Value | None) -> Op:
     padding = step["padding"]
     if isinstance(padding, str):
         spans = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, sizes, strict=True)]
-        padding = tuple(span // 2 if span % 2 == 0 else (span // 2, span - span // 2) for span in spans)
+        padding = padding_of([(span // 2, span - span // 2) for span in spans])
     elif not isinstance(padding, int):
-        padding = tuple(padding) * (len(sizes) // len(padding))
+        padding = short(tuple(padding) * (len(sizes) // len(padding)))
     options: dict[str, Any] = {
         "kernel": short(sizes),
         "stride": short(step["stride"]),
-        "padding": short(padding),
+        "padding": padding,
         "dilation": short(dilation),
         "bias": bias is not None,
     }
@@ -196,7 +172,7 @@ def attention(step: Step) -> Result:
     scores = step.between(ops.MatMul(), scaled, turned)
     if mask is not None:
         full = (*q.shape[:-1], k.shape[-2])
-        scores = step.between(ops.Add(), scores, step.aligned(mask, _spread(mask, full, q.axis)))
+        scores = step.between(ops.Add(), scores, step.aligned(mask, spread(mask, full, q.axis)))
     shares = step.between(ops.Softmax(axis=rank - 1), scores)
     found = step.between(ops.MatMul(), shares, drafted(v))
     return step.value(found)
@@ -229,7 +205,7 @@ def _learnt(step: Step, result: Value, scale: Value | None, shift: Value | None)
     """A result with a scale, or a shift, that stands alone."""
     for value, op in ((scale, ops.Multiply()), (shift, ops.Add())):
         if value is not None:
-            sizes = _spread(value, result.shape, result.axis)
+            sizes = spread(value, result.shape, result.axis)
             result = step.emit(op, result, step.value(step.aligned(value, sizes)), check=False)
     return result
 
@@ -411,28 +387,6 @@ def adaptive_max_pool(step: Step) -> Result:
 # Arithmetic
 
 
-def _spread(value: Value, shape: tuple[int, ...], axis: int | None) -> Shape:
-    """The sizes of an operand, with as many axes as the result's sizes, where it is spread over them.
-
-    Raises:
-        Unread: it has no batch, and differs along the axis into which the result's batch is folded.
-    """
-    full = (1,) * (len(shape) - len(value.shape)) + value.shape
-    if axis is None:
-        return full or (1,)
-    if value.axis is not None:
-        own = value.axis + len(shape) - len(value.shape)
-        if own != axis or (value.folded and value.shape[value.axis] != shape[axis]):
-            raise Unread
-    elif full[axis] != 1:
-        raise Unread
-    result = Value(shape, value.batch, axis)
-    if result.batch and shape[axis] == result.batch:
-        return (*full[:axis], *full[axis + 1 :]) or (1,)
-    kept = full[axis] // value.batch if value.axis is not None else 1
-    return (*full[:axis], max(kept, 1), *full[axis + 1 :])
-
-
 def _merge(make: Callable[[], Op], number: Callable[[Any], Op], turned: Callable[[Any], Op] | None = None) -> Entry:
     """An entry of an op on two tensors, or on one and a number (`turned`, where the number is the first)."""
 
@@ -447,7 +401,6 @@ def _merge(make: Callable[[], Op], number: Callable[[Any], Op], turned: Callable
             if turned is None:
                 raise Unread
             return step.emit(turned(first), second)
-        result = step.value(None)
         if alpha != 1:
             second = Value(
                 second.shape,
@@ -455,40 +408,9 @@ def _merge(make: Callable[[], Op], number: Callable[[Any], Op], turned: Callable
                 second.axis,
                 step.between(ops.Power(factor=alpha), step.walk.drafted(second)),
             )
-        op = make()
-        learnt = _with_weights(step, op, first, second, result)
-        if learnt is not None:
-            return learnt
-        drafts = [step.aligned(value, _spread(value, result.shape, result.axis)) for value in (first, second)]
-        return step.value(_checked(step.between(op, *drafts), result))
+        return merged(step, make(), first, second)
 
     return read
-
-
-def _checked(draft: Draft, result: Value) -> Draft:
-    """A draft that has the sizes of a result.
-
-    Raises:
-        Unread: it has others.
-    """
-    if draft.output != result.sizes:
-        raise Unread
-    return draft
-
-
-def _with_weights(step: Step, op: Op, first: Value, second: Value, result: Value) -> Value | None:
-    """The product with a learnt factor a channel as a scale, the sum with a learnt tensor as a position embedding."""
-    for x, learnt in ((first, second), (second, first)):
-        if x.axis is None or x.shape != result.shape or learnt.axis is not None:
-            continue
-        if learnt.draft is not None or learnt.source not in step.walk.trained or learnt.source in step.walk.owners:
-            continue
-        sizes = _spread(learnt, result.shape, result.axis)
-        if isinstance(op, ops.Multiply) and sizes == (x.sizes[0], *(1,) * (len(x.sizes) - 1)):
-            return step.emit(ops.Scale(), x, owns=[learnt])
-        if isinstance(op, ops.Add) and sizes == x.sizes:
-            return step.emit(ops.PositionEmbedding(), x, owns=[learnt])
-    return None
 
 
 def _power(**options: str) -> Callable[[Any], Op]:
@@ -530,18 +452,12 @@ def _raised(step: Step) -> Result:
 
 
 for _name in ("abs", "cos", "erf", "exp", "log", "neg", "reciprocal", "rsqrt", "sign", "sin", "sqrt", "square"):
-    TABLE[_name] = activation(lambda step: ops.Apply(step.name))
+    TABLE[_name] = activation(lambda step: ops.Apply(step.name))  # type: ignore[arg-type]
 
 
 def _one_each(*kinds: str) -> Entry:
     """An entry of an op that is one operation of each kind for each element of its output."""
-
-    def read(step: Step) -> Result:
-        counts = dict.fromkeys(("mac", "add", "mul", "div", "compare", "exp"), 0)
-        counts |= dict.fromkeys(kinds, step.value(None).elements)
-        return step.opaque((), **counts)
-
-    return read
+    return lambda step: one_each(step, *kinds)
 
 
 _COMPARED = (
@@ -565,21 +481,9 @@ def _reduction(kind: Any) -> Entry:
     def read(step: Step) -> Result:
         x, dims, keep = step.x, step.args.get("dim"), step.args.get("keepdim") or False
         dims = list(range(len(x.shape))) if dims in (None, []) else [dims] if isinstance(dims, int) else dims
-        places = [x.place(dim) for dim in dims]
-        if None in places or (x.folded and any(dim % len(x.shape) == x.axis for dim in dims)):
-            raise Unread
-        axes = tuple(sorted(place for place in places if place is not None))
-        if len(axes) == len(x.sizes) and not keep:
-            draft = step.between(kind(short_axes(axes), keep=True), step.walk.drafted(x))
-            return step.value(step.between(ops.Reshape((1,)), draft))
-        return step.emit(kind(short_axes(axes), keep=keep), x)
+        return reduced(step, kind, x, dims, keep)
 
     return read
-
-
-def short_axes(axes: tuple[int, ...]) -> Any:
-    """One axis as a number."""
-    return axes[0] if len(axes) == 1 else axes
 
 
 TABLE |= {"mean": _reduction(ops.Mean), "sum": _reduction(ops.Sum), "amax": _reduction(ops.Max)}
@@ -625,22 +529,9 @@ def reshape(step: Step) -> Result:
     return seen_anew(step, step.x)
 
 
-def seen_anew(step: Step, x: Value) -> Result:
-    """A tensor in the step's shape."""
-    if x.draft is None:
-        return Value(step.shape, x.batch, None, None, x.source)
-    result = step.value(None)
-    if x.axis is not None and result.axis is None:
-        raise Unread
-    if result.sizes == x.sizes:
-        return step.value(x.draft)
-    op = ops.Flatten() if len(result.sizes) == 1 and len(x.sizes) > 1 else ops.Reshape(result.sizes)
-    return step.emit(op, x)
-
-
 @entry("permute", "transpose", "t", "movedim", "moveaxis", "swapaxes", "numpy_T", "mT")
 def permute(step: Step) -> Result:
-    """The axes in another order; moving the batch's alone is no change."""
+    """The axes in another order."""
     x, rank = step.x, len(step.x.shape)
     if "dims" in step.args:
         order = [dim % rank for dim in step["dims"]]
@@ -652,17 +543,7 @@ def permute(step: Step) -> Result:
         order = [*range(rank - 2), rank - 1, rank - 2] if rank >= 2 else list(range(rank))
     else:
         raise Unread
-    if x.axis is not None:
-        moved = Value(step.shape, x.batch, order.index(x.axis))
-        if moved.sizes != step.value(None).sizes:
-            raise Unread
-    places = [x.place(axis) for axis in order]
-    turned = tuple(place for place in places if place is not None)
-    if turned == tuple(range(len(turned))):
-        return Value(step.shape, x.batch, None if x.axis is None else order.index(x.axis), x.draft, x.source)
-    if x.draft is None and prod(x.shape) == max(x.shape):  # a vector, whichever way it lies
-        return Value(step.shape, x.batch, None, None, x.source)
-    return step.emit(ops.Permute(turned), x)
+    return permuted(step, x, order)
 
 
 @entry(
@@ -693,7 +574,7 @@ def cut(step: Step) -> Result:
     size, place = x.shape[dim], x.place(dim)
     if step.name == "select":
         start = step["index"] % size
-        return _part(step, x, place, start, start + 1, step.shape)
+        return part(step, x, place, start, start + 1, step.shape)
     if step.name == "narrow":
         start, stop, every = step["start"], step["start"] + step["length"], 1
     else:
@@ -701,7 +582,7 @@ def cut(step: Step) -> Result:
         start, stop = (_bounded(step[key], size, default) for key, default in (("start", 0), ("end", size)))
     if start == 0 and stop == size and every == 1:
         return Value(step.shape, x.batch, x.axis, x.draft, x.source)
-    return _part(step, x, place, start, stop, step.shape, every)
+    return part(step, x, place, start, stop, step.shape, every)
 
 
 def _bounded(number: int | None, size: int, default: int) -> int:
@@ -709,21 +590,6 @@ def _bounded(number: int | None, size: int, default: int) -> int:
     if number is None:
         return default
     return min(max(number + size if number < 0 else number, 0), size)
-
-
-def _part(
-    step: Step, x: Value, place: int | None, start: int, stop: int, shape: tuple[int, ...], every: int = 1
-) -> Value:
-    """A range of an axis, in a shape that may have lost it."""
-    if place is None or (x.axis is not None and x.folded and x.place(x.axis) == place):
-        raise Unread
-    result = step.value(None, shape)
-    draft = step.walk.drafted(x)
-    if (start, stop, every) != (0, draft.output[place], 1):
-        draft = step.between(ops.Slice((start, stop), axis=place, step=every), draft)
-    if draft.output != result.sizes:
-        draft = step.between(ops.Reshape(result.sizes), draft)
-    return Value(result.shape, result.batch, result.axis, draft)
 
 
 @entry("split", "split_with_sizes", "chunk", "unbind", "tensor_split", "unsafe_chunk", "unsafe_split", "hsplit")
@@ -734,7 +600,7 @@ def parts(step: Step) -> Result:
     found, start = [], 0
     for shape in step.shapes:
         size = 1 if step.name == "unbind" else shape[dim]
-        found.append(_part(step, x, place, start, start + size, shape))
+        found.append(part(step, x, place, start, start + size, shape))
         start += size
     return tuple(found)
 
@@ -743,13 +609,7 @@ def parts(step: Step) -> Result:
 def cat(step: Step) -> Result:
     """Tensors one after the other."""
     tensors = [value for value in step["tensors"] if value.elements]
-    result = step.value(None)
-    place = result.place(step["dim"])
-    if place is None or (result.folded and step["dim"] % len(step.shape) == result.axis):
-        raise Unread
-    if any(value.axis != result.axis for value in tensors):
-        raise Unread
-    return step.emit(ops.Concat(axis=place), *tensors)
+    return joined(step, tensors, step["dim"])
 
 
 @entry("stack")
@@ -771,18 +631,7 @@ def pad(step: Step) -> Result:
     pairs = [(0, 0)] * len(x.sizes)
     for number in range(len(flat) // 2):
         pairs[len(x.sizes) - 1 - number] = (flat[2 * number], flat[2 * number + 1])
-    if not any(before or after for before, after in pairs):
-        return Value(step.shape, x.batch, x.axis, x.draft)
-    words = {"constant": "zero", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
-    channels, image = pairs[0], pairs[1:]
-    if not image:
-        return step.moved()
-    same = len(set(image)) == 1 and image[0][0] == image[0][1]
-    spread = image[0][0] if same else tuple(pair[0] if pair[0] == pair[1] else pair for pair in image)
-    try:
-        return step.emit(ops.Pad(spread, channels=channels, mode=words[mode]), x)  # type: ignore[arg-type]
-    except Unread:
-        return step.moved()
+    return padded(step, x, pairs, mode)
 
 
 @entry("reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d", "replication_pad3d")

@@ -27,10 +27,10 @@ from cnncalc.graph import Builder, Graph, checked_shape
 from cnncalc.ops import Input
 from cnncalc.ops.base import show
 from cnncalc.pytorch.aten import TABLE
-from cnncalc.pytorch.drafts import Draft, Value
-from cnncalc.pytorch.names import placed
-from cnncalc.pytorch.tidy import tidied
 from cnncalc.pytorch.walk import Walk
+from cnncalc.reading.drafts import Draft, Value
+from cnncalc.reading.names import placed
+from cnncalc.reading.tidy import tidied
 
 BATCHES = (211, 1)
 """The batches that a module is traced with: a prime that is no factor of any usual size; or one, where it takes no

@@ -17,6 +17,7 @@ from cnncalc.views.catalogue import CatalogueDocument
 from cnncalc.views.check import CheckDocument
 from cnncalc.views.compare import ComparisonDocument
 from cnncalc.views.records import NetworkDocument
+from cnncalc.views.sweep import SweepDocument
 from cnncalc.views.verdicts import PublishedDocument, TablesDocument
 from cnncalc.views.verify import VerifyDocument
 
@@ -24,6 +25,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "check": CheckDocument,
     "compare": ComparisonDocument,
     "list": CatalogueDocument,
+    "sweep": SweepDocument,
     "published": PublishedDocument,
     "tables": TablesDocument,
     "verify": VerifyDocument,

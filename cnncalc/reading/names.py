@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from cnncalc.errors import OpError
 from cnncalc.graph import Builder, Graph, Node, Scope
 from cnncalc.ops.base import Input
-from cnncalc.ops.opaque import Opaque
-from cnncalc.pytorch.drafts import Draft
+from cnncalc.reading.drafts import Draft
+from cnncalc.reading.steps import stand_in
 
 
 def placed(
@@ -64,7 +64,7 @@ class _Naming:
             if shares is None:
                 raise
             # The same weights, used in another way: what they are is counted with their first use.
-            op = Opaque(draft.output, params=0, weights=0, buffers=0)
+            op = stand_in(draft.op, [source.output for source in reads], draft.output)
             node = self.builder.add(op, *reads, name=name, scope=scope, origin=draft.origin)
         return node
 

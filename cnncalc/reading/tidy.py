@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from cnncalc.ops import ChannelShuffle, Input, LayerNorm, Permute, Reshape, Slice
 from cnncalc.ops.opaque import Opaque
-from cnncalc.pytorch.drafts import Draft
+from cnncalc.reading.drafts import Draft
 
 
 def tidied(drafts: Sequence[Draft], ends: Iterable[Draft]) -> list[Draft]:
@@ -104,5 +104,5 @@ def _costs_nothing(draft: Draft) -> bool:
     if isinstance(draft.op, Input):
         return False
     if isinstance(draft.op, Opaque):
-        return not any(draft.op.formulas()[key] is None or getattr(draft.op, key) for key in draft.op.formulas())
+        return not any(number is None or number for number in draft.op.symbols((), draft.output).values())
     return isinstance(draft.op, (Slice, Reshape, Permute))

@@ -1,4 +1,4 @@
-"""Drafts: the nodes of a network that is being read from PyTorch, before they have names.
+"""Drafts: the nodes of a network that is being read, before they have names.
 
 A `Value` is a tensor of the traced program: its shape with the batch, which axis the batch is, and the draft that makes
 it. Ops of cnncalc know no batch; so a value's `sizes` are its shape without it. Where a module folds something into the
@@ -57,7 +57,7 @@ class Value:
     """A tensor of the program.
 
     Attributes:
-        shape: as PyTorch has it, with the batch.
+        shape: as the program has it, with the batch.
         batch: samples in the batch.
         axis: which axis the batch is, or is folded into; None for a tensor without a batch, such as a weight.
         draft: what makes it; None for a parameter or buffer that no node stands for yet.
