@@ -356,6 +356,8 @@ def clip(step: Step) -> Result:
         raise Unread
     if low == 0 and high in (6, float("inf")):
         return emit(step, ops.ReLU6() if high == 6 else ops.ReLU(), x)
+    if low == float("-inf") and high == float("inf"):
+        return x
     if low == float("-inf") or high == float("inf"):
         return one_each(step, "compare")
     return emit(step, ops.HardTanh(low, high), x)

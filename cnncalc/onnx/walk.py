@@ -26,7 +26,7 @@ from cnncalc.reading import steps
 from cnncalc.reading.drafts import Draft, Value, batch_axis
 from cnncalc.reading.steps import Result, Unread, stand_in
 
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 """Nodes of a graph that are read, those of inlined branches among them."""
 
 MAX_WORK = 20_000_000
@@ -517,15 +517,18 @@ class Walk(steps.Walk):
 
     def entered(self, step: Step, table: Mapping[str, Callable[[Step], Result]]) -> Result:
         """What a node gives by its entry in the table, or by none."""
-        before = len(self.drafts), dict(self.owners)
+        before = len(self.drafts)
         entry = table.get(step.name)
         try:
             if entry is None:
                 raise Unread
             return entry(step)
         except (Unread, OpError, TypeError, AttributeError, ValueError, LookupError, ArithmeticError):
-            del self.drafts[before[0] :]
-            self.owners = before[1]
+            for draft in self.drafts[before:]:
+                for name in draft.owns:
+                    if self.owners.get(name) is draft:
+                        del self.owners[name]
+            del self.drafts[before:]
             return self.unread(step)
 
     def unread(self, step: Step) -> Result:
