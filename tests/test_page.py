@@ -223,10 +223,18 @@ def cells(tab: Any) -> list[list[str]]:
     )
 
 
-TEN = (
-    *("lenet5", "resnet50", "densenet201", "unet", "mobilenet_v2"),
-    *("mlp", "wavenet", "siamese", "swin_t", "maskrcnn_resnet50"),
-)
+TEN = [
+    "lenet5",
+    "resnet50",
+    "densenet201",
+    "unet",
+    "mobilenet_v2",
+    "mlp",
+    "wavenet",
+    "siamese",
+    "swin_t",
+    "maskrcnn_resnet50",
+]
 
 
 @pytest.mark.parametrize("name", TEN)
