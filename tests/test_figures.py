@@ -234,6 +234,14 @@ def test_a_comparison_has_the_published_accuracies() -> None:
     assert [(value["name"], value["top1"]) for value in values] == [
         (name, accuracy(load(name)).top1) for name in ("vgg16", "resnet18")
     ]
+    times = cc.compare("vgg16", "resnet18").chart("seconds", device="h100")
+    assert [value["seconds"] for value in times.values] == [
+        cc.network(name).analyze().roofline("h100").seconds for name in ("vgg16", "resnet18")
+    ]
+    assert times.panels[0]["layer"][0]["encoding"]["x"]["field"] == "seconds"
+    assert json.loads(run("plot", "vgg16", "resnet18", "--device", "h100", "-f", "vegalite").stdout) == times.spec()
+    with pytest.raises(cc.RequestError, match="did you mean 'macs'"):
+        cc.compare("vgg16").chart("mac")
     smaller = cc.compare("vgg16", "resnet18", input=64).chart().values  # nothing is published of this input
     assert [(value["name"], value["top1"]) for value in smaller] == [("vgg16", None), ("resnet18", None)]
 

@@ -268,15 +268,27 @@ def field(costs: Costs) -> Chart:
     return Chart("field", f"{heading}: growth of the receptive field", values, [whole])
 
 
-def scatter(networks: Sequence[Costs], published: Mapping[Graph, Accuracy] | None = None) -> Chart:
+def scatter(
+    networks: Sequence[Costs],
+    published: Mapping[Graph, Accuracy] | None = None,
+    against: str = "macs",
+    rooflines: Sequence[Roofline] = (),
+) -> Chart:
     """Networks as bubbles: top-1 accuracy against MACs, their size the parameters; MACs against parameters where no
-    accuracy is published. Networks without one are left out of the former, and named in the title."""
+    accuracy is published. Networks without one are left out of the former, and named in the title.
+
+    Args:
+        against: macs, params, or seconds, the least time on a device.
+        rooflines: of each network, if against seconds.
+    """
     values: list[dict[str, Any]] = []
     without = []
-    for costs in networks:
+    for index, costs in enumerate(networks):
         found = (published or {}).get(costs.graph)
         title = _text(costs.graph.title or costs.graph.name)
         value = {"name": _text(costs.graph.name), "title": title, "params": int(costs.params), "macs": int(costs.macs)}
+        if rooflines:
+            value["seconds"] = rooflines[index].seconds
         top1 = found.top1 if found else None
         without += [title] if top1 is None else []
         values.append({**value, "top1": top1})
@@ -291,6 +303,10 @@ def scatter(networks: Sequence[Costs], published: Mapping[Graph, Accuracy] | Non
     }
     y: dict[str, Any] = {"field": "top1", "type": "quantitative", "title": "Top-1, %", "scale": {"zero": False}}
     x = macs
+    if against == "params":
+        x = {**macs, "field": "params", "title": "Parameters"}
+    elif against == "seconds":
+        x = {**macs, "field": "seconds", "title": f"Least seconds, {rooflines[0].device.title}, {rooflines[0].dtype}"}
     if not accurate:
         x = {**macs, "field": "params", "title": "Parameters"}
         y = macs
@@ -308,7 +324,12 @@ def scatter(networks: Sequence[Costs], published: Mapping[Graph, Accuracy] | Non
                 "title": "Parameters",
                 "legend": {"format": "~s", "orient": "bottom"},
             },
-            "tooltip": [{"field": "title"}, {"field": "params", "format": ","}, {"field": "macs", "format": ","}],
+            "tooltip": [
+                {"field": "title"},
+                {"field": "params", "format": ","},
+                {"field": "macs", "format": ","},
+                *([{"field": "seconds"}] if rooflines else []),
+            ],
         },
     }
     names = {
@@ -316,11 +337,18 @@ def scatter(networks: Sequence[Costs], published: Mapping[Graph, Accuracy] | Non
         "mark": {"type": "text", "dy": -10, "fontSize": 9},
         "encoding": {**encoding, "text": {"field": "title"}},
     }
-    title = "Accuracy, work and parameters" if accurate else "Work and parameters"
+    title = _TITLES[against] if accurate else "Work and parameters"
     if accurate and without:
         title += f" (no top-1 is published of {', '.join(without)})"
     return Chart("scatter", title, shown, [{"height": 2 * HEIGHT, "layer": [bubbles, names]}])
 
+
+_TITLES = {
+    "macs": "Accuracy, work and parameters",
+    "params": "Accuracy and parameters",
+    "seconds": "Accuracy, least time and parameters",
+}
+"""What is shown, by what accuracy is set against."""
 
 SI = {"format": "~s"}
 """An axis whose numbers are read as 25M."""

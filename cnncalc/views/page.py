@@ -66,7 +66,12 @@ def data(subjects: Sequence[Subject], detail: Detail) -> dict[str, Any]:
         published = {subject.costs.graph: subject.accuracy for subject in subjects if subject.accuracy}
         parts = compare.view(Comparison(networks), detail).parts
         found["compared"] = [_table(part) for part in parts if isinstance(part, Table)]
-        found["scatter"] = _chart(charts.scatter(networks, published))
+        rooflines = [subject.roofline for subject in subjects]
+        known = any(accuracy.top1 is not None for accuracy in published.values())
+        found["scatter"] = [
+            _chart(charts.scatter(networks, published, against, rooflines))
+            for against in (("macs", "params", "seconds") if known else ("macs",))
+        ]
     return found
 
 
