@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cnncalc.errors import CnncalcError, OpError, RequestError, SpecError
     from cnncalc.face import Analysis, Builder, Comparison, Network, compare, network
     from cnncalc.graph import Graph, Node
+    from cnncalc.sweeps.run import Sweep, sweep
     from cnncalc.zoo.index import load, load_text
 
 __version__ = "0.2.0.dev0"
@@ -36,10 +37,12 @@ _PUBLIC = {
     "OpError": "cnncalc.errors",
     "RequestError": "cnncalc.errors",
     "SpecError": "cnncalc.errors",
+    "Sweep": "cnncalc.sweeps.run",
     "compare": "cnncalc.face",
     "load": "cnncalc.zoo.index",
     "load_text": "cnncalc.zoo.index",
     "network": "cnncalc.face",
+    "sweep": "cnncalc.sweeps.run",
 }
 _MODULES = ("ops", "pytorch")
 
@@ -55,6 +58,7 @@ __all__ = [
     "OpError",
     "RequestError",
     "SpecError",
+    "Sweep",
     "__version__",
     "compare",
     "load",
@@ -62,6 +66,7 @@ __all__ = [
     "network",
     "ops",
     "pytorch",
+    "sweep",
 ]
 
 

@@ -93,6 +93,12 @@ CODES: dict[str, dict[str, str]] = {
         "division-by-zero": "An expression divides by zero.",
         "no-value": "An expression cannot be worked out.",
     },
+    "Sweeps": {
+        "empty-sweep": "Nothing is varied, or a range or list has no values.",
+        "unfit-values": "A grid is over a range without steps, or values to vary are expressions.",
+        "variant": "A variant does not expand, and the sweep is strict.",
+        "sweep-check": "Counts composed for many variants differ from those of a full expansion: a fault of cnncalc.",
+    },
     "PyTorch modules": {
         "no-input": "The network does not say what its input is: `--input` does.",
         "no-module": "What a name stands for is no `torch.nn.Module`, and makes none.",

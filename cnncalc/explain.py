@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from cnncalc.costs.amount import total
 from cnncalc.costs.analysis import Costs, GroupRow, Row
@@ -174,7 +176,17 @@ def _line(layer: str, step: Step, quantity: str = "") -> Line:
     quantity = quantity or step.label[:1].upper() + step.label[1:]
     if step.formula is None:
         return Line(layer, quantity, "", "", step.given, step.meaning)
-    value = step.value
-    text = step.formula.substituted(**step.values)
-    calculation = "" if text == str(value) else text
-    return Line(layer, quantity, step.formula.symbolic(**step.values), calculation, value, step.meaning)
+    values = [step.values[name] for name in step.formula.names]
+    chosen = tuple([tuple(value) if isinstance(value, list) else value for value in values])
+    symbolic, calculation, value = _texts(step.formula, chosen, tuple(map(type, values)))
+    return Line(layer, quantity, symbolic, calculation, value, step.meaning)
+
+
+@lru_cache(maxsize=4096)
+def _texts(formula: Formula, chosen: tuple[Any, ...], types: tuple[type, ...]) -> tuple[str, str, int]:
+    """A formula in symbols, the same with numbers, empty where that is the result alone, and the result. Kept, for
+    deep networks have few different layers; by type too, for a switch is another than its number."""
+    values = dict(zip(formula.names, chosen, strict=True))
+    value = int(formula.of(values))
+    text = formula.substituted(**values)
+    return formula.symbolic(**values), "" if text == str(value) else text, value

@@ -6,14 +6,14 @@ one can ask a network for its analysis, and show either in a notebook.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.costs.analysis import Costs
-from cnncalc.errors import RequestError
+from cnncalc.errors import RequestError, did_you_mean, shorten
 from cnncalc.graph import Builder as GraphBuilder
 from cnncalc.graph import Graph, Node
 from cnncalc.language.expand import expand
@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from cnncalc.costs.conventions import Reconciliation, ToolCount
     from cnncalc.costs.roofline import Roofline
     from cnncalc.explain import Line
+    from cnncalc.render.picture import Picture
     from cnncalc.views import View
+    from cnncalc.views.charts import Chart
+    from cnncalc.zoo.catalogue import Accuracy
+
+
+ANALYSIS_CHARTS = ("depth", "memory", "roofline", "field")
+"""The kinds of charts of one network."""
+DEVICE = "a100"
+"""What a roofline is of if no device is named."""
 
 
 class Network(Graph):
@@ -64,6 +73,30 @@ class Network(Graph):
         """
         return Analysis(self, batch, dtype, mixed, inplace)
 
+    def draw(self, depth: int | None = None) -> Picture:
+        """The network as a picture: branches side by side, repeats as one box; a notebook shows it.
+
+        Args:
+            depth: groups within so many groups are closed; None for what suits the network's size.
+
+        Returns:
+            What has `svg()`, `mermaid()` and `dot()`.
+
+        >>> network("resnet18").draw()
+        <graph: ResNet-18>
+        """
+        from cnncalc.render.picture import Picture
+        from cnncalc.render.table import printable
+        from cnncalc.views.drawing import drawing
+
+        return Picture(printable(self.title or self.name), drawing(self, depth))
+
+    def chart(
+        self, kind: str = "depth", *, device: str | None = None, dtype: str | None = None, depth: int | None = None
+    ) -> Chart:
+        """A chart of the network for a batch of 1: see `Analysis.chart`."""
+        return self.analyze().chart(kind, device=device, dtype=dtype, depth=depth)
+
     def fold_batchnorm(self) -> Network:
         """The network as it is deployed: each batch normalisation that follows a convolution or a linear layer folded
         into its weights.
@@ -90,8 +123,7 @@ class Network(Graph):
         return to_yaml(self)
 
     def __repr__(self) -> str:
-        outputs = " and ".join(show(node.output) for node in self.outputs.values())
-        inputs = " and ".join(show(node.output) for node in self.inputs)
+        inputs, outputs = _shapes(self.inputs), _shapes(self.outputs.values())
         return f"{self.title or self.name}: {len(self.layers):,} layers, {inputs} -> {outputs}"
 
     def _repr_html_(self) -> str:
@@ -99,6 +131,12 @@ class Network(Graph):
         from cnncalc.views.shapes import view
 
         return _html(view(self.analyze(), Detail()))
+
+
+def _shapes(nodes: Iterable[Node]) -> str:
+    """The shapes of a network's inputs or outputs, of many the first two."""
+    shapes = [show(node.output) for node in nodes]
+    return " and ".join([*shapes[:2], f"{len(shapes) - 2} more"] if len(shapes) > 3 else shapes)
 
 
 class Analysis(Costs):
@@ -138,6 +176,39 @@ class Analysis(Costs):
     @cached_property
     def _rooflines(self) -> dict[tuple[str, str], Roofline]:
         return {}
+
+    def chart(
+        self, kind: str = "depth", *, device: str | None = None, dtype: str | None = None, depth: int | None = None
+    ) -> Chart:
+        """A chart, which a notebook shows: depth (where parameters, MACs and bytes go), memory, roofline or field.
+
+        Its `spec()` is Vega-Lite as plain data, its `values` are what it shows, `svg()` draws it.
+
+        Args:
+            device: of a roofline, or of times along the depth: a name, or the path of a YAML file.
+            dtype: of the roofline; the analysis' own if None.
+            depth: layers along the depth are grouped by so many parts of their names.
+
+        Raises:
+            RequestError: there is no such kind; it has no use for an option; the network has nothing to show in it.
+
+        >>> network("lenet5").analyze().chart("memory").values[0]["alive"]
+        22912
+        """
+        from cnncalc.views import Detail, charts
+
+        if kind not in ANALYSIS_CHARTS:
+            hint = did_you_mean(kind, ANALYSIS_CHARTS) or f"the kinds are {', '.join(ANALYSIS_CHARTS)}"
+            raise RequestError(f"there is no chart '{shorten(str(kind))}'", hint=hint, code="unknown-word")
+        if device is not None and kind not in ("depth", "roofline"):
+            raise RequestError(f"a chart of {kind} is of no device", hint="depth and roofline are")
+        if depth is not None and kind != "depth":
+            raise RequestError(f"a chart of {kind} has every layer", hint="depth groups them")
+        if kind == "roofline":
+            return charts.roofline(self.roofline(device or DEVICE, dtype))
+        if kind == "depth":
+            return charts.depth(self, Detail(depth), self.roofline(device, dtype) if device else None)
+        return charts.memory(self) if kind == "memory" else charts.field(self)
 
     def count_as(self, tool: str) -> ToolCount:
         """What a tool counts: paper, torch, fvcore, ptflops, thop or torchinfo.
@@ -259,10 +330,11 @@ def _explained(analysis: Analysis, name: str | None) -> View:
 class Comparison:
     """Networks side by side; printed, tables. `networks` are their analyses, `first` what they are compared with."""
 
-    def __init__(self, networks: Sequence[Analysis]) -> None:
+    def __init__(self, networks: Sequence[Analysis], published: Mapping[Graph, Accuracy] | None = None) -> None:
         from cnncalc.costs.compare import Comparison as PlainComparison
 
         self.networks = networks
+        self.published = published or {}
         self.plain: PlainComparison = PlainComparison(networks)
 
     @property
@@ -283,6 +355,17 @@ class Comparison:
 
         first = getattr(self.networks[0], quantity)
         return [ratio(getattr(analysis, quantity), first) for analysis in self.networks]
+
+    def chart(self) -> Chart:
+        """The networks as bubbles, their size the parameters: top-1 accuracy against MACs where it is published, else
+        MACs against parameters.
+
+        >>> compare("vgg16", "nin").chart().values[0]["params"]
+        138357544
+        """
+        from cnncalc.views.charts import scatter
+
+        return scatter(self.networks, self.published)
 
     def to_records(self) -> list[dict[str, Any]]:
         """A flat record per network."""
@@ -383,7 +466,23 @@ def compare(*sources: Any, input: int | Sequence[int] | None = None, batch: int 
     """
     if not sources:
         raise RequestError("there is nothing to compare", hint="name networks: compare('vgg16', 'nin')")
-    return Comparison([network(source, input).analyze(batch) for source in sources])
+    networks = [network(source, input).analyze(batch) for source in sources]
+    known = (
+        {}
+        if input is not None
+        else {each.graph: _published(source, each) for each, source in zip(networks, sources, strict=True)}
+    )
+    return Comparison(networks, {graph: found for graph, found in known.items() if found})
+
+
+def _published(source: Any, analysis: Analysis) -> Accuracy | None:
+    """The accuracy that a source's spec has, if it has one."""
+    from cnncalc.zoo.catalogue import accuracy
+
+    if not isinstance(source, (str, Path, Spec)) or (isinstance(source, str) and is_module(source)):
+        return None
+    spec = source if isinstance(source, Spec) else _spec(source)
+    return accuracy(spec, analysis.graph.input)
 
 
 def _text(view: View) -> str:

@@ -129,6 +129,8 @@ def _annotations(kind: type[Op]) -> dict[str, str]:
 def _type(annotation: str) -> str:
     if annotation in _TYPES:
         return _TYPES[annotation]
+    if " | Literal[" in annotation:
+        return " or ".join(map(_type, annotation.split(" | ")))
     if annotation.startswith("Literal["):
         return " or ".join(f"`{word.strip()[1:-1]}`" for word in annotation[8:-1].split(","))
     if annotation.startswith("Annotated[float"):

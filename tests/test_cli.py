@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -77,7 +78,7 @@ FAIL = {"cnncalc check resnet50 --object 64 --strict"}  # the checks that find s
 
 @pytest.mark.parametrize("line", EXAMPLES)
 def test_examples_of_the_documentation_run(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = line.split()[1:]
+    words = shlex.split(line)[1:]
     if words[0] in ("verify", "profile") or ">" in words:
         pytest.skip("needs PyTorch or a shell")
     monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "/bin/bash"))  # whoever runs the tests

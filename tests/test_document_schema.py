@@ -29,16 +29,20 @@ PRINTED = {
     "rf": ("rf unet", "NetworkDocument"),
     "rf of a unit": ("rf lenet5 C3 --unit 1,2", "NetworkDocument"),
     "compare": ("compare vgg16 nin lenet5", "ComparisonDocument"),
+    "sweep": ("sweep lenet5 --vary input=28:34:2 --columns params,field", "SweepDocument"),
     "check": ("check resnet50 --object 64", "CheckDocument"),
     "explain": ("explain alexnet", "NetworkDocument"),
     "explain a layer": ("explain resnet18 conv1", "NetworkDocument"),
     "bottleneck": ("bottleneck nin", "NetworkDocument"),
     "reconcile": ("reconcile resnet18", "NetworkDocument"),
+    "tables": ("tables googlenet", "TablesDocument"),
+    "tables of a paper": ("tables he-2015", "TablesDocument"),
+    "published values": ("tables --published resnet50", "PublishedDocument"),
     "verify": ("verify lenet5", "VerifyDocument"),
     "profile": ("profile lenet5 --repeats 1 --warmup 1", "NetworkDocument"),
 }
-# The tables' documents have no record yet; the others write a picture, a page, a spec.
-WITHOUT = {"tables", "plot", "page", "import"}
+# They write a picture, a page, a spec.
+WITHOUT = {"plot", "page", "import"}
 NEED_TORCH = {"verify", "profile"}
 
 

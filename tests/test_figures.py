@@ -14,9 +14,12 @@ import pytest
 import cnncalc as cc
 from cnncalc.render import diagram, svg
 from cnncalc.render.figure import measured, parse_width
-from cnncalc.views import charts
+from cnncalc.views import Detail, charts
 from cnncalc.views.drawing import ENTRY, EXIT, drawing
+from cnncalc.zoo import load
+from cnncalc.zoo.catalogue import accuracy
 from tests.test_cli import run
+from tests.test_unknown import Mystery
 
 NAMES = ["lenet5", "resnet18", "googlenet", "unet", "densenet121", "hrnet_w18"]
 
@@ -192,5 +195,72 @@ def test_files_are_as_wide_as_asked(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [charts.depth, charts.memory, charts.field])
 def test_a_notebook_shows_the_same_chart(make) -> None:  # type: ignore[no-untyped-def]
     chart = make(cc.network("lenet5").analyze())
-    assert chart._repr_mimebundle_()[charts.MIME] == chart.spec()
+    bundle = chart._repr_mimebundle_()
+    assert bundle[charts.MIME] == chart.spec()
+    assert bundle["image/svg+xml"] == chart.svg()
+    assert bundle["text/plain"] == f"<chart: {chart.title}>"
     json.dumps(chart.spec())
+
+
+def test_a_notebook_without_a_converter_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    bundle = charts.memory(cc.network("lenet5").analyze())._repr_mimebundle_()
+    assert set(bundle) == {charts.MIME, "text/plain"}
+    assert "charts need vl-convert; pip install 'cnncalc[plot]'" in bundle["text/plain"]
+
+
+def test_an_analysis_has_the_charts_of_plot() -> None:
+    net = cc.network("resnet18")
+    costs = net.analyze(batch=2)
+    assert costs.chart() == charts.depth(costs)
+    assert costs.chart("depth", depth=1, device="h100") == charts.depth(costs, Detail(1), costs.roofline("h100"))
+    assert costs.chart("memory") == charts.memory(costs)
+    assert costs.chart("roofline", device="h100", dtype="bfloat16") == charts.roofline(
+        costs.roofline("h100", "bfloat16")
+    )
+    assert net.chart("field") == charts.field(net.analyze())
+    for words, said in (
+        ({"kind": "pie"}, "there is no chart 'pie'"),
+        ({"kind": "memroy"}, "did you mean 'memory'?"),
+        ({"kind": "memory", "device": "h100"}, "is of no device"),
+        ({"kind": "field", "depth": 1}, "has every layer"),
+    ):
+        with pytest.raises(cc.RequestError, match=re.escape(said)):
+            costs.chart(**words)
+
+
+def test_a_comparison_has_the_published_accuracies() -> None:
+    values = cc.compare("vgg16", "nin", "resnet18").chart().values
+    assert [(value["name"], value["top1"]) for value in values] == [
+        (name, accuracy(load(name)).top1) for name in ("vgg16", "resnet18")
+    ]
+    smaller = cc.compare("vgg16", "resnet18", input=64).chart().values  # nothing is published of this input
+    assert [(value["name"], value["top1"]) for value in smaller] == [("vgg16", None), ("resnet18", None)]
+
+
+def test_a_network_is_a_picture_in_a_notebook() -> None:
+    picture = cc.network("resnet18").draw(depth=2)
+    bundle = picture._repr_mimebundle_()
+    assert bundle["image/svg+xml"] == picture.svg()
+    assert bundle["text/plain"] == "<graph: ResNet-18>"
+    assert "conv2_x.1 x2" in picture.mermaid()
+    assert picture.dot().startswith("digraph")
+    hostile = cc.network("{title: '<b>\u202e', input: [3, 8, 8], layers: [relu]}").draw()
+    assert "<b>" not in hostile.svg()
+    assert "\u202e" not in hostile.svg()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_records_go_into_data_frames(library: str) -> None:
+    frames = pytest.importorskip(library)
+    costs = cc.network("resnet18").analyze()
+    frame = frames.DataFrame(costs.to_records())
+    assert list(frame["name"]) == [row.name for row in costs.layers]
+    assert int(frame["params"].sum()) == costs.params
+    assert int(frame["macs"].sum()) == costs.macs
+    assert [tuple(size) for size in frame["output"]] == [row.output for row in costs.layers]
+    compared = frames.DataFrame(cc.compare("vgg16", "nin").to_records())
+    assert list(compared["params"]) == [138_357_544, 7_595_176]
+    builder = cc.Builder()
+    odd = builder.network(builder.add(Mystery(), builder.input(3, 8, 8), name="odd"))
+    assert frames.DataFrame(odd.analyze().to_records())["macs"][0] is None or library == "pandas"

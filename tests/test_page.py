@@ -1,30 +1,24 @@
-"""The page: its data is the JSON's, it fetches nothing, and no name becomes markup. In a real browser: chromium, driven
-by Playwright; where either is missing these tests are skipped, but not where CNNCALC_ORACLES says `required`."""
+"""The page: its data is the JSON's, it fetches nothing, and no name becomes markup. In a real browser (`browsing`)."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
 import random
 import re
-import shutil
-from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import cnncalc as cc
-from cnncalc.costs.receptive_field import seen_by
+from cnncalc.costs.receptive_field import ReceptiveField, seen_by
 from cnncalc.render.page import embedded
 from cnncalc.views import page as view
+from tests.browsing import Tab
 from tests.test_cli import run
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 MARK = '<img src=x onerror="window.hacked=1">'
 HOSTILE = """title: "</script><script>window.hacked=1</script>\u202e{{7*7}}"
 notes: '<img src=x onerror="window.hacked=1"> &lt;b&gt; ${alert(1)}'
@@ -49,7 +43,8 @@ def data_of(file: Path) -> dict[str, Any]:
     for network in data["networks"]:
         network["layers"] = [
             [name, *network["records"][record][:3], inputs, *network["records"][record][3:]]
-            for name, inputs, record in network["layers"]
+            + [part for place in field for part in network["fields"][place]]
+            for name, inputs, record, *field in network["layers"]
         ]
     return data
 
@@ -98,12 +93,104 @@ def test_the_windows_that_the_page_draws_are_what_units_see(name: str) -> None:
                 assert (seen.first, seen.last) == (max(first, 0), last)
 
 
+LONG = """input: [4, 8, 8]
+layers:
+  - repeat: 5000
+    add: [[{conv: 4, kernel: 3, padding: 1}, batchnorm, relu], []]
+"""
+
+
 def test_a_network_of_20_000_layers_fits(tmp_path: Path) -> None:
-    spec = tmp_path / "long.yaml"
-    spec.write_text("input: [4, 8, 8]\nlayers:\n  - {relu: , repeat: 20000}\n")
-    file = page(tmp_path, str(spec))
+    """Each layer sees another part of the input."""
+    (tmp_path / "long.yaml").write_text(LONG)
+    file = page(tmp_path, str(tmp_path / "long.yaml"))
     assert len(file.read_bytes()) < 2_000_000
-    assert len(data_of(file)["networks"][0]["layers"]) == 20_001
+    (network,) = data_of(file)["networks"]
+    assert len(network["layers"]) == 20_001
+    costs = cc.network(str(tmp_path / "long.yaml")).analyze()
+    for row in random.Random(0).sample(costs.layers, 200):
+        mine, field = network["layers"][row.node.index], row.receptive_field
+        assert isinstance(field, ReceptiveField)
+        assert [mine[0], mine[5], mine[6]] == [row.name, row.params, row.macs]
+        assert mine[14:17] == [list(part) for part in (field.size, field.stride, field.padding)]
+
+
+WARNED = "{input: [3, 32, 32], layers: [{conv: 4, kernel: 3, name: stem}, batchnorm, {conv: 4, kernel: 1}, relu]}"
+
+
+def test_the_page_says_what_check_says(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(WARNED)
+    (network,) = data_of(page(tmp_path, str(tmp_path / "mine.yaml")))["networks"]
+    said = json.loads(run("check", str(tmp_path / "mine.yaml"), "--format", "json").stdout)["warnings"]
+    assert [each["code"] for each in said] == ["bias-before-norm", "ragged-channels"]
+    keys = ("code", "severity", "message", "cause", "mend")
+    assert [[each[key] for key in keys] for each in network["warnings"]] == [
+        [each[key] for key in keys] for each in said
+    ]
+    assert [network["layers"][i][0] for i in network["warnings"][0]["layers"]] == said[0]["layers"]
+    assert network["warnings"][0]["place"].endswith("mine.yaml:1:32")
+
+
+def profile_of(name: str, **more: Any) -> dict[str, Any]:
+    """What `cnncalc profile` writes, with times that tell each layer."""
+
+    def sample(median: float) -> dict[str, Any]:
+        return {"median": median, "q1": median, "q3": median, "fastest": median, "count": 20}
+
+    network = cc.network(name)
+    times = [
+        {"name": node.name, "kind": node.op.kind, "time": sample(node.index * 1e-4), "share": 0.1}
+        | dict.fromkeys(("flops", "bytes", "flops_per_s", "bytes_per_s", "limit", "roofline"))
+        for node in network.layers
+    ]
+    settings = dict.fromkeys(("channels_last", "compile", "cuda_graph", "training"), False)
+    settings |= {"device": "cpu", "dtype": "float32", "batch": 1, "warmup": 5, "repeats": 20}
+    layers = {"sum": 1.0, "instrumented": sample(1.0), "queued": None, "times": times}
+    profile = {"settings": settings, "environment": {"cpu": "Abacus", "torch": "2.9"}, "latency": sample(1.0)}
+    profile |= {"images_per_s": 1.0, "phases": {}, "predicted_memory_bytes": 1, "peak_memory_bytes": None}
+    profile |= {"ceilings": None, "layers": layers}
+    return {"schema": 2, "network": name, "input": network.input, "batch": 1, "profile": profile, **more}
+
+
+def test_measured_times_stand_beside_the_least(tmp_path: Path) -> None:
+    file = tmp_path / "profile.json"
+    file.write_text(json.dumps(profile_of("lenet5")))
+    one, two = data_of(page(tmp_path, "lenet5", "alexnet", "--profile", str(file)))["networks"]
+    assert one["measured"]["seconds"][1:] == [node.index * 1e-4 for node in cc.network("lenet5").layers]
+    assert one["measured"]["what"] == "Abacus, float32, PyTorch 2.9; the median of 20 passes"
+    assert two["measured"] is None
+    panels = one["charts"][0]["panels"]
+    assert [value["measured"] for value in panels[-1]["data"]["values"]] == one["measured"]["seconds"][1:]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is no profile"),
+        ("{}", "missing required field"),
+        (json.dumps(profile_of("alexnet")), "a profile of 'alexnet', which is not on the page"),
+        (json.dumps(profile_of("lenet5", batch=2)), "--batch 2 --input 1x32x32"),
+        (json.dumps(profile_of("lenet5", profile=profile_of("alexnet")["profile"])), "has other layers"),
+        (
+            json.dumps(profile_of("lenet5") | {"profile": profile_of("lenet5")["profile"] | {"layers": None}}),
+            "no times",
+        ),
+    ],
+)
+def test_wrong_profiles(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "profile.json").write_text(content)
+    assert said in run("page", "lenet5", "--profile", str(tmp_path / "profile.json"), status=2).stderr
+
+
+def test_a_page_of_a_pytorch_module(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\ndef net(width=8):\n"
+        "    return nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU(), nn.Flatten(), nn.Linear(width * 900, 10))\n"
+    )
+    module = f"{tmp_path / 'mine.py'}:net"
+    (network,) = data_of(page(tmp_path, module, "--input", "3x32x32", "--arg", "width=4"))["networks"]
+    assert network["totals"][0] == ["Parameters", 4 * 28 + 3600 * 10 + 10]
 
 
 def test_data_cannot_end_its_element() -> None:
@@ -127,44 +214,6 @@ def test_wrong_pages() -> None:
 
 
 # In a browser
-
-
-class Tab:
-    """A page in the browser, with what it requested and complained of."""
-
-    def __init__(self, context: Any, file: Path, fragment: str = "") -> None:
-        self.tab = context.new_page()
-        self.errors: list[str] = []
-        self.requests: list[str] = []
-        self.tab.on("console", lambda message: self.errors.append(message.text) if message.type != "log" else None)
-        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.on("request", lambda request: self.requests.append(request.url))
-        self.tab.goto(file.as_uri() + fragment)
-
-    def check(self) -> None:
-        """Nothing was asked for but the page itself, and nothing went wrong."""
-        assert self.errors == []
-        assert len(self.requests) == 1, self.requests
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    required = os.environ.get("CNNCALC_ORACLES") == "required"  # as in the gate, where nothing may be skipped unseen
-    if not CHROMIUM:
-        assert not required, "no chromium here"
-        pytest.skip("no chromium here")
-    playwright = import_module("playwright.sync_api") if required else pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def context(browser: Any) -> Iterator[Any]:
-    found = browser.new_context(viewport={"width": 1200, "height": 900})
-    yield found
-    found.close()
 
 
 def cells(tab: Any) -> list[list[str]]:
@@ -268,6 +317,33 @@ def test_charts_lead_to_layers(context: Any, tmp_path: Path) -> None:
     tab.check()
 
 
+def test_warnings_lead_to_layers(context: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(WARNED)
+    tab = Tab(context, page(tmp_path, str(tmp_path / "mine.yaml")))
+    warnings = tab.tab.locator("#warnings")
+    assert "[bias-before-norm]" in warnings.inner_text()
+    assert "mine.yaml:1:32" in warnings.inner_text()
+    warnings.get_by_role("link", name="stem").click()
+    assert tab.tab.locator("#chosen").inner_text() == "stem"
+    assert "[bias-before-norm]" in tab.tab.locator("#layer").inner_text()
+    tab.check()
+
+
+def test_measured_times_are_shown(context: Any, tmp_path: Path) -> None:
+    file = tmp_path / "profile.json"
+    file.write_text(json.dumps(profile_of("lenet5")))
+    tab = Tab(context, page(tmp_path, "lenet5", "alexnet", "--profile", str(file)))
+    heads = "[...document.querySelectorAll('thead button')].map(cell => cell.textContent)"
+    assert tab.tab.evaluate(heads)[-2:] == ["Measured seconds", "Receptive field"]
+    assert [row[12] for row in cells(tab.tab)][:2] == ["1.000e-4", "2.000e-4"]
+    tab.tab.locator("#cost").select_option("measured")
+    assert "Abacus" in tab.tab.locator("main").inner_text()
+    tab.tab.get_by_role("button", name="AlexNet").click()
+    assert "Measured seconds" not in tab.tab.evaluate(heads)
+    assert tab.tab.locator("#cost").input_value() == "kind"
+    tab.check()
+
+
 def test_several_networks_side_by_side(context: Any, tmp_path: Path) -> None:
     tab = Tab(context, page(tmp_path, "resnet18", "vgg16"), "#2!fc.fc1")
     assert tab.tab.locator("h1").inner_text().startswith("VGG-16")
@@ -306,11 +382,11 @@ def test_the_policy_stops_what_is_not_ours(text: str, context: Any, tmp_path: Pa
 
 
 def test_a_large_network(context: Any, tmp_path: Path) -> None:
-    spec = tmp_path / "long.yaml"
-    spec.write_text("input: [4, 8, 8]\nlayers:\n  - {relu: , repeat: 20000}\n")
-    tab = Tab(context, page(tmp_path, str(spec)), "#relu12345")
-    assert tab.tab.locator("#chosen").inner_text() == "relu12345"
-    assert tab.tab.locator('[data-name="relu12345"]').count() == 1
+    (tmp_path / "long.yaml").write_text(LONG)
+    name = cc.network(str(tmp_path / "long.yaml")).nodes[12345].name
+    tab = Tab(context, page(tmp_path, str(tmp_path / "long.yaml")), f"#{name}")
+    assert tab.tab.locator("#chosen").inner_text() == name
+    assert tab.tab.locator(f'[data-name="{name}"]').count() == 1
     assert tab.tab.locator("#graph [data-name]").count() < 2000
     tab.check()
 

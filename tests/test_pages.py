@@ -12,7 +12,7 @@ import pytest
 from tests.test_readme import SESSION, output_of
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ("memory.md", "receptive-field.md", "conventions.md")
+PAGES = ("memory.md", "receptive-field.md", "conventions.md", "sweep.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -208,9 +208,15 @@ LARGEST = {
         "input: [1]\nlayers: [{linear: channels + 1, repeat: 200000}]",
         str(sum((c + 1) ** 2 for c in range(1, 200_001))),  # c * (c + 1) weights and c + 1 biases
     ),
-    "a million items that make no layer": (
-        "input: [3]\nlayers: [{layers: [{layers: [], repeat: 1000}], repeat: 1000}]",
+    "many items that make no layer": (
+        "input: [3]\nlayers: [{layers: [{layers: [], repeat: 300}], repeat: 100}]",
         "0",
+    ),
+    "blocks that call each other twice": (
+        "input: [3]\nblocks:\n"
+        + "".join(f"  b{i}: {{layers: [b{i + 1}, b{i + 1}]}}\n" for i in range(30))
+        + "  b30: {layers: [{relu: , when: false}]}\nlayers: [b0]",
+        "too many items",
     ),
     "items without end": (
         "input: [3]\nlayers: [{layers: [{layers: [], repeat: 9999}], repeat: 9999}]",

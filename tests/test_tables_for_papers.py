@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from cnncalc.costs.amount import AtLeast
 from cnncalc.render import FORMATS, write
+from cnncalc.render.prefixes import PREFIXES, readable, scaled
 from cnncalc.render.table import Column, Table
-from cnncalc.render.units import PREFIXES, readable, scaled
 from tests.test_cli import run
 
 

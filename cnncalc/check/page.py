@@ -23,8 +23,9 @@ REASONS = {
     ("misaligned", "wavenet"): "Meant: causal convolutions look back only.",
     ("misaligned", "fpn"): _ON_PIXELS,
     ("misaligned", "retinanet"): _ON_PIXELS,
+    ("misaligned", "maskrcnn"): _ON_PIXELS,
     ("misaligned", "hrnet"): _ON_PIXELS,
-    ("misaligned", "yolov3"): _ON_PIXELS,
+    ("misaligned", "yolov"): _ON_PIXELS,
     ("misaligned", "inception"): "True: the pooling branch of stride 2 rounds up and has no padding, the convolutions "
     "have.",
     ("misaligned", "xception"): "True: TensorFlow's `same` pads a map of even size at the end only, so that the "

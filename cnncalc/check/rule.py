@@ -54,10 +54,13 @@ class Subject:
     """What rules look at: a network, its spec if it has one, and the size of what it is to see. What takes work is
     worked out once."""
 
-    def __init__(self, graph: Graph, spec: Spec | None = None, size: int | None = None) -> None:
+    def __init__(
+        self, graph: Graph, spec: Spec | None = None, size: int | None = None, costs: Costs | None = None
+    ) -> None:
         self.graph = graph
         self.spec = spec
         self.size = size
+        self._given = costs
         self._sights: dict[tuple[Op, tuple[Shape, ...]], tuple[Sight, ...]] = {}
         self._strides: dict[Op, bool] = {}
 
@@ -78,7 +81,7 @@ class Subject:
     @cached_property
     def costs(self) -> Costs:
         """The network's counts."""
-        return Costs(self.graph)
+        return self._given or Costs(self.graph)
 
     @cached_property
     def fields(self) -> list[ReceptiveField | None]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cnncalc.check import flow, hardware, sight, spec
 from cnncalc.check.rule import WARNING, Found, Rule, Subject, Warned
+from cnncalc.costs.analysis import Costs
 from cnncalc.errors import Place
 from cnncalc.graph import Graph
 from cnncalc.language.model import Spec
@@ -29,20 +30,23 @@ MOST_LAYERS = 5_000
 """Of larger networks `count_warnings` says nothing: it may not cost time."""
 
 
-def check(graph: Graph, spec: Spec | None = None, object_size: int | None = None) -> list[Warned]:
+def check(
+    graph: Graph, spec: Spec | None = None, object_size: int | None = None, costs: Costs | None = None
+) -> list[Warned]:
     """What a network does that its author hardly means: warnings first, then advice, in the order of the network.
 
     Args:
         graph: the network.
         spec: the spec that it comes from, if any: some rules look at what it says.
         object_size: the pixels of what the network is to see.
+        costs: the network's, if somebody has them already.
 
     >>> from cnncalc import network
     >>> text = "{input: [3, 8, 8], layers: [{conv: 4, kernel: 3}, batchnorm, {relu: , from: conv1}]}"
     >>> [found.code for found in check(network(text))]
     ['unread']
     """
-    subject = Subject(graph, spec, object_size)
+    subject = Subject(graph, spec, object_size, costs)
     found = [warned for rule in RULES for warned in _gathered(rule, rule.look(subject))]
     return sorted(found, key=lambda warned: warned.severity != WARNING)
 

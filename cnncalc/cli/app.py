@@ -27,6 +27,7 @@ COMMANDS = (
     "memory",
     "rf",
     "compare",
+    "sweep",
     "explain",
     "check",
     "bottleneck",

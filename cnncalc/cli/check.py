@@ -28,7 +28,7 @@ def check(request: Request, output: Output, object_size: Object = None, strict: 
     from cnncalc.check.rules import check
     from cnncalc.views.check import summary, view
 
-    network, spec = request.network_and_spec(request.network_name)
+    network, spec = request.named(request.network_name)
     found = check(network, spec, object_size)
     if output.form == "table":  # as errors are printed, each with its line of the spec
         with output.open() as file:

@@ -153,7 +153,7 @@ class Conditions:
 
         return load_spec(name) if is_spec(name) else None
 
-    def network_and_spec(self, name: str) -> tuple[Network, Spec | None]:
+    def named(self, name: str) -> tuple[Network, Spec | None]:
         """The network that a word names, and its spec, if it has one."""
         spec = self.spec_of(name)
         return (self.network_of(name) if spec is None else self.expand(spec)), spec
@@ -281,7 +281,7 @@ class Output:
 
         if not (self.columns or self.units or self.caption or self.label):
             return Choice()
-        from cnncalc.render.units import parse_units
+        from cnncalc.render.prefixes import parse_units
 
         form = self.form
         if form == "json" or (form == "csv" and (self.units or self.caption or self.label)):

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
 KINDS = ("depth", "memory", "roofline", "field", "scatter", "graph")
 FORMS = {"svg": ".svg", "pdf": ".pdf", "png": ".png", "vegalite": ".json", "mermaid": ".mmd", "dot": ".dot"}
-DEVICE = "a100"
 
 Networks = Annotated[
     list[str],
     typer.Argument(
         metavar="NETWORK...",
-        help="A network of the zoo, or the path of a YAML file; several for --kind scatter.",
+        help="As in every command: a network of the zoo, the path of a YAML file, a PyTorch module; or several.",
         autocompletion=complete_network,
         show_default=False,
     ),
@@ -84,19 +83,15 @@ def plot(
     """
     kind = _kind(kind, len(networks))
     form = _form(format, file, kind)
-    read = [conditions.network_and_spec(name) for name in networks]
     if device is not None and kind not in ("depth", "roofline"):
         raise RequestError("--device is about a roofline", hint="add --kind roofline or depth")
     if kind == "graph":
-        from cnncalc.render.table import printable
-        from cnncalc.views.drawing import drawing
-
-        graph = read[0][0]
-        heading = printable(graph.title or graph.name) if title is None else title
-        data = _graph(drawing(graph, depth), heading, form, width)
+        picture = conditions.network_of(networks[0]).draw(depth)
+        data = _graph(picture.drawing, picture.title if title is None else title, form, width)
     else:
-        analyses = [network.analyze(conditions.batch) for network, _ in read]
-        chart = _chart(kind, analyses, [spec for _, spec in read], conditions, device, dtype, depth)
+        named = [conditions.named(name) for name in networks]
+        analyses = [network.analyze(conditions.batch) for network, _ in named]
+        chart = _chart(kind, analyses, [spec for _, spec in named], conditions, device, dtype, depth)
         data = _drawn(chart, form, width, title)
     _write(data, file)
 
@@ -156,13 +151,12 @@ def _chart(
         from cnncalc.zoo.catalogue import accuracy
 
         pairs = zip(analyses, specs, strict=True) if conditions.plain else ()
-        return charts.scatter(analyses, {each.graph: accuracy(spec, each.graph.input) for each, spec in pairs if spec})
-    if kind == "roofline":
-        return charts.roofline(first.roofline(device or DEVICE, dtype))
-    if kind == "depth":
+        known = {each.graph: accuracy(spec, each.graph.input) for each, spec in pairs if spec}
+        return charts.scatter(analyses, known)
+    if kind == "depth":  # whose title names what the request changes
         result = first.roofline(device, dtype) if device else None
         return charts.depth(first, Detail(depth, changed=conditions.changed), result)
-    return charts.memory(first) if kind == "memory" else charts.field(first)
+    return first.chart(kind, device=device, dtype=dtype)
 
 
 def _drawn(chart: Chart, form: str, width: str | None, title: str | None) -> bytes:

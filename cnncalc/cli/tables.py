@@ -12,7 +12,7 @@ from cnncalc.cli.options import InputSize, Output, Setting, command
 from cnncalc.errors import RequestError
 
 if TYPE_CHECKING:
-    from cnncalc.documents.check import CheckedTable
+    from cnncalc.documents.checked import CheckedTable
     from cnncalc.documents.model import Table
     from cnncalc.documents.report import Only
 

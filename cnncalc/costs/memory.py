@@ -27,10 +27,11 @@ from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import Formula, Step, Switch, prod
 from cnncalc.formula import total as sum_of
 from cnncalc.graph import Graph, Node
-from cnncalc.ops import Slice
+from cnncalc.ops import Permute, Slice
 from cnncalc.ops.base import (
     AS_GIVEN,
     HALF,
+    OF_COPY,
     OF_INPUTS,
     OF_OUTPUT,
     OF_PARAMETERS,
@@ -302,7 +303,8 @@ def overwriting_nodes(graph: Graph) -> frozenset[Node]:
             continue
         shapes = source.input_shapes
         saved = source.op.saved(shapes, source.output, (True,) * len(shapes))
-        shares = source in found or source.op.is_view(*shapes, training=False)
+        # A permutation may give a view, by how its input lies.
+        shares = source in found or source.op.is_view(*shapes, training=False) or isinstance(source.op, Permute)
         if saved is not None and not (saved.output or shares):
             found.add(node)
     return frozenset(found)
@@ -388,10 +390,21 @@ class _Account:
         if not shapes:
             return _Layout()
         inputs = [self.layouts[source.index] for source in node.inputs]
-        if node.op.is_view(*shapes, training=True) and not self._gathers(node):
+        if isinstance(node.op, Permute):
+            return _Layout()
+        if self._views(node, training=True):
             cut = isinstance(node.op, Slice) and node.output != shapes[0]
             return _Layout(inputs[0].last and len(node.output) > 1, inputs[0].gaps or cut)
         return _Layout(node.op.gives_last(shapes, tuple([layout.last for layout in inputs])))
+
+    def _views(self, node: Node, training: bool) -> bool:
+        """Whether an op gives its input's memory, the way it lies there."""
+        if not node.op.is_view(*node.input_shapes, training=training) and not isinstance(node.op, Permute):
+            return False
+        layout = self.layouts[node.inputs[0].index]
+        if isinstance(node.op, Permute):
+            return not layout.gaps and node.op.keeps_order(node.inputs[0].output, layout.last)
+        return not self._gathers(node)
 
     def _gathers(self, node: Node) -> bool:
         """Whether an op copies its input first, because of how it lies in memory."""
@@ -411,7 +424,8 @@ class _Account:
         if not given:
             return _Types(self.size, self.size, AS_GIVEN)
         least = casts or HALF
-        output = CAST_BYTES.get(least.output) or max(given[: least.of])
+        widest = max(given if least.of is None else [given[number] for number in least.of])
+        output = CAST_BYTES.get(least.output) or widest
         return _Types(CAST_BYTES.get(least.inputs) or max(given), output, casts)
 
     def bytes_of(self, node: Node) -> int:
@@ -423,10 +437,7 @@ class _Account:
         overwrites."""
         owners: list[int] = []
         for node in self.graph.nodes:
-            shared = not node.is_input and (
-                node in self.overwriting
-                or (node.op.is_view(*node.input_shapes, training=training) and not self._gathers(node))
-            )
+            shared = not node.is_input and (node in self.overwriting or self._views(node, training))
             owners.append(owners[node.inputs[0].index] if shared else node.index)
         return owners
 
@@ -542,9 +553,9 @@ class _Account:
                 rows.append(None)
                 continue
             stores = node.shares or node  # what several layers share is cast once
-            if casts.inputs == "half" and saved.weights and stores not in cast:
+            if casts.inputs == "half" and saved.weights != 0 and stores not in cast:
                 cast.add(stores)
-                self.half_weights = total((self.half_weights, self._half_weights(node)))
+                self.half_weights = total((self.half_weights, self._half_weights(node, saved.weights)))
             row: list[Held] = []
             for source in [node.inputs[number] for number in saved.inputs]:
                 if self.is_cast(source, node) or self._gathers(node):
@@ -570,9 +581,9 @@ class _Account:
         casts = types.casts is not None and types.casts.inputs != "given"
         return casts and types.inputs != self.types[source.index].output
 
-    def _half_weights(self, node: Node) -> int | None:
-        """The bytes of a node's weights in half precision, where they are a copy."""
-        weights = self.sizes[node.index].weights
+    def _half_weights(self, node: Node, number: int | None) -> int | None:
+        """The bytes of so many of a node's weights in half precision, where they are a copy; None for all."""
+        weights = self.sizes[node.index].weights if number is None else number
         return None if weights is None else weights * CAST_BYTES["half"] * (self.size != CAST_BYTES["half"])
 
     def saved_of(self, node: Node, flows: tuple[bool, ...]) -> Saved | None:
@@ -589,7 +600,8 @@ class _Account:
         if extra.of is not None:
             itemsize = max(self.types[source.index].output for source in node.inputs[: extra.of])
         else:
-            named = {OF_INPUTS: types.inputs, OF_OUTPUT: types.output, OF_PARAMETERS: self.size}
+            copy = types.inputs if types.inputs != self.size else 0
+            named = {OF_INPUTS: types.inputs, OF_OUTPUT: types.output, OF_PARAMETERS: self.size, OF_COPY: copy}
             itemsize = named.get(extra.itemsize, extra.itemsize)
         if not extra.per_sample:
             self.saved_once += extra.elements * itemsize

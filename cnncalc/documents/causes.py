@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from cnncalc.documents.check import Checked, Explanation, series_of
+from cnncalc.documents.checked import Checked, Explanation, series_of
 from cnncalc.documents.counting import Rows, Value
 from cnncalc.documents.figures import Figure, Number, Verdict, bounds, judge, parse_figure, parse_figures
 from cnncalc.documents.model import Table

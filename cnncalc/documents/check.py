@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
+from cnncalc.documents.checked import Checked, CheckedTable, Explanation, series_of
 from cnncalc.documents.figures import (
     RULES,
     Figure,
@@ -24,62 +25,6 @@ from cnncalc.documents.figures import (
 from cnncalc.documents.model import Alternative, Cell, Column, Row, Table, document_tables, paper_tables, table
 from cnncalc.documents.quantities import Calculator, Result
 from cnncalc.errors import CnncalcError, shorten
-
-
-class Explanation(NamedTuple):
-    """What was counted instead: an alternative that gives the printed figure.
-
-    `tried` and `chance` are of one that was searched for: how many ways of counting were tried, and how likely one of
-    them was to give random figures of as many digits.
-    """
-
-    what: str
-    computed: Number | bool
-    verdict: Verdict
-    tried: int = 0
-    chance: float = 0.0
-
-
-class Checked(NamedTuple):
-    """One number or statement of a document, and how it stands to the calculation."""
-
-    id: str
-    claim: str
-    printed: str
-    computed: Number | bool
-    unit: str
-    verdict: Verdict
-    alternative: Explanation | None
-    note: str
-    evidence: str  # the quantities behind the computed value
-    row: str  # where it stands in the grid; empty for what stands under it
-    column: str
-    cell: str  # the id that the numbers of one shape share
-    compute: str = ""  # in the language of quantities.py
-    scale: int = 1  # the worth of 1 where the figure names none
-    possible: Explanation | None = None  # gives the figure too, but may well do so by chance
-    near: str = ""  # what it may be a slip of, where the rest of its row or column is explained
-
-    @property
-    def unexplained(self) -> bool:
-        """It disagrees, and nothing was found that gives what is printed."""
-        return not self.verdict.agrees and self.alternative is None
-
-
-class CheckedTable(NamedTuple):
-    """A table of a document with its verdicts."""
-
-    table: Table
-    cells: tuple[Checked, ...]
-    notes: tuple[str, ...] = ()  # what was found of whole rows and columns
-
-    @property
-    def counts(self) -> Counter[Verdict]:
-        return Counter(cell.verdict for cell in self.cells)
-
-    @property
-    def unexplained(self) -> list[Checked]:
-        return [cell for cell in self.cells if cell.unexplained]
 
 
 class DocumentError(CnncalcError):
@@ -148,17 +93,6 @@ def judged_alike(data: Table, cells: list[Checked]) -> tuple[list[Checked], list
         for i, (figure, _) in inexact:
             cells[i] = cells[i]._replace(verdict=rule if figure.thousands else _IN_THOUSANDS.get(rule, rule))
     return cells, notes
-
-
-def series_of(data: Table, cells: list[Checked]) -> dict[str, list[int]]:
-    """The cells of a grid that belong together, by the label of their column, or of a row that says itself what it
-    computes."""
-    across = {row.row for row in data.rows if row.compute}
-    series: dict[str, list[int]] = {}
-    for i, cell in enumerate(cells):
-        if cell.column and not isinstance(cell.computed, bool):
-            series.setdefault(cell.row if cell.row in across else cell.column, []).append(i)
-    return series
 
 
 _IN_THOUSANDS = {Verdict.ROUNDED_1024: Verdict.ROUNDED, Verdict.CUT_OFF_1024: Verdict.CUT_OFF}

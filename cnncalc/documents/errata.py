@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from cnncalc.documents.check import Checked, CheckedTable, check_all
+from cnncalc.documents.check import check_all
+from cnncalc.documents.checked import Checked, CheckedTable
 from cnncalc.documents.figures import Verdict
 from cnncalc.documents.model import DOCUMENTS
 from cnncalc.documents.report import cause, cells_of, computed_text, covered, printed_text, verdict_text

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from cnncalc.documents.networks import Setting, is_network, known, published, view
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Column, Table
+from cnncalc.views.verdicts import PublishedDocument, PublishedRecord
 
 QUANTITIES = ("params", "buffers", "macs", "flops", "activations")
 
@@ -70,6 +71,6 @@ def view_table(found: list[Compared]) -> Table:
     return Table("Published values", columns, rows, notes=[f"{equal} of {len(found)} published values are equal."])
 
 
-def document(found: list[Compared]) -> dict[str, Any]:
+def document(found: list[Compared]) -> PublishedDocument:
     """The JSON document."""
-    return {"schema": SCHEMA, "published": [{**each._asdict(), "equal": each.equal} for each in found]}
+    return PublishedDocument(SCHEMA, [PublishedRecord(*each, each.equal) for each in found])

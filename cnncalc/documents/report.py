@@ -10,14 +10,14 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import groupby
-from typing import Any
 
 from cnncalc.documents import model as documents
 from cnncalc.documents.causes import odds
-from cnncalc.documents.check import Checked, CheckedTable, Explanation
+from cnncalc.documents.checked import Checked, CheckedTable, Explanation
 from cnncalc.documents.figures import Number, Verdict, difference, parse_figure
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Cell, Column, Table
+from cnncalc.views.verdicts import CellRecord, ExplanationRecord, TableRecord, TablesDocument
 
 LEGEND = (
     "A number alone: printed and computed are the same. ≈ agrees in the printed digits, rounded or cut off, "
@@ -283,43 +283,35 @@ def plain(value: Number | bool) -> Cell:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def document(tables: Iterable[tuple[CheckedTable, Sequence[Checked]]]) -> dict[str, Any]:
+def document(tables: Iterable[tuple[CheckedTable, Sequence[Checked]]]) -> TablesDocument:
     """The JSON document: tables, each with those of its cells that are wanted."""
-    return {
-        "schema": SCHEMA,
-        "tables": [
-            {
-                "name": table.table.name,
-                "document": table.table.document,
-                "title": table.table.title,
-                "notes": [note for note in (table.table.note, *table.notes) if note],
-                "cells": [_cell_document(cell) for cell in cells],
-            }
-            for table, cells in tables
-        ],
-    }
+    return TablesDocument(SCHEMA, [_table_record(table, cells) for table, cells in tables])
 
 
-def _cell_document(cell: Checked) -> dict[str, Any]:
-    return {
-        "id": cell.id,
-        "claim": cell.claim,
-        "printed": cell.printed,
-        "computed": cell.computed,
-        "unit": cell.unit,
-        "verdict": cell.verdict.value,
-        "alternative": _alternative_document(cell.alternative) if cell.alternative else None,
-        "possible": _alternative_document(cell.possible) if cell.possible else None,
-        "slip_of": cell.near or None,
-        "note": cell.note,
-        "evidence": cell.evidence,
-    }
+def _table_record(table: CheckedTable, cells: Sequence[Checked]) -> TableRecord:
+    data = table.table
+    notes = [note for note in (data.note, *table.notes) if note]
+    return TableRecord(data.name, data.document, data.title, notes, [_cell_record(cell) for cell in cells])
 
 
-def _alternative_document(alternative: Explanation) -> dict[str, Any]:
-    return {
-        "what": alternative.what,
-        "computed": alternative.computed,
-        "verdict": alternative.verdict.value,
-        **({"tried": alternative.tried, "chance": alternative.chance} if alternative.tried else {}),
-    }
+def _cell_record(cell: Checked) -> CellRecord:
+    return CellRecord(
+        cell.id,
+        cell.claim,
+        cell.printed,
+        cell.computed,
+        cell.unit,
+        cell.verdict.value,
+        _explanation_record(cell.alternative) if cell.alternative else None,
+        _explanation_record(cell.possible) if cell.possible else None,
+        cell.near or None,
+        cell.note,
+        cell.evidence,
+    )
+
+
+def _explanation_record(found: Explanation) -> ExplanationRecord:
+    record = ExplanationRecord(found.what, found.computed, found.verdict.value)
+    if found.tried:
+        record.tried, record.chance = found.tried, found.chance
+    return record

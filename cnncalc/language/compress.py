@@ -18,7 +18,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnncalc.language.reader import ITEM_KEYS, RESERVED
-from cnncalc.language.text import Code, Document, Text, Written, WrittenBlock, clone, option_defaults, same
+from cnncalc.language.text import (
+    Code,
+    Document,
+    Text,
+    Written,
+    WrittenBlock,
+    clone,
+    option_defaults,
+    same,
+    takes_branches,
+)
 from cnncalc.ops import KINDS
 
 MAX_VARIABLES = 8
@@ -118,14 +128,8 @@ def _key(item: Written) -> tuple[Any, ...]:
             value = item.options.get(option, default)
             if value is None or isinstance(value, str):
                 fixed.append((option, value))
-    merged = len(item.items) if is_merge(item) else None
+    merged = len(item.items) if takes_branches(item.head) else None
     return (item.head, item.name, item.start, item.share, item.repeat is None, item.when is None, tuple(fixed), merged)
-
-
-def is_merge(item: Written) -> bool:
-    """Whether the items inside are branches."""
-    kind = KINDS.get(item.head)
-    return kind is not None and kind.arity is None
 
 
 def _columns(number: int, items: Sequence[Written]) -> list[_Column]:
@@ -229,7 +233,7 @@ class _Compressor:
             nonlocal runs
             runs += 1
             run = runs
-            inner = [(item, visit(item.items, is_merge(item))) for item in items]
+            inner = [(item, visit(item.items, takes_branches(item.head))) for item in items]
             numbered = max((level for item, level in inner if item.name and item.name.isdigit()), default=0)
             first = True
             for item, level in inner:

@@ -42,6 +42,10 @@ MAX_VARIABLES_WORK = 50_000
 MAX_CALLS_SHOWN = 4
 WORK = 10_000
 WORK_PER_LAYER = 16
+"""The values that may be worked out, for as many layers as there may be."""
+ITEMS = 100_000
+ITEMS_PER_LAYER = 16
+"""The items that may be looked at: so many for no layer at all, and more for each layer that they make."""
 
 Size: TypeAlias = int | Sequence[int]
 """A shape, its spatial sizes, or one of them."""
@@ -75,7 +79,7 @@ def expand(
     """
     variables = _spec_variables(spec, vars or {}, training)
     if input is None or spec.inputs:
-        shapes = _input_shapes(spec, {**variables, "training": training})
+        shapes = input_shapes(spec, {**variables, "training": training})
         shapes = shapes if input is None else full_shapes(input, shapes)
     elif isinstance(input, Mapping):
         shapes = {name: _whole(sizes) for name, sizes in input.items()}
@@ -156,7 +160,7 @@ def own_inputs(spec: Spec, vars: Mapping[str, Any] | None = None, training: bool
     >>> own_inputs(load("alexnet"))
     {'input': (3, 227, 227)}
     """
-    return _input_shapes(spec, {**_spec_variables(spec, vars or {}, training), "training": training})
+    return input_shapes(spec, {**_spec_variables(spec, vars or {}, training), "training": training})
 
 
 def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dict[str, Any]:
@@ -189,8 +193,12 @@ def _spec_variables(spec: Spec, given: Mapping[str, Any], training: bool) -> dic
     return values
 
 
-def _input_shapes(spec: Spec, variables: Mapping[str, Any]) -> dict[str, Shape]:
-    """The shapes of the spec's own inputs, by name."""
+def input_shapes(spec: Spec, variables: Mapping[str, Any]) -> dict[str, Shape]:
+    """The shapes of the spec's own inputs, by name, for the values of its variables, `training` among them.
+
+    Raises:
+        SpecError: it has none, or an unfit one.
+    """
     if not spec.inputs:
         raise SpecError("the spec has no 'input'", spec.place, hint="such as input: [3, 224, 224]", code="missing-key")
     return {name: _input_shape(option, variables) for name, option in spec.inputs.items()}
@@ -248,6 +256,7 @@ class _Expander:
         self.max_layers = max_layers
         self.layers = 0
         self.work = 0
+        self.items_seen = 0
         self.nesting = 0
         self.names = Names(spec, self.spend)
         self.heads: dict[str, Node] = {}
@@ -301,7 +310,7 @@ class _Expander:
 
     def present(self, item: Item, tensor: Node, here: _Here) -> bool:
         """Whether an item's condition, if any, holds."""
-        self.spend(1, item.place)
+        self.look(item)
         return item.when is None or self.condition(item.when, tensor, here)
 
     def repeated(self, item: Item, tensor: Node, here: _Here) -> Node:
@@ -316,7 +325,7 @@ class _Expander:
         variables = here.variables
         outer = variables.get("index")
         for index in range(times):
-            self.spend(1, item.place)
+            self.look(item)
             variables["index"] = index
             tensor = self.once(item, tensor, inside, None if item.name is None else str(index + 1))
         variables.pop("index", None)
@@ -372,10 +381,16 @@ class _Expander:
         return partner
 
     def spend(self, work: int, place: Place) -> None:
-        """Bound the work: layers are bounded, and so are items that make none, and long lists of values."""
+        """Bound the work: that of long lists of values, for layers are bounded."""
         self.work += work
         if self.work > WORK + WORK_PER_LAYER * self.max_layers:
             raise SpecError("the spec expands to too many items", place, code="too-much-work")
+
+    def look(self, item: Item) -> None:
+        """Bound the items that are looked at by the layers that they make."""
+        self.items_seen += 1
+        if self.items_seen > ITEMS + ITEMS_PER_LAYER * self.layers:
+            raise SpecError("the spec expands to too many items that make no layer", item.place, code="too-much-work")
 
     def inside(self, item: Item, here: _Here, name: str) -> _Here:
         """Inside the scope that a name opens."""
@@ -480,7 +495,7 @@ class _Expander:
         """Whether the spec gives a name somewhere, so that no automatic name may be it."""
         if name not in self.spec.names:
             return False
-        self.spend(1, item.place)
+        self.look(item)
         return True
 
     def block(self, item: BlockItem, tensor: Node, here: _Here, name: str | None) -> Node:

@@ -17,6 +17,7 @@ import re
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cnncalc.errors import Place, Source, SpecError, did_you_mean, shorten
@@ -124,6 +125,46 @@ class Expression:
         """
         return 1 + len(self.text) // 16
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of the variables that it speaks of.
+
+        >>> parse_expression("4 * width if deep else min(width, 8)", Place(Source("", ""), 0, 0)).variables
+        ('deep', 'width')
+        """
+        return _variables(self.text)
+
+    @property
+    def conjuncts(self) -> tuple[str, ...]:
+        """The texts of the conditions that `and` joins; the whole text if it joins none.
+
+        >>> parse_expression("a < 3 and (b or c)", Place(Source("", ""), 0, 0)).conjuncts
+        ('a < 3', 'b or c')
+        """
+        text = self.text.strip()
+        body = ast.parse(text, mode="eval").body
+        if not (isinstance(body, ast.BoolOp) and isinstance(body.op, ast.And)):
+            return (text,)
+        return tuple(ast.unparse(part) for part in body.values)
+
+    @property
+    def comparison(self) -> tuple[str, Callable[[Any, Any], Any], float] | None:
+        """The variable, the comparison and the number of a condition that is no more than that.
+
+        >>> parse_expression("macs < 600e6", Place(Source("", ""), 0, 0)).comparison
+        ('macs', <built-in function lt>, 600000000.0)
+        """
+        body = ast.parse(self.text.strip(), mode="eval").body
+        match body:
+            case ast.Compare(
+                left=ast.Name(id=name), ops=[op], comparators=[ast.Constant(value=int() | float() as number)]
+            ):
+                return (name, _COMPARE[type(op)], number)
+        return None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return parse_expression, (self.text, self.place, self.names)
+
     def __call__(self, scope: Scope) -> Any:
         """The value in a scope of variables.
 
@@ -166,6 +207,13 @@ class _UnknownVariable(ExpressionError):
     def __init__(self, name: str, offset: int, width: int, hint: str) -> None:
         super().__init__(f"unknown variable '{shorten(name)}'", offset, width, code="unknown-variable", hint=hint)
         self.name = name
+
+
+@lru_cache(maxsize=10_000)
+def _variables(text: str) -> tuple[str, ...]:
+    """The names in an expression's text that are neither functions nor constants."""
+    found = {node.id for node in ast.walk(ast.parse(text.strip(), mode="eval")) if isinstance(node, ast.Name)}
+    return tuple(sorted(found - FUNCTIONS.keys() - CONSTANTS.keys()))
 
 
 def parse_expression(text: str, place: Place, names: Collection[str] = ()) -> Expression:

@@ -87,6 +87,15 @@ def same(value: Any, other: Any) -> bool:
     return type(value) is type(other) and bool(value == other)
 
 
+def takes_branches(head: str) -> bool:
+    """Whether a word is a kind that takes a list of branches, one for each input.
+
+    >>> takes_branches("subtract"), takes_branches("relu")
+    (True, False)
+    """
+    return head in KINDS and KINDS[head].arity != 1
+
+
 @dataclass(slots=True)
 class WrittenBlock:
     """A block: its variables with their defaults, None for those that must be given, and its items."""
@@ -231,12 +240,12 @@ class Text:
     def item(self, item: Written, indent: str) -> list[str]:
         """The lines of an item of a list."""
         flow = self.flow(item)
-        plain = self.is_merge(item) and not self.common(item) and not item.options
+        plain = takes_branches(item.head) and not self.common(item) and not item.options
         bare = flow[1:-1] if plain else flow
         if not item.items or (len(flow) <= WIDTH - len(indent) and self.is_short(item)):
             return [f"{indent}- {bare}"]
         inner = indent + _INDENT
-        if self.is_merge(item):
+        if takes_branches(item.head):
             lines = [f"{inner}{item.head}:"]
             for branch in item.items:
                 lines += self.branch(branch, inner + _INDENT)
@@ -248,13 +257,9 @@ class Text:
 
     def is_short(self, item: Written) -> bool:
         """Whether an item with items inside reads well on one line: one layer in each branch, two in a group."""
-        if self.is_merge(item):
+        if takes_branches(item.head):
             return all(len(branch.items) <= 1 and not any(one.items for one in branch.items) for branch in item.items)
         return len(item.items) <= 2 and not any(one.items for one in item.items)
-
-    def is_merge(self, item: Written) -> bool:
-        kind = KINDS.get(item.head)
-        return kind is not None and kind.arity is None
 
     def branch(self, branch: Written, indent: str) -> list[str]:
         """The lines of a branch."""
@@ -300,7 +305,7 @@ class Text:
         common = self.common(item)
         if item.head in ("layers", "head"):
             return "{" + ", ".join([*common, f"layers: [{', '.join(map(self.flow, item.items))}]"]) + "}"
-        if self.is_merge(item):
+        if takes_branches(item.head):
             branches = f"{item.head}: [{', '.join(map(self.branch_flow, item.items))}]"
             return "{" + ", ".join([branches, *self.options(item), *common]) + "}"
         main = KINDS[item.head].main if item.head in KINDS else self.mains.get(item.head)

@@ -19,7 +19,7 @@ from cnncalc.graph import Builder, Graph, Node, Scope, automatic_stem, join
 from cnncalc.language.compress import compress
 from cnncalc.language.expand import expand
 from cnncalc.language.reader import read_spec
-from cnncalc.language.text import Document, Written, document, option_defaults, same
+from cnncalc.language.text import Document, Written, document, option_defaults, same, takes_branches
 from cnncalc.ops import KINDS, Op
 from cnncalc.ops.base import show
 
@@ -138,8 +138,6 @@ def _check(graph: Graph) -> None:
         kind = KINDS.get(node.op.kind)
         if kind is not type(node.op):
             raise _unsayable(graph, f"'{shorten(node.name)}' is a {node.op.kind}, which is no kind of the language")
-        if kind.arity not in (None, 1):
-            raise _unsayable(graph, f"'{shorten(node.name)}': the language has no {node.op.kind} like this")
     for name in [node.name for node in graph.nodes]:
         if not all(_LOCAL.fullmatch(part) for part in name.split(".")):
             raise _unsayable(graph, f"'{shorten(name)}' is no name: those are letters, digits, _, + and -")
@@ -210,7 +208,7 @@ class _Tree:
         for name, members in self.runs(depth, nodes):
             if name is None:
                 node = members[0]
-                units.append(self.merge(node, units) if KINDS[node.op.kind].arity is None else self.layer(node))
+                units.append(self.merge(node, units) if takes_branches(node.op.kind) else self.layer(node))
                 continue
             if name in seen:
                 path = ".".join([*self.paths[members[0].index][:depth], name])

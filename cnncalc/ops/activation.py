@@ -163,6 +163,7 @@ class ELU(Elementwise, frozen=True):
     alpha: float = 1.0
 
     kind: ClassVar[str] = "elu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "alpha"
     costs: ClassVar[Costs] = {"compare": each, "exp": each, "add": each, "mul": each}
     saves: ClassVar[Saved | None] = Saved((0,))
@@ -174,6 +175,7 @@ class SELU(Elementwise, frozen=True):
     kept."""
 
     kind: ClassVar[str] = "selu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"compare": each, "exp": each, "add": each, "mul": two_each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "output"
@@ -186,6 +188,7 @@ class CELU(Elementwise, frozen=True):
     alpha: Annotated[float, Meta(ge=1e-37)] = 1.0
 
     kind: ClassVar[str] = "celu"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "alpha"
     costs: ClassVar[Costs] = {"compare": each, "exp": each, "add": each, "mul": two_each}
     saves: ClassVar[Saved | None] = Saved((0,))
@@ -196,6 +199,7 @@ class Mish(Elementwise, frozen=True):
     """x * tanh(log(1 + exp(x))) (Misra 2020). Any shape, kept."""
 
     kind: ClassVar[str] = "mish"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"exp": three_each, "add": three_each, "mul": two_each, "div": each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"
@@ -208,6 +212,7 @@ class Softplus(Elementwise, frozen=True):
     threshold: float = 20.0
 
     kind: ClassVar[str] = "softplus"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "beta"
     costs: ClassVar[Costs] = {"compare": each, "exp": two_each, "add": each, "mul": each, "div": each}
     saves: ClassVar[Saved | None] = Saved((0,))
@@ -217,6 +222,7 @@ class Softsign(Elementwise, frozen=True):
     """x / (1 + |x|). Any shape, kept. The absolute value is counted as a comparison."""
 
     kind: ClassVar[str] = "softsign"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"compare": each, "add": each, "div": each}
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
@@ -230,6 +236,7 @@ class HardTanh(Elementwise, frozen=True):
     high: float = 1.0
 
     kind: ClassVar[str] = "hardtanh"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"compare": two_each}
     saves: ClassVar[Saved | None] = Saved((0,))
     in_place: ClassVar[str] = "copy"

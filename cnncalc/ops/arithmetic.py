@@ -10,8 +10,10 @@ from typing import Any, ClassVar, Literal
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, prod
 from cnncalc.ops.base import (
+    AS_GIVEN,
     UNKNOWN_COSTS,
     AxisNumber,
+    Casts,
     Costs,
     Elementwise,
     Extra,
@@ -64,6 +66,7 @@ class Power(Elementwise, frozen=True):
     shift: float = 0.0
 
     kind: ClassVar[str] = "power"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "power"
     costs: ClassVar[Costs] = {"add": shift_adds, "mul": scale_muls, "div": power_divs, "exp": power_exps}
 
@@ -118,6 +121,7 @@ class Apply(Elementwise, frozen=True):
     function: Function
 
     kind: ClassVar[str] = "apply"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     main: ClassVar[str | None] = "function"
     words: ClassVar[Words] = {"function": tuple(_FUNCTIONS)}
     costs: ClassVar[Costs] = {"compare": each, "mul": each, "div": each, "exp": each}
@@ -186,6 +190,7 @@ class Mean(_Reduction, frozen=True):
     """
 
     kind: ClassVar[str] = "mean"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"add": reduced, "div": each}
     saves: ClassVar[Saved | None] = Saved()
 
@@ -198,6 +203,7 @@ class Sum(_Reduction, frozen=True):
     """
 
     kind: ClassVar[str] = "sum"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"add": reduced}
     saves: ClassVar[Saved | None] = Saved()
 
@@ -210,6 +216,7 @@ class Max(_Reduction, frozen=True):
     """
 
     kind: ClassVar[str] = "max"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {"compare": reduced}
     saves: ClassVar[Saved | None] = Saved((0,), output=True)
 

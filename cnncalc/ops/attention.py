@@ -1,17 +1,33 @@
 """Attention (Vaswani et al. 2017): the bare product, multi-head with its projections, and in windows of an image.
 
 Symbols: h heads, of d features in queries and keys and dv in values; t queries, s keys; c features of the tokens; qkv
-features of all queries, keys and values, att = h * dv those attended to; n windows; bias and the like on or off.
+features of all queries, keys and values, att = h * dv those attended to; e features of the tokens after the projection
+back; n windows; bias and the like on or off.
 A causal mask and the mask of shifted windows hide scores that are worked out all the same, and counted.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Switch, anywhere, ceil_div, prod
-from cnncalc.ops.base import Costs, Extra, Op, Saved, Shape, count, per_dimension, show
+from cnncalc.ops.base import (
+    HALF,
+    OF_COPY,
+    OF_INPUTS,
+    OF_PARAMETERS,
+    Casts,
+    Costs,
+    Extra,
+    Op,
+    Saved,
+    Shape,
+    Words,
+    count,
+    per_dimension,
+    show,
+)
 from cnncalc.ops.sight import POINT, UNKNOWN, WHOLE, Sight
 from cnncalc.ops.window import Natural, Positive, Sizes
 
@@ -91,6 +107,7 @@ class Attention(Op, frozen=True):
     factor: float | None = None
 
     kind: ClassVar[str] = "attention"
+    casts: ClassVar[Casts | None] = HALF
     arity: ClassVar[int | None] = 3
     costs: ClassVar[Costs] = {
         "mac": product_macs,
@@ -143,21 +160,21 @@ def is_fused(d: int, dv: int, relative: bool = False) -> bool:
 
 
 @Formula
-def attention_params(c, qkv, att, h, offsets, bias, out_bias):
+def attention_params(c, qkv, att, e, h, offsets, bias, out_bias):
     """The projection to queries, keys and values, the one back, their biases, and those of relative positions."""
-    return c * qkv + qkv * bias + att * c + c * out_bias + h * offsets
+    return c * qkv + qkv * bias + att * e + e * out_bias + h * offsets
 
 
 @Formula
-def attention_weights(c, qkv, att):
+def attention_weights(c, qkv, att, e):
     """The weights of the two projections."""
-    return c * qkv + att * c
+    return c * qkv + att * e
 
 
 @Formula
-def attention_macs(n, t, c, qkv, att, h, d, dv):
+def attention_macs(n, t, c, qkv, att, e, h, d, dv):
     """The projections of each token; and, in each head, each query with each key and each score with each value."""
-    return n * t * (c * qkv + att * c) + n * h * t * t * (d + dv)
+    return n * t * (c * qkv + att * e) + n * h * t * t * (d + dv)
 
 
 @Formula
@@ -173,10 +190,10 @@ def window_compares(n, h, t):
 
 
 @Formula
-def attention_adds(n, t, qkv, c, h, bias, out_bias, relative):
+def attention_adds(n, t, qkv, e, h, bias, out_bias, relative):
     """The projections' biases; in each softmax the subtraction of the largest and the sum; and the biases of relative
     positions, if learnt."""
-    return n * t * qkv * bias + n * t * c * out_bias + n * h * t * t + n * h * t * (t - 1) + n * h * t * t * relative
+    return n * t * qkv * bias + n * t * e * out_bias + n * h * t * t + n * h * t * (t - 1) + n * h * t * t * relative
 
 
 class _SelfAttention(Op, frozen=True):
@@ -187,6 +204,7 @@ class _SelfAttention(Op, frozen=True):
     head_size: Positive | None = None
     value_size: Positive | None = None
     kv_heads: Positive | None = None
+    features: Positive | None = None
     bias: bool = True
     out_bias: bool = True
 
@@ -224,6 +242,7 @@ class _SelfAttention(Op, frozen=True):
             "n": n if anywhere(n != 1) else Switch(1),
             "t": t,
             "c": c,
+            "e": self.features or c,
             "h": self.heads,
             "d": d,
             "dv": dv,
@@ -258,15 +277,24 @@ class _SelfAttention(Op, frozen=True):
                 back,
             )
         moved = h * n * t * (2 * s["d"] + s["dv"])
-        return (Extra("queries, keys and values", moved), Extra("weights", n * h * t * t), back)
+        # What is added to the scores is of the parameters' type, so that their softmax is.
+        added = self.adds_to_scores(inputs[0])
+        weights = (OF_PARAMETERS, OF_COPY) if added else (OF_INPUTS,)
+        scored = [Extra("weights", n * h * t * t, itemsize) for itemsize in weights]
+        return (Extra("queries, keys and values", moved), *scored, back)
+
+    def adds_to_scores(self, x: Shape) -> bool:
+        """Whether something of the parameters' type is added to the scores."""
+        return False
 
 
 class MultiheadAttention(_SelfAttention, frozen=True):
     """Multi-head self-attention with its projections, as in a transformer's block. `head_size` is the features of a
     head, the tokens' over the heads unless said; `value_size` those of its values. With `kv_heads` several heads share
-    keys and values. `bias` is that of queries, keys and values, `out_bias` that of the projection back.
+    keys and values. `features` are those of the tokens that it gives, as many as before unless said. `bias` is that of
+    queries, keys and values, `out_bias` that of the projection to the tokens.
 
-    Shape [T, C], kept.
+    Input [T, C], output [T, features].
 
     >>> MultiheadAttention(12).output_shape((197, 768))
     (197, 768)
@@ -275,6 +303,7 @@ class MultiheadAttention(_SelfAttention, frozen=True):
     causal: bool = False
 
     kind: ClassVar[str] = "multihead_attention"
+    casts: ClassVar[Casts | None] = HALF
 
     def tokens(self, x: Shape) -> tuple[int, int, int]:
         return 1, x[0], x[1]
@@ -288,32 +317,40 @@ class MultiheadAttention(_SelfAttention, frozen=True):
                 hint="reshape and permute make one of an image; window_attention takes the image itself",
             )
         self.sizes(x[1])
-        return x
+        return (x[0], self.features or x[1])
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         return (WHOLE,)
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved((0,), extra=self.attended(inputs))
+        s = self.symbols(inputs, output)
+        back = s["att"] * s["e"]  # a product's weights are saved for the gradient of what they are multiplied with
+        return Saved((0,), extra=self.attended(inputs), weights=None if needed[0] else back)
 
 
 class WindowAttention(_SelfAttention, frozen=True):
     """Multi-head self-attention within windows of an image (Liu et al. 2021, Swin), with learnt biases of relative
     positions. The image is padded to whole windows. `shift` moves the windows on; where there is one window alone it
     does nothing. `grid` puts positions at even distances into a window, and not neighbours (MaxViT's grid attention).
+    `relative: distance` learns a bias for how far apart two positions are in each dimension, in whichever direction
+    (LeViT, EfficientFormer).
 
-    Shape [C, H, W], kept.
+    Input [C, H, W], output [features, H, W].
 
     >>> WindowAttention(3, window=7).output_shape((96, 56, 56))
     (96, 56, 56)
+    >>> WindowAttention(3, window=7, features=192).output_shape((96, 56, 56))
+    (192, 56, 56)
     """
 
     window: Sizes = 7
     shift: Natural | tuple[Natural, ...] = 0
     grid: bool = False
-    relative: bool = True
+    relative: bool | Literal["distance"] = True
 
     kind: ClassVar[str] = "window_attention"
+    casts: ClassVar[Casts | None] = HALF
+    words: ClassVar[Words] = {"relative": ("distance",)}
 
     def window_sizes(self) -> tuple[int, ...]:
         """Height and width of a window."""
@@ -336,7 +373,10 @@ class WindowAttention(_SelfAttention, frozen=True):
         return prod(self.counts(x)), prod(self.window_sizes()), x[0]
 
     def offsets(self) -> int:
-        return int(prod([2 * w - 1 for w in self.window_sizes()])) if self.relative else 0
+        sizes = self.window_sizes()
+        if self.relative == "distance":
+            return int(prod(sizes))
+        return int(prod([2 * w - 1 for w in sizes])) if self.relative else 0
 
     def output_shape(self, *inputs: Shape) -> Shape:
         x = inputs[0]
@@ -353,7 +393,7 @@ class WindowAttention(_SelfAttention, frozen=True):
                 raise OpError("the shift is smaller than the window", option="shift", label=label)
         if self.grid and any(per_dimension(self.shift, 2, "shift")):
             raise OpError("a grid is not shifted", option="shift", hint="leave out shift or grid")
-        return x
+        return (self.features or x[0], *x[1:])
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         return (UNKNOWN if anywhere(prod(self.counts(inputs[0])) != 1) else WHOLE,)
@@ -361,9 +401,14 @@ class WindowAttention(_SelfAttention, frozen=True):
     def fused(self, c: int) -> bool:
         return False  # step by step, for the masks and biases
 
+    def adds_to_scores(self, x: Shape) -> bool:
+        return self.offsets() > 0 or any(anywhere(shift != 0) for shift in self.shifts(x))
+
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         n, t, c = self.tokens(inputs[0])
-        return Saved(extra=(Extra("windows", n * t * c), *self.attended(inputs)))
+        s = self.symbols(inputs, output)
+        windows = Extra("windows", n * t * c)
+        return Saved(extra=(windows, *self.attended(inputs)), weights=None if needed[0] else s["att"] * s["e"])
 
 
 KINDS: tuple[type[Op], ...] = (Attention, MultiheadAttention, WindowAttention)

@@ -61,12 +61,16 @@ OF_PARAMETERS = -1
 OF_OUTPUT = -2
 """The size of a number that is of the output's type."""
 
+OF_COPY = -3
+"""The size of a number in a copy of a tensor of the parameters' type, which is made where an op takes its inputs in
+another."""
+
 
 class Extra(NamedTuple):
     """A tensor that an op makes and autograd saves, besides its inputs and output.
 
     `elements` are those of one sample; of the whole batch if not `per_sample`. `itemsize` is in bytes, or says of what
-    type it is: `OF_INPUTS` (of the first `of` inputs, if given), `OF_PARAMETERS`, `OF_OUTPUT`.
+    type it is: `OF_INPUTS` (of the first `of` inputs, if given), `OF_PARAMETERS`, `OF_OUTPUT`, `OF_COPY`.
     """
 
     what: str
@@ -79,24 +83,25 @@ class Extra(NamedTuple):
 class Saved(NamedTuple):
     """What PyTorch's autograd saves of a layer for the backward pass, parameters and buffers apart: some of its
     inputs, by number, its output, and tensors of its own. An input stands once for each step of the op that saves it:
-    its memory is one, but mixed precision casts it anew for each. `weights` says whether the weights are saved too,
-    of which mixed precision makes a copy."""
+    its memory is one, but mixed precision casts it anew for each. `weights` says how many of the weights are saved too,
+    of which mixed precision makes a copy; None for all."""
 
     inputs: tuple[int, ...] = ()
     output: bool = False
     extra: tuple[Extra, ...] = ()
-    weights: bool = True
+    weights: int | None = None
 
 
 class Casts(NamedTuple):
     """What `torch.autocast` does at an op: the type to which its inputs are cast, and that of its output.
 
-    Each is "half", "float32", or "given": the widest of the inputs' types, of the first `of` inputs if given.
+    Each is "half", "float32", or "given": the widest of the inputs' types, for the output of the inputs numbered `of`
+    if given.
     """
 
     inputs: str = "given"
     output: str = "given"
-    of: int | None = None
+    of: tuple[int, ...] | None = None
 
 
 HALF = Casts("half", "half")
@@ -110,6 +115,9 @@ AS_GIVEN = Casts("given", "given")
 
 WIDENED = Casts("given", "float32")
 """Nothing is cast, and the output is float32: a parameter or buffer of that type takes part in it."""
+
+IN_SINGLE = Casts("float32", "given", of=(0,))
+"""Inputs are cast to float32, and the output back to the type of the first: torchvision's own operators."""
 
 
 EVERY = frozenset({1, 2, 3})

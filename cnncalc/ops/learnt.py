@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, prod
-from cnncalc.ops.base import Costs, Elementwise, Extra, Op, Saved, Shape, each, none_of_them, show
+from cnncalc.ops.base import WIDENED, Casts, Costs, Elementwise, Extra, Op, Saved, Shape, each, none_of_them, show
 from cnncalc.ops.sight import POINT, UNKNOWN, Sight
 from cnncalc.ops.window import Positive
 
@@ -37,6 +37,7 @@ class Embedding(Op, frozen=True):
     count: Positive
 
     kind: ClassVar[str] = "embedding"
+    casts: ClassVar[Casts | None] = WIDENED
     main: ClassVar[str | None] = "features"
     costs: ClassVar[Costs] = {"params": table_params, "weights": none_of_them}
 
@@ -73,6 +74,7 @@ class ClassToken(Op, frozen=True):
     count: Positive = 1
 
     kind: ClassVar[str] = "class_token"
+    casts: ClassVar[Casts | None] = WIDENED
     main: ClassVar[str | None] = "count"
     costs: ClassVar[Costs] = {"params": token_params, "weights": none_of_them}
     saves: ClassVar[Saved | None] = Saved()
@@ -101,6 +103,7 @@ class PositionEmbedding(Elementwise, frozen=True):
     """
 
     kind: ClassVar[str] = "position_embedding"
+    casts: ClassVar[Casts | None] = WIDENED
     costs: ClassVar[Costs] = {"params": each, "weights": none_of_them, "add": each}
     saves: ClassVar[Saved | None] = Saved()
 
@@ -115,6 +118,7 @@ class Parameter(Op, frozen=True):
     shape: tuple[Positive, ...]
 
     kind: ClassVar[str] = "parameter"
+    casts: ClassVar[Casts | None] = WIDENED
     main: ClassVar[str | None] = "shape"
     costs: ClassVar[Costs] = {"params": each, "weights": none_of_them}
     saves: ClassVar[Saved | None] = Saved()

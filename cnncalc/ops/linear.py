@@ -79,7 +79,8 @@ class Linear(Op, frozen=True):
         return {"c_in": inputs[0][-1], "c_out": self.out_features, "positions": positions, "bias": Switch(self.bias)}
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        return Saved((0,), weights=needed[0])  # a matrix product saves each factor for the other's gradient
+        # A matrix product saves each factor for the other's gradient.
+        return Saved((0,), weights=None if needed[0] else 0)
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         dimensions = len(inputs[0]) - 1

@@ -11,6 +11,7 @@ from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Switch, anywhere, prod
 from cnncalc.ops.base import (
     AS_GIVEN,
+    HALF,
     AxisNumber,
     Casts,
     Costs,
@@ -100,8 +101,17 @@ class Add(_Together, frozen=True):
     """
 
     kind: ClassVar[str] = "add"
-    casts: ClassVar[Casts | None] = Casts(of=2)  # the others are added to the sum of two
     costs: ClassVar[Costs] = {"add": merged}
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        # Others of the sum's shape are added to it in its place, which keeps its type.
+        of, sizes = [0], inputs[0]
+        for number, shape in enumerate(inputs[1:], 1):
+            met = meet(self.kind, (sizes, shape))
+            in_place = number > 1 and not any(anywhere(n != m) for n, m in zip(shape, sizes, strict=True))
+            of += [] if in_place else [number]
+            sizes = met
+        return Casts(of=tuple(of))
 
 
 class Multiply(_Together, frozen=True):
@@ -147,7 +157,7 @@ class _Extreme(_Together, frozen=True):
                 if branch == 1:
                     kept.append(0)
                 else:
-                    extra.append(Extra("extremes so far", prod(sizes)))
+                    extra.append(Extra("extremes so far", prod(sizes), of=branch))
                 kept.append(branch)
             sizes = meet(self.kind, (sizes, inputs[branch]))
         return Saved(tuple(kept), extra=tuple(extra))
@@ -161,6 +171,7 @@ class Maximum(_Extreme, frozen=True):
     """
 
     kind: ClassVar[str] = "maximum"
+    casts: ClassVar[Casts | None] = AS_GIVEN
 
 
 class Minimum(_Extreme, frozen=True):
@@ -171,6 +182,7 @@ class Minimum(_Extreme, frozen=True):
     """
 
     kind: ClassVar[str] = "minimum"
+    casts: ClassVar[Casts | None] = AS_GIVEN
 
 
 class Subtract(_Together, frozen=True):
@@ -181,6 +193,7 @@ class Subtract(_Together, frozen=True):
     """
 
     kind: ClassVar[str] = "subtract"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     arity: ClassVar[int | None] = 2
     costs: ClassVar[Costs] = {"add": each}
 
@@ -193,6 +206,7 @@ class Divide(_Together, frozen=True):
     """
 
     kind: ClassVar[str] = "divide"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     arity: ClassVar[int | None] = 2
     costs: ClassVar[Costs] = {"div": each}
 
@@ -282,6 +296,7 @@ class MatMul(_Merge, frozen=True):
     """
 
     kind: ClassVar[str] = "matmul"
+    casts: ClassVar[Casts | None] = HALF
     keeps_last: ClassVar[frozenset[int]] = frozenset()
     arity: ClassVar[int | None] = 2
     costs: ClassVar[Costs] = {"mac": matmul_macs}

@@ -221,6 +221,7 @@ class InstanceNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-5
 
     kind: ClassVar[str] = "instancenorm"
+    casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = MOMENTS
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -239,7 +240,7 @@ class InstanceNorm(Elementwise, frozen=True):
         return (WHOLE,)
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        extra = [Extra("mean and deviation", 2 * output[0], OF_PARAMETERS)]
+        extra = [Extra("mean and deviation", 2 * output[0], OF_PARAMETERS if self.affine else OF_INPUTS)]
         if self.affine:  # PyTorch repeats the scales for each sample
             extra.append(Extra("scales", output[0], OF_PARAMETERS))
         return Saved((0,), extra=tuple(extra))
@@ -284,6 +285,7 @@ class RMSNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-6
 
     kind: ClassVar[str] = "rmsnorm"
+    casts: ClassVar[Casts | None] = Casts("float32", "given")
     words: ClassVar[Words] = OVER_WORDS
     costs: ClassVar[Costs] = {
         "params": rms_params,

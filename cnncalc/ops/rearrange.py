@@ -53,9 +53,13 @@ class Permute(_Rearrangement, frozen=True):
         return self.order == tuple(range(len(self.order)))
 
     def is_view(self, *inputs: Shape, training: bool = False) -> bool:
-        """Whether the elements lie in memory as before: axes of size 1 move freely."""
-        moved = [axis for axis in self.order if inputs[0][axis] != 1]
-        return moved == sorted(moved)
+        return self.keeps_order(inputs[0])
+
+    def keeps_order(self, x: Shape, last: bool = False) -> bool:
+        """Whether the elements lie in memory as before, where the channels came first, or last; axes of size 1 lie
+        anywhere."""
+        lay = [*range(1, len(x)), 0] if last else [*range(len(x))]
+        return [axis for axis in self.order if x[axis] != 1] == [axis for axis in lay if x[axis] != 1]
 
 
 @Formula

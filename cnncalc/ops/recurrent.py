@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Switch, prod
-from cnncalc.ops.base import Costs, Op, Shape, show
+from cnncalc.ops.base import HALF, Casts, Costs, Op, Shape, show
 from cnncalc.ops.sight import WHOLE, Sight
 from cnncalc.ops.window import Positive
 
@@ -114,6 +114,7 @@ class LSTM(_Recurrent, frozen=True):
     """
 
     kind: ClassVar[str] = "lstm"
+    casts: ClassVar[Casts | None] = HALF
     gates: ClassVar[int] = 4
     # three sigmoids, two tanhs; f * c + i * g, o * tanh(c)
     costs: ClassVar[Costs] = _costs(4, 5, 12, 5, "the sums of both products, those of sigmoid and tanh, the new memory")
@@ -129,6 +130,7 @@ class GRU(_Recurrent, frozen=True):
     """
 
     kind: ClassVar[str] = "gru"
+    casts: ClassVar[Casts | None] = Casts("half", "given")
     gates: ClassVar[int] = 3
     # two sigmoids, one tanh; r * (W h), (1 - z) * n + z * h
     costs: ClassVar[Costs] = _costs(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Switch, anywhere, prod
-from cnncalc.ops.base import Costs, Op, Saved, Shape, Words, per_dimension, show
+from cnncalc.ops.base import IN_SINGLE, Casts, Costs, Op, Saved, Shape, Words, per_dimension, show
 from cnncalc.ops.conv import Conv, conv_macs, conv_params, conv_weights
 from cnncalc.ops.sight import UNKNOWN, Sight
 from cnncalc.ops.window import PADDING_WORDS, Padding, Positive, Sizes, even
@@ -51,6 +51,7 @@ class DeformableConv(Op, frozen=True):
     bias: bool = True
 
     kind: ClassVar[str] = "deformable_conv"
+    casts: ClassVar[Casts | None] = IN_SINGLE
     arity: ClassVar[int | None] = None
     words: ClassVar[Words] = PADDING_WORDS
     costs: ClassVar[Costs] = {
@@ -145,6 +146,7 @@ class RoIAlign(Op, frozen=True):
     aligned: bool = False
 
     kind: ClassVar[str] = "roi_align"
+    casts: ClassVar[Casts | None] = IN_SINGLE
     arity: ClassVar[int | None] = 2
     costs: ClassVar[Costs] = {"mul": roi_muls, "add": roi_adds, "div": roi_divs}
     saves: ClassVar[Saved | None] = Saved((1,))

@@ -8,6 +8,7 @@ from cnncalc.errors import OpError
 from cnncalc.formula import Formula, Step, Switch, anywhere, ceil_div, prod
 from cnncalc.ops.base import (
     AS_GIVEN,
+    FLOAT32,
     WIDENED,
     AxisNumber,
     Casts,
@@ -92,7 +93,6 @@ class Pad(Op, frozen=True):
 
     kind: ClassVar[str] = "pad"
     keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
-    casts: ClassVar[Casts | None] = AS_GIVEN
     words: ClassVar[Words] = {"mode": ("zero", "reflect", "replicate", "circular")}
     costs: ClassVar[Costs] = {}
     main: ClassVar[str | None] = "padding"
@@ -126,6 +126,11 @@ class Pad(Op, frozen=True):
         if self.mode != "zero":
             self._check_mode(inputs[0], pads)
         return (inputs[0][0] + sum(self.channels), *sizes)
+
+    def autocast(self, *inputs: Shape) -> Casts | None:
+        # Of PyTorch's paddings those with the border or its mirror image work in float32, the latter not of volumes.
+        single = self.mode == "replicate" or (self.mode == "reflect" and len(inputs[0]) < 4)
+        return FLOAT32 if single else AS_GIVEN
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,)) if self.mode in ("reflect", "replicate") else Saved()

@@ -72,7 +72,7 @@ class Attention(nn.Module):
 
 
 class MultiheadAttention(nn.Module):
-    """Self-attention with its projections, `qkv` and `proj`: [N, T, C] -> [N, T, C]."""
+    """Self-attention with its projections, `qkv` and `proj`: [N, T, C] -> [N, T, features]."""
 
     def __init__(self, op: Any, features: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class MultiheadAttention(nn.Module):
         self.fused = op.fused(features)
         self.causal = getattr(op, "causal", False)
         self.qkv = nn.Linear(features, sum(self.widths), bias=op.bias)
-        self.proj = nn.Linear(self.heads * dv, features, bias=op.out_bias)
+        self.proj = nn.Linear(self.heads * dv, op.features or features, bias=op.out_bias)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         q, k, v = self.qkv(x).split(self.widths, -1)
@@ -92,7 +92,7 @@ class MultiheadAttention(nn.Module):
 
 
 class WindowAttention(MultiheadAttention):
-    """Self-attention within windows of an image: [N, C, H, W] -> [N, C, H, W].
+    """Self-attention within windows of an image: [N, C, H, W] -> [N, features, H, W].
 
     `offsets` [relative positions, heads] holds the learnt biases.
     """
@@ -106,7 +106,8 @@ class WindowAttention(MultiheadAttention):
         self.shift, self.grid = op.shifts(shape), op.grid
         self.padding = tuple(padded - n for padded, n in zip(op.padded(shape)[1:], shape[1:], strict=True))
         self.offsets = nn.Parameter(torch.zeros(op.offsets(), op.heads)) if op.relative else None
-        self.register_buffer("index", _relative_index(self.window), persistent=False)
+        signed = op.relative != "distance"
+        self.register_buffer("index", _relative_index(self.window, signed), persistent=False)
         self.register_buffer("mask", self._mask() if any(self.shift) else None, persistent=False)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -158,11 +159,14 @@ class WindowAttention(MultiheadAttention):
         return torch.zeros(apart.shape).masked_fill(apart, -100.0)
 
 
-def _relative_index(window: tuple[int, ...]) -> Tensor:
-    """For each pair of a window's positions, the number of their relative position: [T, T]."""
+def _relative_index(window: tuple[int, ...], signed: bool) -> Tensor:
+    """For each pair of a window's positions, the number of their relative position, or of their distance if it is not
+    `signed`: [T, T]."""
     height, width = window
     places = torch.stack(torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")).flatten(1)
     apart = places[:, :, None] - places[:, None, :]
+    if not signed:
+        return apart[0].abs() * width + apart[1].abs()
     return (apart[0] + height - 1) * (2 * width - 1) + apart[1] + width - 1
 
 

@@ -4,6 +4,7 @@ they are written in PyTorch, and save for the backward pass what torchvision's s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -36,6 +37,16 @@ class _Again(torch.autograd.Function):
         return (None, None, *(None if x is None else next(found) for x in inputs))
 
 
+def _in_single(function: Callable[..., Tensor], x: Tensor, *others: Tensor | None) -> Tensor:
+    """A function's output; in mixed precision, as torchvision's operators, worked out in single precision and given in
+    the type of the first input."""
+    if not torch.is_autocast_enabled(x.device.type):
+        return function(x, *others)
+    with torch.autocast(x.device.type, enabled=False):
+        inputs = [given if given is None or given.dtype == torch.float64 else given.float() for given in (x, *others)]
+        return function(*inputs).to(x.dtype)
+
+
 def interpolate(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """The values of x [N, C, H, W] at places [N, P], bilinear; 0 for a neighbour outside: [N, C, P]."""
     height, width = x.shape[2:]
@@ -64,8 +75,7 @@ class DeformableConv(nn.Module):
         self.weight, self.bias = like.weight, like.bias
 
     def forward(self, x: Tensor, offsets: Tensor, mask: Tensor | None = None) -> Tensor:
-        y: Tensor = _Again.apply(self._convolve, 0, x, offsets, mask, self.weight, self.bias)  # type: ignore[no-untyped-call]
-        return y
+        return _in_single(partial(_Again.apply, self._convolve, 0), x, offsets, mask, self.weight, self.bias)
 
     def _convolve(self, x: Tensor, offsets: Tensor, mask: Tensor | None, weight: Tensor, bias: Tensor | None) -> Tensor:
         n, c = x.shape[:2]
@@ -116,8 +126,7 @@ class RoIAlign(nn.Module):
         self.scale, self.aligned = op.spatial_scale, op.aligned
 
     def forward(self, x: Tensor, boxes: Tensor) -> Tensor:
-        y: Tensor = _Again.apply(self._align, 1, x, boxes)  # type: ignore[no-untyped-call]
-        return y
+        return _in_single(partial(_Again.apply, self._align, 1), x, boxes)
 
     def _align(self, x: Tensor, boxes: Tensor) -> Tensor:
         n, number = boxes.shape[:2]

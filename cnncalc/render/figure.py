@@ -6,12 +6,9 @@ vl-convert draws the charts, without a browser and without the network: it holds
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from cnncalc.errors import RequestError
-
-if TYPE_CHECKING:
-    from cnncalc.views.charts import Chart
 
 POINTS_PER_INCH = 72
 PIXELS_PER_INCH = 96
@@ -44,7 +41,14 @@ def parse_width(text: str) -> float:
     return pixels
 
 
-def chart_svg(chart: Chart, width: float, title: str | None = None) -> str:
+class Charted(Protocol):
+    """What is a chart of Vega-Lite, such as `cnncalc.views.charts.Chart`."""
+
+    def spec(self, width: float, title: str | None = None) -> dict[str, Any]:
+        """Its spec, with panels of a width in pixels."""
+
+
+def chart_svg(chart: Charted, width: float, title: str | None = None) -> str:
     """A chart as SVG, exactly as wide as asked, in the size of type that it has at any width.
 
     Axes and legends take what they need; the rest is the panels'. It is drawn twice: to measure, and to fit.

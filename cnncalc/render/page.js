@@ -3,13 +3,22 @@
 "use strict";
 (() => {
   /** @typedef {{b: Array<any>, e: Array<[number, number, string]>, r: Array<Array<[number, number]>>}} Drawing */
-  const DATA = JSON.parse(document.getElementById("data").textContent);
+  /** What is shown: networks, and their comparison. @type {any} */
+  let DATA;
   // The fields of a layer, as cnncalc.views.page writes them.
   const F = {name: 0, kind: 1, what: 2, output: 3, inputs: 4, params: 5, macs: 6, flops: 7, activations: 8, read: 9,
-    written: 10, alive: 11, saved: 12, seconds: 13, field: 14, stride: 15, padding: 16, sees: 17};
-  for (const each of DATA.networks) {
-    each.layers = each.layers.map(([name, inputs, record]) => { const all = each.records[record]; return [name, ...all.slice(0, 3), inputs, ...all.slice(3)]; });
-    unpack(each.drawing, each.layers);
+    written: 10, alive: 11, saved: 12, seconds: 13, field: 14, stride: 15, padding: 16, sees: 17, measured: 18};
+  /** Take over new data: give layers and drawings the form that is shown. @param {any} data */
+  function take(data) {
+    for (const each of data.networks) {
+      each.layers = each.layers.map(([name, inputs, record, field], i) => {
+        const [kind, what, output, ...costs] = each.records[record];
+        if (field === undefined) return [name, kind, what, output, inputs];
+        return [name, kind, what, output, inputs, ...costs, ...each.fields[field], ...(each.measured ? [each.measured.seconds[i]] : [])];
+      });
+      unpack(each.drawing, each.layers);
+    }
+    DATA = data;
   }
   /** Give a drawing's boxes, edges and rows the form that is drawn: boxes are [name, label, what, shape, nodes, inside].
    * @param {any} drawing @param {Array<any>} layers */
@@ -27,12 +36,13 @@
     drawing.e = drawing.e.map(([from, to, shape]) => [from, to, shape === undefined ? drawing.b[from][3] : shape]);
     drawing.r = drawing.r.map((row) => row.map((slot) => (slot < 0 ? [-2 - slot, 1] : [slot, 0])));
   }
-  const COLUMNS = [["Layer", F.name], ["Kind", F.kind], ["Output", F.output], ["Parameters", F.params],
+  const ALL_COLUMNS = [["Layer", F.name], ["Kind", F.kind], ["Output", F.output], ["Parameters", F.params],
     ["MACs", F.macs], ["FLOPs", F.flops], ["Activations", F.activations], ["Read, bytes", F.read],
-    ["Written, bytes", F.written], ["Alive, bytes", F.alive], ["Saved, bytes", F.saved], ["Seconds", F.seconds],
-    ["Receptive field", F.field]];
-  const COSTS = [["kind", "Kind of layer"], ["params", "Parameters"], ["macs", "MACs"], ["read", "Bytes read"],
-    ["saved", "Saved bytes"], ["seconds", "Least time"], ["field", "Receptive field"]];
+    ["Written, bytes", F.written], ["Alive, bytes", F.alive], ["Saved, bytes", F.saved], ["Least seconds", F.seconds],
+    ["Measured seconds", F.measured], ["Receptive field", F.field]];
+  let COLUMNS = ALL_COLUMNS;
+  const ALL_COSTS = [["kind", "Kind of layer"], ["params", "Parameters"], ["macs", "MACs"], ["read", "Bytes read"],
+    ["saved", "Saved bytes"], ["seconds", "Least time"], ["measured", "Measured time"], ["field", "Receptive field"]];
   const MOST_ROWS = 400;
 
   // ---- elements ----
@@ -59,7 +69,7 @@
     if (value === undefined) return "";
     if (value === null) return "unknown";
     if (Array.isArray(value)) return value.join("x");
-    if (field === F.seconds) return value.toExponential(3);
+    if (field === F.seconds || field === F.measured) return value.toExponential(3);
     return typeof value === "number" ? value.toLocaleString("en-US", {maximumFractionDigits: 6}) : value;
   }
   /** A value to sort and to colour by. @param {any} value @returns {any} */
@@ -77,7 +87,8 @@
   };
 
   // ---- state ----
-  let net = DATA.networks[0];
+  /** The network that is shown. @type {any} */
+  let net;
   let number = 0;
   let selected = -1;
   let open = new Set();
@@ -99,21 +110,22 @@
   const heading = el("p", {class: "dim"});
   const title = el("h1");
   const notes = el("div");
+  const warned = el("section", {id: "warnings"});
   const names = el("datalist", {id: "names"});
   const search = el("input", {type: "search", id: "search", list: "names", placeholder: "conv1", "aria-label": "Find a layer",
     keydown: (event) => { if (event.key === "Enter") find(search.value); }, change: () => find(search.value)});
-  const colour = el("select", {id: "cost", change: () => { cost = colour.value; draw(); }},
-    COSTS.map(([key, label]) => el("option", {value: key}, label)));
+  const colour = el("select", {id: "cost", change: () => { cost = colour.value; draw(); }});
   const filterBox = el("input", {type: "search", id: "filter", placeholder: "name or kind", "aria-label": "Filter the table",
     input: () => { filter = filterBox.value.toLowerCase(); limit = MOST_ROWS; table(); }});
 
   function frame() {
     const tabs = DATA.networks.length < 2 ? null : el("nav", {class: "bar", "aria-label": "Networks"},
       DATA.networks.map((each, i) => el("button", {class: "tab", "aria-pressed": "false", click: () => { choose(i); hash(); }}, each.title)));
+    document.querySelectorAll("body > .part").forEach((part) => part.remove());
     document.body.append(
-      el("a", {class: "skip", href: "#table"}, "To the table"),
-      el("header", {}, title, heading, tabs, totals),
-      el("main", {},
+      el("a", {class: "skip part", href: "#table"}, "To the table"),
+      el("header", {class: "part"}, title, heading, tabs, totals),
+      el("main", {class: "part"},
         DATA.compared ? compared() : null,
         el("div", {class: "two"},
           el("section", {}, el("h2", {}, "Graph"),
@@ -126,30 +138,55 @@
               el("button", {id: "close", click: () => { open.clear(); draw(); }}, "Close all")),
             view),
           el("section", {}, el("h2", {}, "Layer"), panel)),
+        warned,
         el("section", {}, el("h2", {}, "Charts"), chartBox),
         el("section", {}, el("h2", {id: "table"}, "Layers"),
           el("div", {class: "bar"}, el("label", {}, "Filter", filterBox),
             el("button", {id: "copy", click: copy}, "Copy as CSV"), tableCount),
           tableBox),
         el("section", {}, el("h2", {}, "What is counted"), notes)),
-      el("footer", {}, el("p", {class: "dim"}, "Made by cnncalc. Counts are exact; what a layer does not say is unknown, never zero.")),
+      el("footer", {class: "part"}, el("p", {class: "dim"}, "Made by cnncalc. Counts are exact; what a layer does not say is unknown, never zero.")),
       live);
-    view.addEventListener("wheel", (event) => {
-      if (event.ctrlKey) { event.preventDefault(); scale(zoom * (event.deltaY < 0 ? 1.1 : 1 / 1.1)); }
-    }, {passive: false});
-    addEventListener("hashchange", fromHash);
   }
+  live.classList.add("part");
+  view.addEventListener("wheel", (event) => {
+    if (event.ctrlKey) { event.preventDefault(); scale(zoom * (event.deltaY < 0 ? 1.1 : 1 / 1.1)); }
+  }, {passive: false});
+  addEventListener("hashchange", fromHash);
 
   /** Show a network. @param {number} i */
   function choose(i) {
-    number = i; net = DATA.networks[i]; selected = -1; zoom = 1; open = new Set(); limit = MOST_ROWS; shown = [];
+    selected = -1; zoom = 1; open = new Set(); limit = MOST_ROWS;
+    present(i);
+  }
+  /** Show a network with the zoom, the open groups and the rows that are asked for. @param {number} i */
+  function present(i) {
+    number = i; net = DATA.networks[i]; shown = [];
+    const known = ([, field]) => field !== F.measured || net.measured;
+    COLUMNS = ALL_COLUMNS.filter(known);
+    colour.replaceChildren(...ALL_COSTS.filter(([key]) => known([0, F[key]])).map(([key, label]) => el("option", {value: key}, label)));
+    if (cost === "measured" && !net.measured) cost = "kind";
+    colour.value = cost;
     document.querySelectorAll(".tab").forEach((tab, k) => tab.setAttribute("aria-pressed", String(k === i)));
     title.textContent = net.title; heading.textContent = net.heading;
     totals.replaceChildren(...net.totals.map(([label, value]) => el("li", {}, el("b", {}, text(value, -1)), label)));
     notes.replaceChildren(...net.notes.map((note) => el("p", {}, note)),
-      el("p", {}, `Least time: the roofline's, on ${net.device}.`));
+      el("p", {}, `Least time: the roofline's, on ${net.device}.`),
+      ...(net.measured ? [el("p", {}, `Measured time: ${net.measured.what}.`)] : []));
     names.replaceChildren(...net.layers.slice(0, 2000).map((layer) => el("option", {value: layer[F.name]})));
-    draw(); details(); charts(); table();
+    draw(); details(); charts(); warnings(); table();
+  }
+  /** Show new data in place of the old: what was open, chosen, sorted and filtered stays so. @param {any} data */
+  function replace(data) {
+    const name = net && selected >= 0 ? net.layers[selected][F.name] : "";
+    const places = [view.scrollLeft, view.scrollTop, scrollX, scrollY];
+    take(data); frame();
+    document.title = DATA.networks.map((each) => each.title).join(", ");
+    selected = -1;
+    present(Math.min(number, DATA.networks.length - 1));
+    const at = net.layers.findIndex((layer) => layer[F.name] === name);
+    if (at >= 0) select(at);
+    view.scrollTo(places[0], places[1]); scrollTo(places[2], places[3]);
   }
 
   // ---- the graph: rows and lanes come with the data; here boxes get their sizes and places ----
@@ -380,7 +417,6 @@
       return;
     }
     const layer = net.layers[selected];
-    const link = (i) => el("a", {href: "#", click: (event) => { event.preventDefault(); reveal(i); hash(); }}, net.layers[i][F.name]);
     const list = el("dl", {}, el("dt", {}, "Kind"), el("dd", {}, layer[F.what]),
       el("dt", {}, "Reads"), el("dd", {}, layer[F.inputs].flatMap((i, k) => [k ? ", " : "", link(i), ` ${net.layers[i][F.output].join("x")}`])),
       COLUMNS.slice(2).filter(([, f]) => layer.length > f).flatMap(([label, f]) => [el("dt", {}, label), el("dd", {}, text(layer[f], f))]));
@@ -392,7 +428,10 @@
         formula ? el("code", {class: "dim"}, formula) : null, el("code", {}, calculation)));
     }
     if (!net.lines.length) formulas.push(el("p", {class: "dim"}, "This network is too large for its formulas to be on the page: ", el("code", {}, "cnncalc explain NETWORK LAYER")));
-    panel.replaceChildren(el("h3", {id: "chosen"}, layer[F.name]), list, sees(layer), el("h3", {}, "Where the numbers come from"), ...formulas);
+    const said = (net.warnings || []).filter((found) => found.layers.includes(selected));
+    panel.replaceChildren(el("h3", {id: "chosen"}, layer[F.name]),
+      said.length ? el("ul", {class: "warnings"}, said.map((found) => el("li", {}, el("b", {}, `${found.severity}[${found.code}]`), ` ${found.message}`))) : "",
+      list, sees(layer) || "", el("h3", {}, "Where the numbers come from"), ...formulas);
   }
   /** How many inputs stand before a node: they have no formulas. */
   function skipped(at) {
@@ -564,6 +603,23 @@
     });
   }
 
+  // ---- what check says ----
+  /** A link to a layer. @param {number} i */
+  function link(i) {
+    return el("a", {href: "#", click: (event) => { event.preventDefault(); reveal(i); hash(); }}, net.layers[i][F.name]);
+  }
+  function warnings() {
+    warned.replaceChildren(...(net.warnings ? [el("h2", {}, "Warnings"), ...(net.warnings.length ? [el("ul", {class: "warnings"}, net.warnings.map(warning))]
+      : [el("p", {class: "dim"}, "None.")])] : []));
+  }
+  /** A warning with its place, its mend and its layers. */
+  function warning(found) {
+    const named = found.layers.slice(0, 12), more = found.layers.length - named.length + found.more;
+    return el("li", {}, el("b", {}, `${found.severity}[${found.code}]`), ` ${found.message}`,
+      el("div", {class: "dim"}, [found.place, found.cause, found.mend].filter(Boolean).join("; ")),
+      el("div", {}, named.flatMap((i, k) => [k ? ", " : "", link(i)]), more ? ` and ${more.toLocaleString("en-US")} more` : ""));
+  }
+
   // ---- the table ----
   function rows() {
     let found = net.layers.map((layer, at) => ({layer, at})).filter(({layer}) => layer.length > F.params);
@@ -623,7 +679,13 @@
         found.notes.map((note) => el("p", {class: "dim"}, note)))));
   }
 
-  frame();
-  choose(0);
-  fromHash();
+  // A served page is given new data by the script that watches: see watch.js.
+  document.addEventListener("cnncalc", (event) => replace(/** @type {any} */ (event).detail));
+  const first = JSON.parse(document.getElementById("data").textContent);
+  if (first.networks.length) {
+    take(first);
+    frame();
+    choose(0);
+    fromHash();
+  }
 })();

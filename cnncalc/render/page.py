@@ -20,16 +20,26 @@ from cnncalc.render.table import printable
 FOLDER = Path(__file__).parent
 
 
-def page(data: dict[str, Any], title: str) -> str:
+def page(data: dict[str, Any], title: str, picture: str | None = None) -> str:
     """The HTML of a page.
+
+    Args:
+        picture: the name of what a page shows that is served while it is watched (`cnncalc.serve`): such a page has a
+            second script, and asks its own server for new pictures. None for a page that stands alone.
 
     >>> "<script>x" in page({"networks": [{"title": "<script>x"}]}, "<script>x")
     False
     """
     style = (FOLDER / "page.css").read_text("utf-8")
-    script = (FOLDER / "page.js").read_text("utf-8")
+    scripts = [(FOLDER / "page.js").read_text("utf-8")]
+    served = ""
+    if picture is not None:
+        scripts.append((FOLDER / "watch.js").read_text("utf-8"))
+        served = f'<script type="application/json" id="picture">{embedded(picture)}</script>\n'
+    asked = "" if picture is None else "connect-src 'self'; "
     policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))}; "
+        f"{asked}base-uri 'none'; form-action 'none'"
     )
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -39,12 +49,13 @@ def page(data: dict[str, Any], title: str) -> str:
         f"<title>{escape(printable(title))}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         "<noscript><p>This page is drawn by its own script, which is switched off here. The same numbers: "
         "<code>cnncalc flops NETWORK --all</code>.</p></noscript>\n"
-        f'<script type="application/json" id="data">{embedded(data)}</script>\n'
-        f"<script>{script}</script>\n</body>\n</html>\n"
+        f'<script type="application/json" id="data">{embedded(data)}</script>\n{served}'
+        + "".join(f"<script>{script}</script>\n" for script in scripts)
+        + "</body>\n</html>\n"
     )
 
 
-def embedded(data: dict[str, Any]) -> str:
+def embedded(data: Any) -> str:
     """Data as JSON that can stand in a script element: it holds no character that could end the element.
 
     >>> embedded({"a": "</script>"})

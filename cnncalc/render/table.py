@@ -99,7 +99,7 @@ class Column:
         if isinstance(cell, Unknown):
             return str(cell.value)
         if self.unit and isinstance(cell, int):
-            from cnncalc.render.units import AUTO, readable, scaled
+            from cnncalc.render.prefixes import AUTO, readable, scaled
 
             return readable(cell) if self.unit == AUTO else scaled(cell, self.unit)
         return format(cell, self.format)

@@ -171,7 +171,7 @@ class Grid:
 
 def _readable(columns: Sequence[Column], total: Sequence[Cell]) -> list[str]:
     """The totals as people say them, 25.6 M, to stand under the exact ones; empty if none is so large."""
-    from cnncalc.render.units import readable
+    from cnncalc.render.prefixes import readable
 
     line = [
         readable(cell) if isinstance(cell, int) and column.format == AMOUNT and not column.unit and cell >= 1000 else ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from cnncalc.costs.bottleneck import Bottlenecks, Ranking
 from cnncalc.render.table import Cell, Column, Table
 from cnncalc.views import Detail, View
-from cnncalc.views.common import heading, percent, unknown_notes, unknown_reasons
+from cnncalc.views.common import heading, unknown_notes, unknown_reasons
 from cnncalc.views.records import AmountRecord, ClassRecord, RankingRecord, network_document
+from cnncalc.views.rows import percent
 
 
 def view(found: Bottlenecks, detail: Detail) -> View:

@@ -28,6 +28,7 @@ from cnncalc.views.common import Listing
 
 if TYPE_CHECKING:
     from cnncalc.costs.roofline import Roofline
+    from cnncalc.views.times import Times
     from cnncalc.zoo.catalogue import Accuracy
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -41,9 +42,11 @@ HEIGHT = 110
 TITLE_LETTER = 6.7
 """The width of a letter of the title, in pixels."""
 WIDTH = 460
+PAGE = 640
+"""The widths, in pixels, of a chart's panels and of a whole chart in a notebook."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chart:
     """A chart: what it is called, its values, and the Vega-Lite spec of its panels, one under the other.
 
@@ -77,17 +80,39 @@ class Chart:
             },
         }
 
+    def svg(self, width: float = PAGE) -> str:
+        """The chart as SVG, as wide as this in pixels, axes and legends with it.
+
+        Raises:
+            RequestError: vl-convert is not installed; the width leaves no room for the panels.
+        """
+        from cnncalc.render.figure import chart_svg
+
+        return chart_svg(self, width)
+
+    def __repr__(self) -> str:
+        return f"<chart: {self.title}>"
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """What a notebook shows."""
-        return {MIME: self.spec(), "text/plain": f"<chart: {self.title}>"}
+        """What a notebook shows: Vega-Lite, which JupyterLab draws by itself, and for others SVG, where vl-convert is
+        installed."""
+        found: dict[str, Any] = {MIME: self.spec(), "text/plain": repr(self)}
+        try:
+            found["image/svg+xml"] = self.svg()
+        except RequestError as error:
+            found["text/plain"] += f"\nnot drawn as SVG: {error.message}; {error.hint}"
+        return found
 
 
-def depth(costs: Costs, detail: Detail | None = None, result: Roofline | None = None) -> Chart:
+def depth(
+    costs: Costs, detail: Detail | None = None, result: Roofline | None = None, times: Times | None = None
+) -> Chart:
     """Where parameters, MACs and bytes go along the depth: a bar for each layer, or for each group of many.
 
     Args:
         detail: how finely layers are grouped, as in tables.
         result: a roofline whose time is a panel too.
+        times: measured times, which are a panel too.
     """
     listing = Listing(costs, detail or Detail())
     values: list[dict[str, Any]] = []
@@ -96,10 +121,14 @@ def depth(costs: Costs, detail: Detail | None = None, result: Roofline | None = 
         value = {"index": index, "layer": _text(row.name), "params": row.params, "macs": row.macs, "bytes": moved}
         if result is not None:
             value["seconds"] = result.of(row).seconds
+        if times is not None:
+            value["measured"] = times.of(row)
         values.append({key: _plain(found) for key, found in value.items()})
     quantities = [("params", "Parameters", BLUE), ("macs", "MACs", ORANGE), ("bytes", "Bytes moved", GREEN)]
     if result is not None:
-        quantities.append(("seconds", f"Seconds, {result.device.title}", PURPLE))
+        quantities.append(("seconds", f"Least seconds, {result.device.title}", PURPLE))
+    if times is not None:
+        quantities.append(("measured", "Measured seconds", PURPLE))
     labelled = len(values) <= MOST_LABELS
     panels = [
         _panel(values, "bar", "layer", key, title, colour, labels=labelled and key == quantities[-1][0])

@@ -10,7 +10,7 @@ from cnncalc.costs.receptive_field import UnknownField
 from cnncalc.ops.base import show
 from cnncalc.render.choice import unknown_column
 from cnncalc.render.table import UNKNOWN, Cell, Column, number
-from cnncalc.views.common import AnyRow, describe, kind_text, percent
+from cnncalc.views.rows import AnyRow, describe, kind_text, percent
 
 RowCells = Callable[[AnyRow], list[Cell]]
 

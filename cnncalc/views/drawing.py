@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Op, Shape, count
-from cnncalc.views.common import MOST_LAYERS, describe
+from cnncalc.views.common import MOST_LAYERS
+from cnncalc.views.rows import describe
 
 MOST_CHILDREN = 120
 """More children than these are drawn in runs of neighbours."""
@@ -230,9 +231,11 @@ def _rows(count: int, edges: Sequence[Edge]) -> tuple[tuple[Slot, ...], ...]:
             rows[row].append(Slot(source, lane=True))
     above, below = _neighbours(rows, rank, edges)
     for _ in range(SWEEPS if max(map(len, rows), default=0) > 1 else 0):
+        moved = _sweep(rows, above, range(1, height))
+        if not _sweep(rows, below, range(height - 2, -1, -1)) and not moved:
+            break
+    else:
         _sweep(rows, above, range(1, height))
-        _sweep(rows, below, range(height - 2, -1, -1))
-    _sweep(rows, above, range(1, height))
     return tuple(tuple(row) for row in rows)
 
 
@@ -261,9 +264,10 @@ def _neighbours(rows: list[list[Slot]], rank: list[int], edges: Sequence[Edge]) 
     return above, below
 
 
-def _sweep(rows: list[list[Slot]], neighbours: Neighbours, order: range) -> None:
-    """Put each row in the order of the middle of its slots' neighbours in the row before; lanes after boxes."""
-    step = order.step
+def _sweep(rows: list[list[Slot]], neighbours: Neighbours, order: range) -> bool:
+    """Put each row in the order of the middle of its slots' neighbours in the row before; lanes after boxes. Whether
+    anything moved."""
+    step, moved = order.step, False
     for row in order:
         if len(rows[row]) < 2:
             continue
@@ -272,4 +276,7 @@ def _sweep(rows: list[list[Slot]], neighbours: Neighbours, order: range) -> None
         for index, slot in enumerate(rows[row]):
             near = [place[other] for other in neighbours.get((row, slot), ()) if other in place]
             middle[slot] = sum(near) / len(near) if near else float(index)
-        rows[row].sort(key=lambda slot: (middle[slot], slot.lane))
+        found = sorted(rows[row], key=lambda slot: (middle[slot], slot.lane))
+        moved = moved or found != rows[row]
+        rows[row] = found
+    return moved

@@ -9,8 +9,9 @@ from cnncalc.explain import FLOPS, QUANTITIES, Line, explain_layer, explain_tota
 from cnncalc.ops.base import show
 from cnncalc.render.table import Cell, Column, Table, number
 from cnncalc.views import Detail, View
-from cnncalc.views.common import Listing, describe, heading
+from cnncalc.views.common import Listing, heading
 from cnncalc.views.records import Each, LineRecord, network_document
+from cnncalc.views.rows import describe
 
 
 def view(costs: Costs, detail: Detail, layer: str | None = None, stacked: bool = True) -> View:

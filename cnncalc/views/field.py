@@ -11,8 +11,9 @@ from cnncalc.ops.base import show
 from cnncalc.ops.window import dimension_names
 from cnncalc.render.table import UNKNOWN, Cell, Column, Table
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, heading, kind_text
+from cnncalc.views.common import Listing, heading
 from cnncalc.views.records import SeenRecord, UnitRecord, network_document
+from cnncalc.views.rows import AnyRow, kind_text
 
 
 def view(costs: Costs, detail: Detail, layer: str | None = None) -> View:

@@ -6,7 +6,8 @@ from cnncalc.costs.analysis import Costs
 from cnncalc.ops.base import OPERATIONS
 from cnncalc.render.table import Cell, Column, number
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, kind_text, percent, plain_document, unknown_reasons
+from cnncalc.views.common import Listing, plain_document, unknown_reasons
+from cnncalc.views.rows import AnyRow, kind_text, percent
 
 
 def view(costs: Costs, detail: Detail, operations: bool = False) -> View:
@@ -31,10 +32,15 @@ def view(costs: Costs, detail: Detail, operations: bool = False) -> View:
     ]
     sums: list[Cell] = ["Total", None, None, costs.macs, costs.flops, percent(costs.flops, costs.flops)]
     sums += [costs.operations.get(name, 0) for name in shown]
-    counted = ", ".join(f"{costs.operations[name]:,} {name}" for name in others if name in costs.operations)
-    texts = [
-        "MACs: multiply-accumulates of convolutions and linear layers; many papers call these FLOPs.",
-        f"FLOPs = 2 x MACs + all other operations ({counted or 'none here'}).",
-    ]
-    table = listing.table(columns, row, sums, listing.notes(*texts))
+    table = listing.table(columns, row, sums, listing.notes(*counted(costs)))
     return View((table,), plain_document(costs), unknown=unknown_reasons(costs))
+
+
+def counted(costs: Costs) -> list[str]:
+    """What MACs and FLOPs count, in words."""
+    others = [name for name in OPERATIONS if name != "mac" and name in costs.operations]
+    amounts = ", ".join(f"{costs.operations[name]:,} {name}" for name in others)
+    return [
+        "MACs: multiply-accumulates of convolutions and linear layers; many papers call these FLOPs.",
+        f"FLOPs = 2 x MACs + all other operations ({amounts or 'none here'}).",
+    ]

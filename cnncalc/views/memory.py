@@ -10,7 +10,7 @@ from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.memory import Memory, Training
 from cnncalc.render.table import Cell, Column, Table, number
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, kind_text, unknown_reasons
+from cnncalc.views.common import Listing, unknown_reasons
 from cnncalc.views.records import (
     LayerMemoryRecord,
     MemoryRecord,
@@ -18,6 +18,7 @@ from cnncalc.views.records import (
     network_document,
     tensor_records,
 )
+from cnncalc.views.rows import AnyRow, kind_text
 
 
 def view(costs: Costs, detail: Detail, optimizer: str = "sgd", fits: str | None = None) -> View:

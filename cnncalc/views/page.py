@@ -5,10 +5,11 @@ The numbers are those of the JSON document, exact: those beyond 2^53, which Java
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.check.rule import Warned
 from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.compare import Comparison
 from cnncalc.costs.receptive_field import Field, ReceptiveField, UnknownField
@@ -17,54 +18,62 @@ from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import show
 from cnncalc.render.table import Table
 from cnncalc.views import Detail, charts, compare, flops
-from cnncalc.views.common import describe, heading
+from cnncalc.views.common import heading, sharing_notes, unknown_notes
 from cnncalc.views.drawing import Drawing, drawing
+from cnncalc.views.rows import describe
 
 if TYPE_CHECKING:
     from cnncalc.costs.roofline import Roofline
+    from cnncalc.views.times import Times
     from cnncalc.zoo.catalogue import Accuracy
 
 MOST_FORMULAS = 800_000
 """Characters of formulas; beyond these the page names the command that prints them."""
+MOST_EXPLAINED = 5_000
+"""Layers: of more there would be too many formulas, whatever they are."""
+MOST_CHARTED = 2_000
+"""Layers: the charts of more have more marks than a screen has pixels."""
 MOST_BARS = 400
 """A chart of more layers than these shows groups."""
+MOST_WARNED = 200
+"""A warning names so many layers."""
 EXACT = 2**53
 
 
-def data(
-    networks: Sequence[Costs],
-    detail: Detail,
-    rooflines: Sequence[Roofline],
-    published: Mapping[Graph, Accuracy],
-) -> dict[str, Any]:
-    """The data of a page.
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A network to look at, and what is known of it beside its costs.
 
-    Args:
-        rooflines: of each network, on one device.
-        published: the accuracies that are known.
+    Attributes:
+        roofline: on the device that the page is about.
+        accuracy: what is published of it, if anything.
+        warnings: what `cnncalc check` says of it; None if it was not asked.
+        times: the measured times of its layers, if there are any.
     """
-    found: dict[str, Any] = {
-        "networks": [_network(costs, detail, result) for costs, result in zip(networks, rooflines, strict=True)]
-    }
-    if len(networks) > 1:
-        parts = compare.view(Comparison(list(networks)), detail).parts
+
+    costs: Costs
+    roofline: Roofline
+    accuracy: Accuracy | None = None
+    warnings: Sequence[Warned] | None = None
+    times: Times | None = None
+
+
+def data(subjects: Sequence[Subject], detail: Detail) -> dict[str, Any]:
+    """The data of a page."""
+    found: dict[str, Any] = {"networks": [_network(subject, detail) for subject in subjects]}
+    if len(subjects) > 1:
+        networks = [subject.costs for subject in subjects]
+        published = {subject.costs.graph: subject.accuracy for subject in subjects if subject.accuracy}
+        parts = compare.view(Comparison(networks), detail).parts
         found["compared"] = [_table(part) for part in parts if isinstance(part, Table)]
         found["scatter"] = _chart(charts.scatter(networks, published))
     return found
 
 
-def _network(costs: Costs, detail: Detail, result: Roofline) -> dict[str, Any]:
+def _network(subject: Subject, detail: Detail) -> dict[str, Any]:
     """One network."""
-    graph = costs.graph
-    memory = costs.memory
-    found = [charts.depth(costs, _chart_detail(costs), result), charts.memory(costs)]
-    if any(result.of(row).seconds and row.flops for row in costs.layers):
-        found.append(charts.roofline(result))
-    if any(known_field(row.receptive_field).size for row in costs.layers):
-        found.append(charts.field(costs))
-    table = next(part for part in flops.view(costs, Detail(depth=1, changed=detail.changed)).parts)
-    assert isinstance(table, Table)
-    many = len(costs.layers) > 2000
+    costs, result, times = subject.costs, subject.roofline, subject.times
+    graph, memory = costs.graph, costs.memory
     return {
         "name": graph.name,
         "title": graph.title or graph.name,
@@ -80,13 +89,49 @@ def _network(costs: Costs, detail: Detail, result: Roofline) -> dict[str, Any]:
             ["Bytes moved", exact(memory.traffic)],
             ["Layers", len(costs.layers)],
         ],
-        "notes": list(table.notes),
+        "notes": _notes(costs, detail),
+        "warnings": None if subject.warnings is None else [_warning(graph, each) for each in subject.warnings],
         "first": costs.layers[0].node.index if costs.layers else 0,
         **_layers(costs, result),
+        "measured": times and {"what": times.what, "seconds": [times.of(node) for node in graph.nodes]},
         "drawing": _drawing(drawing(graph, 1_000_000, fold=False)),
-        "charts": [] if many else [_chart(chart) for chart in found],
+        "charts": [_chart(chart) for chart in _charts(subject)],
         **_formulas(costs),
     }
+
+
+def _notes(costs: Costs, detail: Detail) -> list[str]:
+    """What is counted, what is unknown, and the network's own note."""
+    own = f"Note: {costs.graph.notes.strip()}" if costs.graph.notes and not detail.changed else ""
+    notes = [*flops.counted(costs), *unknown_notes(costs), *sharing_notes(costs), own]
+    return [note for note in notes if note]
+
+
+def _warning(graph: Graph, found: Warned) -> dict[str, Any]:
+    """A warning: its layers by their indexes."""
+    return {
+        "code": found.code,
+        "severity": found.severity,
+        "message": found.message,
+        "cause": found.label,
+        "mend": found.hint,
+        "place": str(found.place or ""),
+        "layers": [graph.node(name).index for name in found.layers[:MOST_WARNED]],
+        "more": max(0, len(found.layers) - MOST_WARNED),
+    }
+
+
+def _charts(subject: Subject) -> list[charts.Chart]:
+    """The charts of a network; none of a very large one."""
+    costs, result = subject.costs, subject.roofline
+    if len(costs.layers) > MOST_CHARTED:
+        return []
+    found = [charts.depth(costs, _chart_detail(costs), result, subject.times), charts.memory(costs)]
+    if any(result.of(row).seconds and row.flops for row in costs.layers):
+        found.append(charts.roofline(result))
+    if any(known_field(row.receptive_field).size for row in costs.layers):
+        found.append(charts.field(costs))
+    return found
 
 
 def _chart_detail(costs: Costs) -> Detail:
@@ -106,44 +151,55 @@ def exact(amount: int | None) -> int | str | None:
 
 
 def _layers(costs: Costs, result: Roofline) -> dict[str, Any]:
-    """Every node as [name, inputs, record], and the records, which many share; their fields are those of `F` in
-    page.js. Inputs of the network have the first three alone."""
+    """Every node as [name, inputs, record, field], the latter two by their places in lists of what many share; their
+    parts are those of `F` in page.js. An input of the network has no field."""
     rows = {row.node: row for row in costs.layers}
     regular = regular_nodes(costs)
-    records: dict[str, int] = {}
+    records: dict[tuple[Any, ...], int] = {}
+    fields: dict[tuple[Any, ...], int] = {}
     layers = []
     for node in costs.graph.nodes:
+        layer: list[Any] = [node.name, [source.index for source in node.inputs]]
         if node in rows:
-            record = _record(rows[node], result, regular[node.index])
+            row = rows[node]
+            layer.append(records.setdefault(_record(row, result), len(records)))
+            layer.append(fields.setdefault(_field(row, regular[node.index]), len(fields)))
         else:
-            record = ["input", "input", list(node.output)]
-        text = json.dumps(record)
-        layers.append([node.name, [source.index for source in node.inputs], records.setdefault(text, len(records))])
-    return {"layers": layers, "records": [json.loads(text) for text in records]}
+            layer.append(records.setdefault(("input", "input", node.output), len(records)))
+        layers.append(layer)
+    return {"layers": layers, "records": list(records), "fields": list(fields)}
 
 
-def _record(row: Row, result: Roofline, regular: bool) -> list[Any]:
-    """A layer's fields, without its name and its inputs."""
+def _record(row: Row, result: Roofline) -> tuple[Any, ...]:
+    """What a layer is and what it costs."""
+    op, counts, memory = row.op, row.counts, row.memory
+    return (
+        op.kind,
+        describe(op),
+        row.output,
+        exact(counts.params),
+        exact(counts.macs),
+        exact(counts.flops),
+        exact(counts.activations),
+        exact(memory.read),
+        exact(memory.written),
+        exact(memory.alive),
+        exact(memory.saved_bytes),
+        result.bounds[row.node].seconds,
+    )
+
+
+def _field(row: Row, regular: bool) -> tuple[Any, ...]:
+    """What the units of a layer see: size, stride and padding, and 1 where it is the whole image, 2 where these tell
+    what each unit sees, otherwise 0."""
     field = known_field(row.receptive_field)
-    seconds = result.of(row).seconds
-    return [
-        row.op.kind,
-        describe(row.op),
-        list(row.output),
-        exact(row.params),
-        exact(row.macs),
-        exact(row.flops),
-        exact(row.activations),
-        exact(row.read_bytes),
-        exact(row.written_bytes),
-        exact(row.alive_bytes),
-        exact(row.saved_bytes),
-        seconds,
-        list(field.size),
-        [None if stride is None else float(stride) for stride in field.stride],
-        list(field.padding),
-        1 if field.whole else 2 if regular else 0,
-    ]
+    strides = tuple(None if stride is None else _number(stride) for stride in field.stride)
+    return field.size, strides, field.padding, 1 if field.whole else 2 if regular else 0
+
+
+def _number(stride: Any) -> int | float:
+    """A stride as JSON has it."""
+    return int(stride) if stride.denominator == 1 else float(stride)
 
 
 def known_field(field: Field) -> ReceptiveField:
@@ -170,6 +226,8 @@ def regular_nodes(costs: Costs) -> list[bool]:
 
 def _formulas(costs: Costs) -> dict[str, Any]:
     """The lines of `explain` for each layer, each text once; none where they would fill the page."""
+    if len(costs.layers) > MOST_EXPLAINED:
+        return {"texts": [], "lines": []}
     texts: dict[str, int] = {}
     lines: list[list[int]] = []
     size = 0

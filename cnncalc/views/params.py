@@ -5,7 +5,8 @@ from __future__ import annotations
 from cnncalc.costs.analysis import Costs
 from cnncalc.render.table import Cell, Column, number
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, kind_text, percent, plain_document, unknown_reasons
+from cnncalc.views.common import Listing, plain_document, unknown_reasons
+from cnncalc.views.rows import AnyRow, kind_text, percent
 
 
 def view(costs: Costs, detail: Detail) -> View:

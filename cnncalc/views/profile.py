@@ -10,10 +10,11 @@ import msgspec
 from cnncalc.ops.base import show
 from cnncalc.render.table import BAR, Cell, Column, Table, number
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, kind_text, unknown_reasons
+from cnncalc.views.common import Listing, unknown_reasons
 from cnncalc.views.measured import gflops_per_s, latency_fields, milliseconds, sample_record
 from cnncalc.views.measurements import CeilingsRecord, LayerTimeRecord, LayerTimesRecord, ProfileRecord
 from cnncalc.views.records import network_document
+from cnncalc.views.rows import AnyRow, kind_text
 
 if TYPE_CHECKING:
     from cnncalc.pytorch.profile import LayerTime, LayerTimes, Profile

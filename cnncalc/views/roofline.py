@@ -6,8 +6,9 @@ from cnncalc.costs.analysis import Row
 from cnncalc.costs.roofline import Roofline
 from cnncalc.render.table import Cell, Column, number
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, kind_text, unknown_reasons
+from cnncalc.views.common import Listing, unknown_reasons
 from cnncalc.views.records import BoundRecord, RooflineRecord, network_document
+from cnncalc.views.rows import AnyRow, kind_text
 
 
 def view(result: Roofline, detail: Detail) -> View:

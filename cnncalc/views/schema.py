@@ -17,12 +17,17 @@ from cnncalc.views.catalogue import CatalogueDocument
 from cnncalc.views.check import CheckDocument
 from cnncalc.views.compare import ComparisonDocument
 from cnncalc.views.records import NetworkDocument
+from cnncalc.views.sweep import SweepDocument
+from cnncalc.views.verdicts import PublishedDocument, TablesDocument
 from cnncalc.views.verify import VerifyDocument
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "check": CheckDocument,
     "compare": ComparisonDocument,
     "list": CatalogueDocument,
+    "sweep": SweepDocument,
+    "published": PublishedDocument,
+    "tables": TablesDocument,
     "verify": VerifyDocument,
 }
 """The documents of commands that are not about one network."""

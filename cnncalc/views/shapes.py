@@ -7,7 +7,8 @@ from cnncalc.graph import Graph
 from cnncalc.ops.base import show
 from cnncalc.render.table import Cell, Column, Table
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, describe, heading, kind_text, plain_document
+from cnncalc.views.common import Listing, heading, plain_document
+from cnncalc.views.rows import AnyRow, describe, kind_text
 
 
 def view(costs: Costs, detail: Detail) -> View:

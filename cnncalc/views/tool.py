@@ -7,8 +7,9 @@ from cnncalc.costs.analysis import Costs, Row
 from cnncalc.costs.conventions import CLASSES, ToolCount
 from cnncalc.render.table import Cell, Column, number
 from cnncalc.views import Detail, View
-from cnncalc.views.common import AnyRow, Listing, kind_text, percent
+from cnncalc.views.common import Listing
 from cnncalc.views.records import ConventionRecord, network_document
+from cnncalc.views.rows import AnyRow, kind_text, percent
 
 
 def view(costs: Costs, found: ToolCount, detail: Detail) -> View:

@@ -74,11 +74,11 @@ def load(network: str | Path) -> Spec:
     >>> load("alexnet").title
     'AlexNet'
     """
-    file = network if isinstance(network, Path) else _file(network)
+    file = network if isinstance(network, Path) else file_of(network)
     return load_text(read_file(file), name=file.stem, origin=_origin(file))
 
 
-def _file(text: str) -> Path:
+def file_of(text: str) -> Path:
     """The file that a word means: a path as it stands; else the zoo's network, or else a file of that name.
 
     Raises:

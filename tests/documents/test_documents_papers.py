@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from cnncalc.documents.check import CheckedTable, check_all
+from cnncalc.documents.check import check_all
+from cnncalc.documents.checked import CheckedTable
 from cnncalc.documents.figures import Verdict
 from cnncalc.documents.model import paper_tables
 

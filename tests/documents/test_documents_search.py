@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cnncalc.documents.causes import one_slip
-from cnncalc.documents.check import CheckedTable, check_table
+from cnncalc.documents.check import check_table
+from cnncalc.documents.checked import CheckedTable
 from cnncalc.documents.csv_table import Request, table_from_csv
 from cnncalc.documents.model import Cell, Column, Row, Table, document_tables
 from cnncalc.documents.ways import BASES, Counting, Family, axes, ways

@@ -4,7 +4,8 @@ from math import prod
 
 import pytest
 
-from cnncalc.documents.check import Checked, CheckedTable, check, check_all, check_table
+from cnncalc.documents.check import check, check_all, check_table
+from cnncalc.documents.checked import Checked, CheckedTable
 from cnncalc.documents.figures import Verdict, parse_figure
 from cnncalc.documents.model import DOCUMENTS, Alternative, Cell, Column, Row, Table, document_tables
 from cnncalc.documents.quantities import Calculator

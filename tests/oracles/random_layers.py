@@ -221,6 +221,7 @@ def _heads(draw: Any, x: Shape) -> Options:
         out_bias=st.booleans(),
         head_size=st.integers(1, 4),
         value_size=st.integers(1, 4),
+        features=st.integers(1, 6),
     )
     shares = [h for h in range(1, heads + 1) if heads % h == 0] or [1]
     return _some(draw, options, kv_heads=st.sampled_from(shares) if draw(st.integers(0, 5)) else st.integers(1, 5))
@@ -232,7 +233,7 @@ def _window_attention(draw: Any, x: Shape) -> Options:
         {**_heads(draw, x), "window": draw(sizes(2, 1, 5))},
         shift=sizes(2, 0, 3),
         grid=st.booleans(),
-        relative=st.booleans(),
+        relative=st.sampled_from([True, False, "distance"]),
     )
 
 
@@ -680,7 +681,7 @@ def _torch_projected(x: torch.Tensor, options: Options) -> None:
 
 def _torch_multihead(x: torch.Tensor, **options: Any) -> torch.Tensor:
     _torch_projected(x, options)
-    return x
+    return x.new_zeros(*x.shape[:2], options.get("features") or x.shape[2])
 
 
 def _torch_window_attention(x: torch.Tensor, window: Any, **options: Any) -> torch.Tensor:
@@ -692,7 +693,7 @@ def _torch_window_attention(x: torch.Tensor, window: Any, **options: Any) -> tor
         raise Refused("no window")
     if any(s >= w for s, w in zip(shift, window, strict=True)) or (options.get("grid") and any(shift)):
         raise Refused("shifted too far, or a grid")
-    return x
+    return x.new_zeros(x.shape[0], options.get("features") or x.shape[1], *x.shape[2:])
 
 
 def _torch_recurrent(name: str) -> Callable[..., torch.Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -107,20 +109,50 @@ class SSD(torch.nn.Module):
 
 
 def assert_same_outputs(network: Network, model: Any, modules: list[Any], inputs: tuple[int, ...]) -> None:
-    """Give both networks the same random weights; with the same image they must give the same outputs."""
-    torch.manual_seed(0)
+    """Give both networks the same random weights; with the same image they must give the same outputs. `model` is on
+    the meta device; `modules` are those of its modules with parameters, in the order of our layers."""
     model.to_empty(device="cpu")
+    assert_same_outputs_of(network, model, lambda: [number for module in modules for number in stored(module)], inputs)
+
+
+def stored(module: Any) -> list[Any]:
+    """The module's own parameters and running statistics."""
+    return own_parameters(module) + own_statistics(module)
+
+
+Orders = Mapping[str, Callable[[Any], list[Any]]]
+"""Of modules that hold weights in another order than our layers: the file and class, and what stands where."""
+
+
+def numbers(module: Any, orders: Orders = MappingProxyType({})) -> list[Any]:
+    """The parameters and statistics of a module and those in it, as our layers hold them."""
+    order = orders.get(f"{type(module).__module__.rpartition('.')[2]}.{type(module).__name__}")
+    if order is not None:
+        return order(module)
+    return stored(module) + [number for child in module.children() for number in numbers(child, orders)]
+
+
+def ours(network: Network, module: Any) -> list[Any]:
+    """All parameters and statistics of our module, layer by layer; shared ones where they are first."""
+    layers = [module.get_submodule(layer.name) for layer in network.layers if layer.shares is None]
+    return [number for layer in layers for part in layer.modules() for number in stored(part)]
+
+
+def assert_same_outputs_of(
+    network: Network, model: Any, theirs: Callable[[], list[Any]], *inputs: tuple[int, ...] | torch.Tensor
+) -> None:
+    """The same of a model on the CPU. `theirs` gives its parameters and statistics in our order."""
+    torch.manual_seed(0)
     fill(model)
     module = build(network).eval()
-    for (own, _), other in zip(parameterised(network, module), modules, strict=True):
-        for copy in (own_parameters, own_statistics):
-            for target, source in zip(copy(own), copy(other), strict=True):
-                target.copy_(source.reshape(target.shape))
-    image = torch.randn(2, *inputs)
-    expected, found = model(image), module(image)
+    for target, source in zip(ours(network, module), theirs(), strict=True):
+        target.copy_(source.reshape(target.shape))
+    images = [given if isinstance(given, torch.Tensor) else torch.randn(2, *given) for given in inputs]
+    expected, found = model(*images), module(*images)
     if not isinstance(expected, dict):
         expected, found = {"output": expected}, {"output": found}
-    found["out"] = found["output"]  # torchvision's name for it in segmentation
+    if "output" in found:
+        found["out"] = found["output"]  # torchvision's name for it in segmentation
     for head, tensor in expected.items():
         assert tensor.std() > 1e-6, "the outputs tell nothing"
         assert found[head].shape == tensor.shape

@@ -89,7 +89,7 @@ def _attentions() -> list[tuple[Op, tuple[Shape, ...]]]:
     for options in (
         *({"heads": 1}, {"heads": 2}, {"heads": 2, "bias": False}, {"heads": 2, "out_bias": False}),
         *({"heads": 4, "kv_heads": 2}, {"heads": 2, "head_size": 3}, {"heads": 2, "value_size": 6}),
-        *({"heads": 2, "causal": True}, {"heads": 4, "kv_heads": 1, "value_size": 3}),
+        *({"heads": 2, "causal": True}, {"heads": 4, "kv_heads": 1, "value_size": 3}, {"heads": 2, "features": 5}),
     ):
         found += on(ops.MultiheadAttention(**options), (5, 8), (1, 8))
     for options in (
@@ -97,7 +97,8 @@ def _attentions() -> list[tuple[Op, tuple[Shape, ...]]]:
         *({"heads": 2, "window": (2, 3), "shift": (1, 0)}, {"heads": 2, "window": 2, "grid": True}),
         *({"heads": 2, "window": 3, "relative": False}, {"heads": 2, "window": 8, "shift": 2}),
         *({"heads": 2, "window": 3, "relative": False, "shift": 1}, {"heads": 4, "window": 2, "kv_heads": 2}),
-        {"heads": 2, "window": 2, "value_size": 6, "head_size": 3},
+        *({"heads": 2, "window": 2, "value_size": 6, "head_size": 3}, {"heads": 2, "window": 2, "features": 5}),
+        *({"heads": 2, "window": (2, 3), "relative": "distance"}, {"heads": 2, "window": 3, "relative": "distance"}),
     ):
         found += on(ops.WindowAttention(**options), (8, 6, 5), (8, 6, 6))
     return found
@@ -227,7 +228,17 @@ def test_grouped_attention_by_hand(causal: bool, dv: int) -> None:
         assert torch.allclose(y[0, i, head * dv : head * dv + dv], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{}, {"shift": 1}, {"shift": (2, 0)}, {"grid": True}, {"window": (3, 2)}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"shift": 1},
+        {"shift": (2, 0)},
+        {"grid": True},
+        {"window": (3, 2)},
+        {"window": (3, 2), "relative": "distance"},
+    ],
+)
 @torch.no_grad()
 def test_window_attention_by_hand(options: dict[str, Any]) -> None:
     """Position by position: those in one window, or at even distances, attend to each other."""
@@ -258,7 +269,10 @@ def test_window_attention_by_hand(options: dict[str, Any]) -> None:
             scores = []
             for other in others:
                 theirs = lies(other)[1]
-                index = (mine[0] - theirs[0] + high - 1) * (2 * wide - 1) + mine[1] - theirs[1] + wide - 1
+                apart = mine[0] - theirs[0], mine[1] - theirs[1]
+                index = (apart[0] + high - 1) * (2 * wide - 1) + apart[1] + wide - 1
+                if op.relative == "distance":
+                    index = abs(apart[0]) * wide + abs(apart[1])
                 scores.append(qkv[place][0, head] @ qkv[other][1, head] / 2**0.5 + module.offsets[index, head])
             weights = torch.stack(scores).softmax(0)
             heads.append(sum(w * qkv[other][2, head] for w, other in zip(weights, others, strict=True)))

@@ -109,7 +109,7 @@ def projected(site: Site) -> int:
 def projection_biases(site: Site) -> int:
     """The additions of its projections' biases."""
     sizes = site.symbols
-    return tokens(site) * int(sizes["qkv"] * sizes["bias"] + sizes["c"] * sizes["out_bias"])
+    return tokens(site) * int(sizes["qkv"] * sizes["bias"] + sizes["e"] * sizes["out_bias"])
 
 
 def unseen_products(site: Site) -> dict[str, float]:

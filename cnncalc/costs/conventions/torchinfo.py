@@ -38,7 +38,7 @@ def _projected(site: Site) -> Counts:
     """The parameters of the projections, for each window."""
     windows, each, _ = site.op.tokens(site.inputs[0])
     sizes = site.symbols
-    biases = sizes["qkv"] * sizes["bias"] + sizes["c"] * sizes["out_bias"]
+    biases = sizes["qkv"] * sizes["bias"] + sizes["e"] * sizes["out_bias"]
     return {
         **unseen_products(site),
         "positions": site.count("weights") * windows * (1 - each),

@@ -1,0 +1,873 @@
+"""The counts of many variants of a spec at once: parameters, buffers, MACs, FLOPs, activations, layers.
+
+A spec is walked as it is expanded, with sizes and options that are arrays where the variants differ; the ops' own
+shapes and formulas take them. No node and no name is made. A block is worked out once for each combination of arguments
+and input shape, and a repeat that no longer changes its input is multiplied. So a variant costs what is new in it.
+
+What needs the layers' names (`from`, `share`, `outputs`) or has unknown counts is not composed: `unfit` says why, and
+the full expansion is asked instead. The same holds for single variants that an op or an expression refuses: they are
+told by `Totals.refused`, and the full expansion finds the words.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from cnncalc.errors import CnncalcError, OpError
+from cnncalc.formula import Switch, anywhere, is_array
+from cnncalc.graph import MAX_SIZE
+from cnncalc.language.expand import MAX_LAYERS, Size, full_shapes, input_shapes
+from cnncalc.language.expressions import Expression
+from cnncalc.language.model import (
+    Block,
+    BlockItem,
+    GroupItem,
+    HeadItem,
+    Item,
+    LayerItem,
+    MergeItem,
+    Spec,
+    Word,
+    evaluate,
+    given_value,
+)
+from cnncalc.ops.base import OPERATIONS, Op
+from cnncalc.ops.options import make
+from cnncalc.sweeps.many import Codes, Many, Mask, Whole, combined, many, taken
+
+QUANTITIES = ("params", "buffers", "macs", "flops", "activations", "layers")
+"""What is composed."""
+
+LARGEST = 2**63 - 1
+FEWEST = 64
+"""Fewer variants than these are worked out as they are."""
+MOST_KNOWN = 100_000
+"""So many layers' counts are kept."""
+MOST_ROUNDS = 10_000
+"""So often a repeat is worked out whose output is never its input; beyond, the variants are expanded in full."""
+WORTH = 0.6
+"""A block is worked out for its combinations where they are fewer than so much of the variants."""
+ARRAYS = frozenset({"out_channels", "out_features", "groups"})
+"""The options that may be arrays; variants that differ in others are parted."""
+
+Amount: TypeAlias = int | Whole
+Dimension: TypeAlias = int | Many
+Shape: TypeAlias = tuple[Dimension, ...]
+Variables: TypeAlias = dict[str, Any]
+Counts: TypeAlias = dict[Any, Amount]
+
+
+class Refused(Exception):
+    """Some of the variants at hand cannot be composed: those of `mask`."""
+
+    def __init__(self, mask: Mask) -> None:
+        super().__init__("variants that cannot be composed")
+        self.mask = mask
+
+
+class Result(NamedTuple):
+    """What an item gives: the shape after it, and what it counts."""
+
+    shape: Shape
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The counts of variants by quantity, and which of them were refused: their counts mean nothing."""
+
+    counts: Mapping[str, Whole]
+    refused: Mask
+
+
+class Here:
+    """Where items stand: the number of variants at hand, the spec's own variables, those that hold here, the batch, and
+    the names that are watched because a spec gives them twice in one scope."""
+
+    __slots__ = ("batch", "count", "top", "variables", "watched")
+
+    def __init__(self, count: int, top: Variables, variables: Variables, batch: int | Many) -> None:
+        self.count = count
+        self.top = top
+        self.variables = variables
+        self.batch = batch
+        self.watched: frozenset[str] = frozenset()
+
+    def part(self, places: Codes) -> Here:
+        """The same for some of the variants."""
+        top = {name: taken(value, places) for name, value in self.top.items()}
+        variables = {name: taken(value, places) for name, value in self.variables.items()}
+        inner = Here(len(places), top, variables, taken(self.batch, places))
+        inner.watched = self.watched
+        return inner
+
+    def all(self) -> Refused:
+        """What says that all variants at hand are refused."""
+        return Refused(np.ones(self.count, np.bool_))
+
+
+class Composer:
+    """What composes the counts of a spec's variants.
+
+    Args:
+        spec: the spec.
+        training: whether the network is the one as it is trained.
+
+    Attributes:
+        unfit: why the spec cannot be composed; None if it can.
+
+    >>> from cnncalc.zoo import load
+    >>> composer = Composer(load("resnet18"))
+    >>> width = Many([10, 1000], np.array([0, 1]))
+    >>> composer.totals(2, {"classes": width}).counts["params"].tolist()
+    [11181642, 11689512]
+    """
+
+    def __init__(self, spec: Spec, training: bool = False) -> None:
+        self.spec = spec
+        self.training = training
+        self.unfit = unfit_of(spec)
+        self._used: dict[str, frozenset[str]] = {}
+        self._watched: dict[tuple[int, bool], frozenset[str]] = {}
+        self._indexed: dict[int, bool] = {}
+        self._known: dict[tuple[Op, tuple[tuple[int, ...], ...]], tuple[tuple[int, ...], _Count]] = {}
+        self._by_type: dict[type[Item], Callable[[Any, Shape, Here], Result]] = {
+            LayerItem: self._layer,
+            BlockItem: self._block,
+            GroupItem: self._group,
+            HeadItem: self._head,
+            MergeItem: self._merge,
+        }
+
+    def totals(
+        self, count: int, given: Mapping[str, Any], input: Size | Many | None = None, batch: int | Many = 1
+    ) -> Totals:
+        """The counts of so many variants.
+
+        Args:
+            count: how many.
+            given: values for variables of the spec, in place of its own; those that differ are `Many`.
+            input: the input's sizes, as `expand` takes them.
+            batch: samples at once.
+        """
+        found = {name: np.zeros(count, np.int64) for name in QUANTITIES}
+        refused = np.zeros(count, np.bool_)
+        waiting = [np.arange(count)]
+        while waiting:
+            places = waiting.pop()
+            values = {name: taken(value, places) for name, value in given.items()}
+            try:
+                counts = self._network(len(places), values, taken(input, places), taken(batch, places))
+                for name in QUANTITIES:
+                    found[name][places] = counts.get(name, 0)
+            except Refused as error:
+                refused[places[error.mask]] = True
+                waiting += [rest] if len(rest := places[~error.mask]) else []
+            except OverflowError:  # somewhere among them
+                if len(places) == 1:
+                    refused[places] = True
+                else:
+                    waiting += np.array_split(places, 2)
+        return Totals(found, refused)
+
+    def _network(self, count: int, given: Variables, input: Any, batch: int | Many) -> Counts:
+        """The counts of variants, all of which can be composed."""
+        here = Here(count, {}, {"training": self.training}, batch)
+        for variable in self.spec.variables.values():
+            own = given.get(variable.name)
+            if own is None:
+                if variable.required:
+                    raise here.all()
+                own = variable.value
+            elif not isinstance(own, Many):
+                own = given_value(own, variable.name)
+            here.variables[variable.name] = own if isinstance(own, Many) else self._value(own, (), here)
+        here.top = dict(here.variables)
+        here.watched = self._watch((0, False), self.spec.layers or [])
+        counts = self._items(self.spec.layers or [], self._input(here, input), here).counts
+        _bound(counts.get("layers", 0), MAX_LAYERS, here)
+        _unclashed(counts, here)
+        return counts
+
+    def _input(self, here: Here, input: Any) -> Shape:
+        """The shape of the first input, where the trunk starts."""
+        names = [name for option in self.spec.inputs.values() for name in names_of(option.value)]
+        varied = [name for name in dict.fromkeys(names) if isinstance(here.variables.get(name), Many)]
+        columns = [*(here.variables[name] for name in varied), *([input] if isinstance(input, Many) else [])]
+
+        def shape(place: int) -> tuple[int, ...]:
+            values = {**here.variables, **{name: here.variables[name].at(place) for name in varied}}
+            own = input_shapes(self.spec, values)
+            size = input.at(place) if isinstance(input, Many) else input
+            return next(iter((own if size is None else full_shapes(size, own)).values()))
+
+        codes, places = combined(columns) if columns else _alone(here.count)
+        found = _each(shape, places.tolist(), codes)
+        if len({len(each) for each in found}) > 1:
+            raise here.all()
+        return tuple(many(sizes, codes) for sizes in zip(*found, strict=True))
+
+    # Values
+
+    def _value(self, value: Any, shape: Shape, here: Here) -> Any:
+        """A value worked out where it stands: `Many` where the variants differ in it."""
+        if not isinstance(value, (Expression, tuple)):
+            return value
+        names = names_of(value)
+        variables = here.variables
+        if shape and "channels" in names:
+            variables["channels"] = shape[0]
+        if shape and "sizes" in names:
+            variables["sizes"] = _sizes(shape)
+        columns = [name for name in names if isinstance(variables.get(name), Many)]
+        scope = dict(variables) if columns else variables
+
+        def at(place: int) -> Any:
+            for name in columns:
+                scope[name] = variables[name].at(place)
+            return evaluate(value, scope)
+
+        codes, places = combined([variables[name] for name in columns]) if columns else _alone(here.count)
+        return many(_each(at, places.tolist(), codes), codes)
+
+    def _whole(self, value: Any, read: Callable[[Any], Any], here: Here) -> Any:
+        """A value read as what it should be: one answer, or an array of one for each variant."""
+        if not isinstance(value, Many):
+            return _each(lambda _: read(value), [0], np.zeros(here.count, np.intp))[0]
+        found = _each(lambda number: read(value.values[number]), range(len(value.values)), value.codes)
+        return np.array([False if each is None else each for each in found])[value.codes]
+
+    # Items
+
+    def _items(self, items: Sequence[Item], shape: Shape, here: Here) -> Result:
+        """A list of items on a shape."""
+        counts: Counts = {}
+        for item in items:
+            shape, found = self._item(item, shape, here)
+            add(counts, found)
+        return Result(shape, counts)
+
+    def _item(self, item: Item, shape: Shape, here: Here) -> Result:
+        """An item, for the variants whose condition holds; for the others it is not there."""
+        present = self._present(item, shape, here)
+        if present is True:
+            return self._repeated(item, shape, here)
+        if present is False:
+            return Result(shape, {})
+        places = np.flatnonzero(present)
+        others = np.flatnonzero(~present)
+        found = self._part(places, shape, here, lambda inner, part: self._repeated(item, inner, part))
+        absent = Result(tuple(taken(size, others) for size in shape), {})
+        return joined(here, [(places, found), (others, absent)])
+
+    def _present(self, item: Item, shape: Shape, here: Here) -> bool | Mask:
+        """Whether an item's condition holds: one answer, or one for each variant."""
+        if item.when is None:
+            return True
+        holds = self._whole(self._value(item.when.value, shape, here), _condition, here)
+        if is_array(holds) and holds.all() == holds.any():
+            return bool(holds[0])
+        return holds  # type: ignore[no-any-return]
+
+    def _part(self, places: Codes, shape: Shape, here: Here, run: Callable[[Shape, Here], Result]) -> Result:
+        """What is worked out for some of the variants."""
+        try:
+            return run(tuple(taken(size, places) for size in shape), here.part(places))
+        except Refused as error:
+            mask = np.zeros(here.count, np.bool_)
+            mask[places[error.mask]] = True
+            raise Refused(mask) from None
+
+    def _repeated(self, item: Item, shape: Shape, here: Here) -> Result:
+        """An item as often as it is repeated."""
+        if item.repeat is None:
+            return self._scoped(item, shape, here)
+        times = self._whole(self._value(item.repeat.value, shape, here), _times, here)
+        watched = here.watched
+        if item.name is not None:
+            inside = item.branches if isinstance(item, MergeItem) else []  # whose layers are named beside each other
+            here.watched = self._watch((id(item), True), [*inside, *inside])
+        result = self._rounds(item, shape, here, np.broadcast_to(times, here.count))
+        here.watched = watched
+        if item.name is not None:
+            _unclashed(result.counts, here)
+            self._named(item.name, result, here)
+        return result
+
+    def _named(self, name: str, result: Result, here: Here) -> None:
+        """Note that a name is given, if it is watched."""
+        if name in here.watched:
+            add(result.counts, {("name", name): 1})
+
+    def _rounds(self, item: Item, shape: Shape, here: Here, times: Whole) -> Result:
+        """The rounds of a repeated item, each variant as many times as it asks for. Once a round gives the shape that
+        it was given, all that follow are like it."""
+        counts: Counts = {}
+        indexed = self._reads_index(item)
+        outer = here.variables.get("index")
+        for index in range(MOST_ROUNDS):
+            left = times - index
+            active = left > 0
+            if not active.any():
+                break
+            here.variables["index"] = index
+            if active.all():
+                found = self._scoped(item, shape, here)
+            else:
+                places, others = np.flatnonzero(active), np.flatnonzero(~active)
+                part = self._part(places, shape, here, lambda inner, part: self._scoped(item, inner, part))
+                rest = Result(tuple(taken(size, others) for size in shape), {})
+                found = joined(here, [(places, part), (others, rest)])
+            still = False if indexed else _same(shape, found.shape)
+            if still is True or (still is not False and still.all()):
+                least, most = int(left.min()), int(left.max())
+                rounds = least if least == most else np.maximum(left, 1)  # the counts of variants that are done are 0
+                add(counts, {key: times_of(number, rounds) for key, number in found.counts.items()})
+                break
+            add(counts, found.counts)
+            shape = found.shape
+        else:
+            raise Refused(times > MOST_ROUNDS)
+        here.variables.pop("index", None)
+        if outer is not None:
+            here.variables["index"] = outer
+        return Result(shape, counts)
+
+    def _scoped(self, item: Item, shape: Shape, here: Here) -> Result:
+        """An item once. What a block or group with a name names inside is its own."""
+        if item.name is None or not isinstance(item, (BlockItem, GroupItem)):
+            result = self._by_type[type(item)](item, shape, here)
+        else:
+            watched = here.watched
+            inside = self.spec.blocks[item.block].items if isinstance(item, BlockItem) else item.items
+            here.watched = self._watch((id(item), False), inside)
+            result = self._by_type[type(item)](item, shape, here)
+            here.watched = watched
+            _unclashed(result.counts, here)
+        if item.name is not None and item.repeat is None:
+            self._named(item.name, result, here)
+        return result
+
+    def _group(self, item: GroupItem, shape: Shape, here: Here) -> Result:
+        return self._items(item.items, shape, here)
+
+    def _head(self, item: HeadItem, shape: Shape, here: Here) -> Result:
+        return Result(shape, self._items(item.items, shape, here).counts)
+
+    def _block(self, item: BlockItem, shape: Shape, here: Here) -> Result:
+        """A block's items, once for each combination of arguments and shape, if these are fewer than the variants."""
+        block = self.spec.blocks[item.block]
+        arguments: Variables = {}
+        for key, option in item.arguments.items():
+            value = option.value.expression if isinstance(option.value, Word) else option.value
+            arguments[key] = self._value(value, shape, here)
+        read = [value for name, value in here.top.items() if name in self._reads(block)]
+        columns = [value for value in (*arguments.values(), *read, *shape, here.batch) if isinstance(value, Many)]
+        inner = Here(here.count, here.top, dict(here.top), here.batch)
+        inner.watched = here.watched
+        if here.count < FEWEST or not columns:
+            return self._called(block, arguments, shape, inner)
+        codes, places = combined(columns)
+        if len(places) > WORTH * here.count:
+            return self._called(block, arguments, shape, inner)
+        few = {key: taken(value, places) for key, value in arguments.items()}
+        try:
+            found = self._called(block, few, tuple(taken(size, places) for size in shape), inner.part(places))
+        except Refused as error:
+            raise Refused(error.mask[codes]) from None
+        return spread(found, codes)
+
+    def _called(self, block: Block, arguments: Variables, shape: Shape, here: Here) -> Result:
+        """A block's items with these arguments."""
+        for variable in block.variables.values():
+            if variable.name in arguments:
+                here.variables[variable.name] = arguments[variable.name]
+            else:
+                here.variables[variable.name] = self._value(variable.value, shape, here)
+        return self._items(block.items, shape, here)
+
+    def _merge(self, item: MergeItem, shape: Shape, here: Here) -> Result:
+        """The branches that are present, and what they meet in. Variants with other branches are worked out apart."""
+        present = [self._present(branch, shape, here) for branch in item.branches]
+        varied = [Many.of(holds.astype(np.int64)) for holds in present if is_array(holds)]  # type: ignore[union-attr]
+        if not varied:
+            return self._meet(
+                item, [branch for branch, holds in zip(item.branches, present, strict=True) if holds], shape, here
+            )
+        codes, firsts = combined(varied)
+        parts = []
+        for number, first in enumerate(firsts.tolist()):
+            places = np.flatnonzero(codes == number)
+            branches = [
+                branch
+                for branch, holds in zip(item.branches, present, strict=True)
+                if (holds[first] if is_array(holds) else holds)  # type: ignore[index]
+            ]
+
+            def run(inner: Shape, part: Here, branches: list[GroupItem] = branches) -> Result:
+                return self._meet(item, branches, inner, part)
+
+            parts.append((places, self._part(places, shape, here, run)))
+        return joined(here, parts)
+
+    def _meet(self, item: MergeItem, branches: Sequence[GroupItem], shape: Shape, here: Here) -> Result:
+        """Some branches, and what they meet in."""
+        if not branches:
+            raise here.all()
+        counts: Counts = {}
+        ends = []
+        for branch in branches:
+            end, found = self._repeated(branch, shape, here)
+            ends.append(end)
+            add(counts, found)
+        result = self._place(item, shape, ends, here)
+        add(counts, result.counts)
+        return Result(result.shape, counts)
+
+    def _layer(self, item: LayerItem, shape: Shape, here: Here) -> Result:
+        return self._place(item, shape, [shape], here)
+
+    # Layers
+
+    def _place(self, item: LayerItem, shape: Shape, inputs: Sequence[Shape], here: Here) -> Result:
+        """A layer on some inputs; `shape` is the tensor of which its options may speak."""
+        if item.ready is not None:
+            return self._apply(item.ready, {}, inputs, here)
+        options = {key: self._value(option.value, shape, here) for key, option in item.options.items()}
+        varied = [key for key, value in options.items() if isinstance(value, Many)]
+        if not varied:
+            op = _each(lambda _: make(item.kind, options), [0], np.zeros(here.count, np.intp))[0]
+            return self._apply(op, {}, inputs, here)
+        codes, places = combined([options[key] for key in varied])
+        fixed = {key: value for key, value in options.items() if key not in varied}
+
+        def made(place: int) -> Op:
+            return make(item.kind, {**fixed, **{key: options[key].at(place) for key in varied}})  # type: ignore[no-any-return]
+
+        ops = _each(made, places.tolist(), codes)
+        arrays = {
+            key: many([getattr(op, key) for op in ops], codes)
+            for key in varied
+            if key in ARRAYS and all(type(getattr(op, key)) is int for op in ops)
+        }
+        apart = [key for key in varied if key not in arrays]
+        if not apart:
+            return self._apply(ops[0], arrays, inputs, here)
+        groups, firsts = combined([options[key] for key in apart])
+        parts = []
+        for number, first in enumerate(firsts.tolist()):
+            chosen = np.flatnonzero(groups == number)
+            op = ops[codes[first]]
+            part = here.part(chosen)
+            some = {key: taken(value, chosen) for key, value in arrays.items()}
+            try:
+                found = self._apply(op, some, [tuple(taken(n, chosen) for n in each) for each in inputs], part)
+            except Refused as error:
+                mask = np.zeros(here.count, np.bool_)
+                mask[chosen[error.mask]] = True
+                raise Refused(mask) from None
+            parts.append((chosen, found))
+        return joined(here, parts)
+
+    def _apply(self, op: Op, options: Mapping[str, Any], inputs: Sequence[Shape], here: Here) -> Result:
+        """An op, some of whose options may be arrays, on some inputs: its output shape and its counts."""
+        options = {key: value for key, value in options.items() if isinstance(value, Many)}
+        columns = [*options.values(), *(size for shape in inputs for size in shape if isinstance(size, Many))]
+        if not columns:
+            output, count = self._plain(op, tuple(inputs), here)  # type: ignore[arg-type]
+            return Result(output, _counts(count, here))
+        sources = {id(column.array): column for column in columns}
+        shapes = tuple(tuple(size.array if isinstance(size, Many) else size for size in shape) for shape in inputs)
+        try:
+            varied = op
+            if options:
+                arrays = {key: value.array for key, value in options.items()}
+                varied = type(op)(**{**op.named(), **arrays})
+            found, count = _counted(varied, shapes, self.training)
+            counts = _counts(count, here)
+        except (OpError, OverflowError):
+            raise self._misfits(op, options, inputs, columns, here) from None
+        sizes = tuple(_dimension(size, sources) for size in found)
+        return Result(sizes, counts)
+
+    def _plain(self, op: Op, shapes: tuple[tuple[int, ...], ...], here: Here) -> tuple[tuple[int, ...], _Count]:
+        """The output shape and the counts of an op that is the same for all variants."""
+        key = (op, shapes)
+        known = self._known.get(key)
+        if known is None:
+            known = _each(lambda _: _counted(op, shapes, self.training), [0], np.zeros(here.count, np.intp))[0]
+            if len(self._known) < MOST_KNOWN:
+                self._known[key] = known
+        return known
+
+    def _misfits(
+        self, op: Op, options: Mapping[str, Many], inputs: Sequence[Shape], columns: Sequence[Many], here: Here
+    ) -> Refused:
+        """Which variants an op refuses, or count beyond 64 bits: each combination is tried alone."""
+        codes, places = combined(columns)
+        wrong = np.zeros(len(places), np.bool_)
+        for number, place in enumerate(places.tolist()):
+            values = {key: value.at(place) for key, value in options.items()}
+            shapes = tuple(tuple(n.at(place) if isinstance(n, Many) else n for n in shape) for shape in inputs)
+            try:
+                single = type(op)(**{**op.named(), **values}) if values else op
+                _, count = _counted(single, shapes, self.training)
+                wrong[number] = sum(count.each.values()) + sum(count.once.values()) > LARGEST
+            except OpError:
+                wrong[number] = True
+        mask = wrong[codes]
+        return Refused(mask) if mask.any() else here.all()  # too large with its batch, or in all
+
+    # What is known of the spec
+
+    def _reads(self, block: Block) -> frozenset[str]:
+        """The names that a block's items may read, with those of the blocks in it."""
+        found = self._used.get(block.name)
+        if found is None:
+            names: set[str] = set()
+            for variable in block.variables.values():
+                names.update(names_of(variable.value))
+            for item in _walk(block.items):
+                for value in _values(item):
+                    names.update(names_of(value))
+                if isinstance(item, BlockItem):
+                    names.update(self._reads(self.spec.blocks[item.block]))
+            found = self._used[block.name] = frozenset(names)
+        return found
+
+    def _reads_index(self, item: Item) -> bool:
+        """Whether what is repeated depends on the number of the round."""
+        found = self._indexed.get(id(item))
+        if found is None:
+            found = any("index" in names_of(value) for each in _walk([item]) for value in _values(each))
+            self._indexed[id(item)] = found
+        return found
+
+    def _watch(self, key: tuple[int, bool], items: Sequence[Item]) -> frozenset[str]:
+        """The names that some items may give twice in one scope, as their conditions will have it."""
+        found = self._watched.get(key)
+        if found is None:
+            given = self._given(items)
+            found = self._watched[key] = frozenset(name for name, number in given.items() if number > 1)
+        return found
+
+    def _given(self, items: Iterable[Item]) -> Counter[str]:
+        """How often items may give each name in the scope where they stand."""
+        found: Counter[str] = Counter()
+        for item in items:
+            names: Counter[str] = Counter()
+            if isinstance(item, MergeItem):
+                names = self._given(item.branches)
+            elif isinstance(item, GroupItem) and item.name is None:
+                names = self._given(item.items)
+            elif isinstance(item, BlockItem) and item.name is None:
+                names = self._given(self.spec.blocks[item.block].items)
+            if item.repeat is not None and item.name is not None:
+                names = Counter()
+            found.update(names)
+            if item.repeat is not None:
+                found.update(names)
+            if item.name is not None:
+                found[item.name] += 1
+        return found
+
+
+# Counts
+
+
+class _Count(NamedTuple):
+    """What an op counts: for each sample of the batch, and once for all of them."""
+
+    each: Counts
+    once: Counts
+
+
+def _counted(op: Op, shapes: tuple[Any, ...], training: bool) -> tuple[tuple[Any, ...], _Count]:
+    """The output shape of an op and its counts; sizes may be arrays.
+
+    Raises:
+        OpError: it does not fit, or its counts are unknown.
+        OverflowError: a count is beyond 64 bits.
+    """
+    if op.arity is not None and len(shapes) != op.arity:
+        raise OpError("another number of inputs")
+    output = op.output_shape(*shapes)
+    if any(anywhere(size > MAX_SIZE) for size in output):
+        raise OpError("an output that is too large")
+    formulas = op.formulas()
+    values = {**op.symbols(shapes, output), "training": Switch(training)}
+    each: Counts = {"macs": 0, "flops": 0, "activations": _product(output)}
+    once: Counts = {"params": 0, "buffers": 0, "macs": 0, "flops": 0, "layers": 1}
+    for name, formula in formulas.items():
+        if name == "weights":
+            continue
+        if formula is None:
+            raise OpError("an unknown count")
+        number = formula.of(values)
+        if name in OPERATIONS:
+            counts = once if name in op.once else each
+            counts["flops"] = plus(counts["flops"], number)
+            if name == "mac":
+                counts["macs"] = number
+                counts["flops"] = plus(counts["flops"], number)
+        elif name in once:
+            once[name] = number
+    return output, _Count(each, once)
+
+
+def _counts(count: _Count, here: Here) -> Counts:
+    """An op's counts for the batch."""
+    batch = here.batch.array if isinstance(here.batch, Many) else here.batch
+    counts = dict(count.once)
+    for name, number in count.each.items():
+        counts[name] = plus(times_of(number, batch), counts.get(name, 0))
+    return counts
+
+
+def _product(sizes: Sequence[Any]) -> Any:
+    found: Any = 1
+    for size in sizes:
+        found = times_of(found, size)
+    return found
+
+
+def plus(a: Any, b: Any) -> Any:
+    """The sum of two counts, neither of them negative.
+
+    Raises:
+        OverflowError: it is beyond 64 bits.
+
+    >>> plus(np.array([1, 2]), 3).tolist()
+    [4, 5]
+    """
+    if type(a) is int and a == 0:
+        return b
+    if type(b) is int and b == 0:
+        return a
+    found = a + b
+    if is_array(found) and (found < 0).any():  # two numbers of 63 bits have a sum that does not come round to 0 again
+        raise OverflowError("a count is beyond 64 bits")
+    return found
+
+
+def times_of(a: Any, b: Any) -> Any:
+    """The product of two counts, neither of them negative.
+
+    Raises:
+        OverflowError: it is beyond 64 bits.
+
+    >>> times_of(np.array([1, 2]), 3).tolist()
+    [3, 6]
+    """
+    if type(a) is int and a == 1:
+        return b
+    if type(b) is int and b == 1:
+        return a
+    found = a * b
+    if is_array(found) and (np.multiply(a, b, dtype=np.float64) >= 2.0**63).any():
+        raise OverflowError("a count is beyond 64 bits")
+    return found
+
+
+def add(counts: Counts, more: Mapping[Any, Amount]) -> None:
+    """Add counts to others, in place.
+
+    Raises:
+        OverflowError: a sum is beyond 64 bits.
+    """
+    for key, number in more.items():
+        counts[key] = plus(counts.get(key, 0), number)
+
+
+# Shapes and parts
+
+
+def joined(here: Here, parts: Sequence[tuple[Codes, Result]]) -> Result:
+    """What was worked out for parts of the variants, together."""
+    shapes = [result.shape for _, result in parts]
+    if len({len(shape) for shape in shapes}) > 1:
+        raise here.all()
+    sizes = []
+    for axis in range(len(shapes[0])):
+        values = [(places, shape[axis]) for (places, _), shape in zip(parts, shapes, strict=True)]
+        sizes.append(_filled(here.count, values))
+    counts: Counts = {}
+    for key in dict.fromkeys(key for _, result in parts for key in result.counts):
+        numbers = np.zeros(here.count, np.int64)
+        for places, result in parts:
+            numbers[places] = result.counts.get(key, 0)
+        counts[key] = numbers
+    return Result(tuple(sizes), counts)
+
+
+def _filled(count: int, values: Sequence[tuple[Codes, Dimension]]) -> Dimension:
+    first = values[0][1]
+    if not isinstance(first, Many) and all(not isinstance(size, Many) and size == first for _, size in values):
+        return first
+    array = np.empty(count, np.int64)
+    for places, size in values:
+        array[places] = size.array if isinstance(size, Many) else size
+    return Many.of(array)
+
+
+def spread(result: Result, codes: Codes) -> Result:
+    """What was worked out for combinations, for the variants that have them."""
+    sizes = []
+    for size in result.shape:
+        if isinstance(size, Many):
+            size = Many(size.values, size.codes).take(codes)
+        sizes.append(size)
+    counts = {key: number[codes] if is_array(number) else number for key, number in result.counts.items()}  # type: ignore[index]
+    return Result(tuple(sizes), counts)
+
+
+def _dimension(size: Any, sources: Mapping[int, Many]) -> Dimension:
+    """A size of an op's output; one that it was given keeps what is known of it."""
+    if not is_array(size):
+        return int(size)
+    known = sources.get(id(size))
+    if known is not None:
+        return known
+    first = int(size[0])
+    return first if (size == first).all() else Many.of(size)
+
+
+def _sizes(shape: Shape) -> Any:
+    """The variable `sizes`: the spatial sizes of a shape, as a list."""
+    columns = [size for size in shape[1:] if isinstance(size, Many)]
+    if not columns:
+        return tuple(shape[1:])
+    codes, places = combined(columns)
+    found = [tuple(n.at(p) if isinstance(n, Many) else n for n in shape[1:]) for p in places.tolist()]
+    return many(found, codes)
+
+
+def _same(a: Shape, b: Shape) -> bool | Mask:
+    """Whether two shapes are the same: one answer, or one for each variant."""
+    if len(a) != len(b):
+        return False
+    found: bool | Mask = True
+    for n, m in zip(a, b, strict=True):
+        if n is m:
+            continue
+        if isinstance(n, Many) or isinstance(m, Many):
+            left, right = (size.array if isinstance(size, Many) else size for size in (n, m))
+            found = found & (left == right)
+        elif n != m:
+            return False
+    return found
+
+
+# Refusing
+
+
+def _each(function: Callable[[int], Any], numbers: Iterable[int], codes: Codes) -> list[Any]:
+    """A function of some numbers. `codes` says, for each variant, which of the results is its own.
+
+    Raises:
+        Refused: it fails for some of the variants.
+    """
+    found, wrong = [], []
+    for position, number in enumerate(numbers):
+        try:
+            found.append(function(number))
+        except CnncalcError:
+            found.append(None)
+            wrong.append(position)
+    if wrong:
+        mask = np.isin(codes, wrong)
+        if mask.any():
+            raise Refused(mask)
+    return found
+
+
+def _alone(count: int) -> tuple[Codes, Codes]:
+    """The one combination of what is the same for all variants."""
+    return np.zeros(count, np.intp), np.zeros(1, np.intp)
+
+
+def _bound(number: Amount, most: int, here: Here) -> None:
+    """Refuse variants of which there is too much."""
+    beyond = np.broadcast_to(np.asarray(number) > most, here.count)
+    if beyond.any():
+        raise Refused(beyond.copy())
+
+
+def _unclashed(counts: Counts, here: Here) -> None:
+    """Refuse variants that give a name twice in a scope that ends here."""
+    for key in [key for key in counts if isinstance(key, tuple)]:
+        _bound(counts.pop(key), 1, here)
+
+
+def _condition(value: Any) -> bool:
+    """A condition's value."""
+    if not isinstance(value, (bool, int, float)):
+        raise OpError("no condition")
+    return bool(value)
+
+
+def _times(value: Any) -> int:
+    """How often an item is repeated."""
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    if not isinstance(whole, int) or isinstance(whole, bool) or not 0 <= whole <= MAX_LAYERS:
+        raise OpError("no number of times")
+    return whole
+
+
+# The spec
+
+
+def names_of(value: Any) -> tuple[str, ...]:
+    """The variables that a value's expressions speak of."""
+    if isinstance(value, Expression):
+        return value.variables
+    if isinstance(value, Word):
+        return value.expression.variables if value.expression is not None else ()
+    if isinstance(value, tuple):
+        return tuple(dict.fromkeys(name for part in value for name in names_of(part)))
+    return ()
+
+
+def _values(item: Item) -> Iterable[Any]:
+    """The values that an item is given."""
+    if item.when is not None:
+        yield item.when.value
+    if item.repeat is not None:
+        yield item.repeat.value
+    if isinstance(item, LayerItem):
+        yield from (option.value for option in item.options.values())
+    if isinstance(item, BlockItem):
+        yield from (option.value for option in item.arguments.values())
+
+
+def _walk(items: Iterable[Item]) -> Iterable[Item]:
+    """Items with those in their groups and branches, without those of the blocks that they call."""
+    for item in items:
+        yield item
+        if isinstance(item, GroupItem):
+            yield from _walk(item.items)
+        elif isinstance(item, MergeItem):
+            yield from _walk(item.branches)
+
+
+def unfit_of(spec: Spec) -> str | None:
+    """Why a spec cannot be composed."""
+    if not spec.inputs:
+        return "it has no input of its own"
+    if spec.outputs is not None:
+        return "its outputs are layers by name"
+    for item in _walk([*(spec.layers or []), *(item for block in spec.blocks.values() for item in block.items)]):
+        if item.share is not None:
+            return "layers share weights"
+        if item.start is not None:
+            return "layers are read by name"
+        if isinstance(item, BlockItem):
+            for option in item.arguments.values():
+                if isinstance(option.value, Word) and option.value.expression is None:
+                    return "a block is given a layer's name"
+    return None
