@@ -154,7 +154,7 @@ def violation(condition: Expression, record: dict[str, Any]) -> float:
     if simple is None:
         return 1.0
     name, _, bound = simple
-    return max(abs(known[name] - bound) / max(abs(bound), 1e-12), 1e-9)
+    return float(max(abs(known[name] - bound) / max(abs(bound), 1e-12), 1e-9))
 
 
 def _found(study: Any, sweep: Sweep, objectives: Sequence[str]) -> Found:
