@@ -214,7 +214,7 @@ def _label(value: Any) -> str:
     >>> _label(0.25), _label(320), _label(11258088)
     ('0.25', '320', '11.3 M')
     """
-    from cnncalc.render.units import readable
+    from cnncalc.render.prefixes import readable
 
     return readable(value) if isinstance(value, int) and value >= 10_000 else f"{value:.4g}"
 
