@@ -98,6 +98,18 @@ SubjectTo = Annotated[
     list[str] | None, typer.Option("--subject-to", metavar="CONDITION", help="The same as --where; repeatable.")
 ]
 
+Plot = Annotated[
+    str | None,
+    typer.Option(
+        "--plot",
+        metavar="KIND",
+        help="A figure in place of the table: distribution, pareto, scatter or parallel.",
+        autocompletion=complete_word("distribution", "pareto", "scatter", "parallel"),
+    ),
+]
+Of = Annotated[str | None, typer.Option("--of", metavar="A,B,...", help="The columns of the figure.")]
+Width = Annotated[str | None, typer.Option("--width", metavar="WIDTH", help="Of the figure: 84mm, 3.5in, 640px.")]
+
 
 @command
 def sweep(
@@ -126,6 +138,9 @@ def sweep(
     minimise: Minimise = None,
     maximise: Maximise = None,
     subject_to: SubjectTo = None,
+    plot: Plot = None,
+    of: Of = None,
+    width: Width = None,
 ) -> None:
     """Many variants of a network: grids, samples, fronts.
 
@@ -150,10 +165,20 @@ def sweep(
     }
     from cnncalc.sweeps.run import Sweep
 
+    if plot and of:  # what the figure is of is worked out
+        drawn = [name.strip().rpartition(":")[2] for name in of.split(",")]
+        given["columns"] = list(dict.fromkeys([*(given["columns"] or []), *drawn]))
     given = {key: value for key, value in given.items() if value is not None}
     task, wanted, names = _asked(request, vary, let, [*(where or []), *(subject_to or [])], given, check)
     processes = -1 if jobs == 0 or (jobs is None and backend is not None) else jobs or 1
     made = Sweep(task, wanted, strict, processes, backend, address)
+    if plot is not None:
+        _plot(made, output, plot, of, width)
+        return
+    if of or width:
+        raise RequestError(
+            "--of and --width are of a figure", hint="add --plot distribution, pareto, scatter or parallel"
+        )
     if search is not None:
         unfit = {"--sample": sample, "--sort": sort, "--pareto": pareto, "--jobs": jobs, "--backend": backend}
         used = [option for option, value in unfit.items() if value]
@@ -281,6 +306,16 @@ def _search(
         file.close()
     else:
         output.write(searched(made, found, every or output.is_data, names))
+
+
+def _plot(made: Sweep, output: Output, kind: str, of: str | None, width: str | None) -> None:
+    """Draw the variants that are wanted."""
+    from cnncalc.cli.plot import draw_chart
+
+    names = [name.strip() for name in of.split(",")] if of else list(made.wanted.pareto) or ["macs"]
+    with _progress(made):
+        chart = made.chart(kind, *names)
+    draw_chart(chart, output.format, output.file, width, output.caption)
 
 
 def _parquet(made: Sweep, path: Path | None, folder: bool, resume: bool) -> None:

@@ -23,6 +23,7 @@ from cnncalc.sweeps.quantities import DEFAULT, QUANTITIES, Conditions
 
 if TYPE_CHECKING:
     from cnncalc.views import View
+    from cnncalc.views.charts import Chart
 
 Progress: TypeAlias = Callable[[int, int], None]
 """What is told of each chunk: how many variants it had, and how many of them did not expand."""
@@ -191,6 +192,21 @@ class Sweep:
         for chunk in self.chunks():
             found.add(chunk)
         return found.finish()
+
+    def chart(self, kind: str, *names: str, title: str = "") -> Chart:
+        """A chart of the variants that are wanted, as data; a notebook draws it.
+
+        Args:
+            kind: distribution, pareto, scatter or parallel.
+            names: the columns: of a distribution any number, of a scatter two and one for the colour, of a Pareto front
+                two, of parallel coordinates two or more.
+
+        Raises:
+            RequestError: no such kind or column, or too few of them.
+        """
+        from cnncalc.views.sweep_charts import chart
+
+        return chart(kind, self.table.columns, names, title)
 
     def to_folder(self, folder: str | Path, resume: bool = False) -> Found:
         """Write the variants that meet the conditions to a folder of Parquet files; what is given back has their
