@@ -94,10 +94,10 @@ def bias_of(step: Step, number: int) -> Value | None:
 @entry("Conv")
 def convolution(step: Step) -> Result:
     """A convolution; one whose weights are computed is opaque, its multiply-accumulates known."""
-    x, kernel = plain(step.given(0)), step.given(1)
-    if kernel.source not in step.walk.trained:
+    x, kernel = step.given(0), step.given(1)
+    if kernel.source not in step.walk.trained or x.axis is None:
         return _computed_convolution(step, kernel, (2,))
-    return _convolved(step, x, kernel, bias_of(step, 2))
+    return _convolved(step, plain(x), kernel, bias_of(step, 2))
 
 
 def _convolved(step: Step, x: Value, kernel: Value, bias: Value | None) -> Result:
@@ -422,7 +422,7 @@ def _merge(make: Callable[[], Op], number: Callable[[float], Op], turned: Callab
     """An entry of an op on two tensors, or on one and a number (`turned`, where the number is the first)."""
 
     def read(step: Step) -> Result:
-        first, second = step.given(0), step.given(1)
+        first, second = step.operand(0), step.operand(1)
         found = _with_bias(step, first, second) if make is ops.Add else None
         if found is not None:
             return found
@@ -477,7 +477,7 @@ TABLE |= {
 @entry("Sum", "Max", "Min")
 def several(step: Step) -> Result:
     """Several tensors, element by element."""
-    values = [value for value in step.inputs if value is not None]
+    values = [step.operand(number) for number in range(len(step.inputs))]
     if len(values) == 1:
         return values[0]
     makes: dict[str, Callable[[], Op]] = {"Sum": ops.Add, "Max": ops.Maximum, "Min": ops.Minimum}
