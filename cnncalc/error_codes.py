@@ -97,6 +97,8 @@ CODES: dict[str, dict[str, str]] = {
         "empty-sweep": "Nothing is varied, or a range or list has no values.",
         "unfit-values": "A grid is over a range without steps, or values to vary are expressions.",
         "variant": "A variant does not expand, and the sweep is strict.",
+        "another-sweep": "A folder has the results of another sweep than the one that is to go on.",
+        "workers": "The processes that work die, or there is no cluster at the address.",
         "sweep-check": "Counts composed for many variants differ from those of a full expansion: a fault of cnncalc.",
     },
     "PyTorch modules": {

@@ -420,3 +420,63 @@ def test_a_spec_on_standard_input() -> None:
     spec = "{input: [3, 8, 8], vars: {w: 1}, layers: [{conv: w, kernel: 1}]}"
     text = run("sweep", "-", "--vary", "w=[1, 2]", "--format", "json", input=spec).stdout
     assert [record["params"] for record in json.loads(text)["variants"]] == [4, 8]
+
+
+# Pictures
+
+FAMILY = ("sweep", "mobilenet_v1", "--vary", "width=0.25:2:0.25", "--vary", "input=96:224:32")
+
+
+def test_a_distribution_says_which_part_has_at_most_so_much() -> None:
+    chart = cc.sweep("mobilenet_v1", {"classes": "1:1000"}).chart("distribution", "params")
+    params = sorted(cc.sweep("mobilenet_v1", {"classes": "1:1000"}).table.columns["params"])
+    assert len(chart.values) <= 502
+    for point in chart.values:
+        assert sum(value <= point["value"] for value in params) / 1000 == point["part"]
+    assert chart.values[-1]["part"] == 1
+
+
+def test_the_front_that_is_drawn_is_that_of_the_table() -> None:
+    vary = {"width": "0.25:2:0.25", "input": "96:224:32"}
+    front = cc.sweep("mobilenet_v1", vary, pareto=["params", "max:activations"]).table
+    chart = cc.sweep("mobilenet_v1", vary).chart("pareto", "params", "max:activations")
+    drawn = [(value["params"], value["activations"]) for value in chart.values]
+    assert sorted(drawn) == sorted(zip(front.columns["params"], front.columns["activations"], strict=True))
+
+
+def test_charts_as_data() -> None:
+    for kind, of in (("scatter", "params,macs,input"), ("parallel", "width,input,macs"), ("pareto", "params,max:macs")):
+        found = json.loads(run(*FAMILY, "--plot", kind, "--of", of, "--format", "vegalite").stdout)
+        assert found["$schema"].endswith("v5.json")
+    lines = found["layer"][0]["data"]["values"]
+    assert len(lines) == 40
+
+
+def test_of_many_variants_a_part_is_drawn() -> None:
+    chart = cc.sweep("mobilenet_v1", {"classes": "1:6000"}).chart("scatter", "classes", "params")
+    assert len(chart.values) == 5000
+    assert "5,000 of 6,000 are drawn" in chart.title
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--plot", "pareta"], "did you mean 'pareto'?"),
+        (["--plot", "scatter", "--of", "macs"], "is of two columns"),
+        (["--plot", "scatter", "--of", "macs,mcas"], "did you mean 'macs'?"),
+        (["--plot", "parallel", "--of", "macs"], "of two columns or more"),
+        (["--of", "macs"], "add --plot"),
+        (["--plot", "distribution", "--of", "macs", "--where", "macs < 1"], "there is no number in 'macs'"),
+    ],
+)
+def test_wrong_figures(words: list[str], message: str) -> None:
+    assert message in run(*FAMILY, *words, status=2).stderr
+
+
+def test_figures_are_files(tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert")
+    for kind, of in (("distribution", "macs,params"), ("parallel", "width,input,macs")):
+        for form in ("svg", "pdf", "png"):
+            file = tmp_path / f"{kind}.{form}"
+            run(*FAMILY, "--plot", kind, "--of", of, "--output", str(file), "--width", "84mm")
+            assert file.stat().st_size > 1000

@@ -159,6 +159,15 @@ def _chart(
     return first.chart(kind, device=device, dtype=dtype)
 
 
+def draw_chart(chart: Chart, form: str | None, file: Path | None, width: str | None, title: str | None) -> None:
+    """Write a chart in a form, or in that which the file's name tells.
+
+    Raises:
+        RequestError: no such form, or vl-convert is not installed.
+    """
+    _write(_drawn(chart, _form(form, file, chart.kind), width, title), file)
+
+
 def _drawn(chart: Chart, form: str, width: str | None, title: str | None) -> bytes:
     """A chart in a form."""
     if form == "vegalite":

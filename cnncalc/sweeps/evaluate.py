@@ -127,13 +127,24 @@ class Evaluator:
             CheckError: what was composed differs from the full expansion.
             SpecError: a condition has no value.
         """
-        state = _State(self, start, stop)
-        where = list(self.task.declaration.where)
+        where = self.task.declaration.where
+        return self._worked_out(_State(start, stop, self.space.columns(start, stop)), where)
+
+    def variants(self, columns: dict[str, Many], count: int, start: int = 0) -> Chunk:
+        """What comes of variants with these values; all are kept, whether or not they meet the conditions.
+
+        Raises:
+            CheckError: what was composed differs from the full expansion.
+        """
+        return self._worked_out(_State(start, start + count, self.space.completed(columns, count)), ())
+
+    def _worked_out(self, state: _State, where: Sequence[Expression]) -> Chunk:
+        """What comes of some variants; those that do not meet the conditions are left out."""
         state.hold([part for part in where if not set(part.variables) & QUANTITIES.keys()])
         checked = composed = 0
         if self.composer is not None and len(state):
             composed = len(state)
-            counts, checked = self._compose(state, start == 0)
+            counts, checked = self._compose(state, state.start == 0)
             state.columns.update(counts)
             cheap = [part for part in where if set(part.variables) & QUANTITIES.keys()]
             state.hold([part for part in cheap if not set(part.variables) & set(self.full)])
@@ -142,7 +153,7 @@ class Evaluator:
             state.hold([part for part in where if set(part.variables) & set(self.full)])
         names = [*self.task.declaration.names, *self.task.quantities]
         columns = {name: state.columns[name] if name in state.columns else [None] * len(state) for name in names}
-        return Chunk(start, stop, state.numbers, columns, state.errors, checked, composed)
+        return Chunk(state.start, state.stop, state.numbers, columns, state.errors, checked, composed)
 
     def _compose(self, state: _State, first: bool) -> tuple[dict[str, Any], int]:
         """The counts of the variants, and how many were checked. Those that cannot be composed are expanded."""
@@ -238,10 +249,11 @@ class Evaluator:
 class _State:
     """The variants of a chunk that are still in question, with what is known of them."""
 
-    def __init__(self, evaluator: Evaluator, start: int, stop: int) -> None:
+    def __init__(self, start: int, stop: int, columns: Mapping[str, Many]) -> None:
         self.start = start
+        self.stop = stop
         self.numbers = np.arange(start, stop, dtype=np.int64)
-        self.columns: dict[str, Column] = dict(evaluator.space.columns(start, stop))
+        self.columns: dict[str, Column] = dict(columns)
         self.errors: dict[int, str] = {}
 
     def __len__(self) -> int:

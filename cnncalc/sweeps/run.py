@@ -8,20 +8,25 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.errors import RequestError, did_you_mean, shorten
 from cnncalc.language.model import Spec
 from cnncalc.sweeps.declare import Declaration, check_names, conditions, given_values
 from cnncalc.sweeps.evaluate import SPECIAL, Chunk, Evaluator, Task
-from cnncalc.sweeps.found import Found, Wanted, records
+from cnncalc.sweeps.found import Found, Wanted, objective, records
 from cnncalc.sweeps.quantities import DEFAULT, QUANTITIES, Conditions
 
 if TYPE_CHECKING:
     from cnncalc.views import View
+    from cnncalc.views.charts import Chart
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""What is told of each chunk: how many variants it had, and how many of them did not expand."""
 
 CHUNK = 16_384
 """Variants that are worked out together, where all that is asked of them is composed."""
@@ -37,14 +42,28 @@ class Sweep:
         RequestError: a variable that the network does not have, an empty grid, an unknown column.
     """
 
-    def __init__(self, task: Task, wanted: Wanted | None = None, strict: bool = False) -> None:
+    def __init__(
+        self,
+        task: Task,
+        wanted: Wanted | None = None,
+        strict: bool = False,
+        jobs: int = 1,
+        backend: str | None = None,
+        address: str | None = None,
+    ) -> None:
         self.wanted = wanted or Wanted()
         self.strict = strict
+        self.jobs = jobs
+        self.backend = backend
+        self.address = address
+        self.progress: Progress | None = None
+        if jobs != 1 or backend is not None or address is not None:
+            from cnncalc.sweeps.workers import checked_backend
+
+            checked_backend(backend or "loky", address)
         names = [*task.declaration.names, *task.quantities]
         more = [name for name in self.wanted.names if name in QUANTITIES and name not in task.quantities]
         if more:
-            from dataclasses import replace
-
             task = replace(task, quantities=(*task.quantities, *dict.fromkeys(more)))
         self.task = task
         self.names = [*task.declaration.names, *task.quantities]
@@ -117,22 +136,37 @@ class Sweep:
         for start in range(0, self.size, self.chunk_size):
             yield start, min(start + self.chunk_size, self.size)
 
-    def chunks(self) -> Iterator[Chunk]:
-        """What comes of the variants, chunk by chunk, in order.
+    def begin(self, done: int) -> None:
+        """Say that so many variants were done before."""
+        if self.progress is not None:
+            self.progress(done, 0)
+
+    def chunks(self, ranges: Iterable[tuple[int, int]] | None = None) -> Iterator[Chunk]:
+        """What comes of the variants, chunk by chunk, in order; of some ranges if they are given.
 
         Raises:
             RequestError: a variant cannot be expanded, and the sweep is strict.
         """
-        for start, stop in self.ranges():
-            chunk = self.evaluator.chunk(start, stop)
+        ranges = self.ranges() if ranges is None else ranges
+        if self.jobs == 1 and self.backend is None:
+            found: Iterable[Chunk] = (self.evaluator.chunk(start, stop) for start, stop in ranges)
+        else:
+            from cnncalc.sweeps import workers
+
+            found = workers.chunks(self.data, ranges, self.jobs, self.backend, self.address)
+        for chunk in found:
             if self.strict and chunk.errors:
-                place, error = next(iter(chunk.errors.items()))
-                values = {
-                    name: column[place] for name, column in chunk.lists().items() if name in self.task.declaration.names
-                }
-                said = ", ".join(f"{name}={value}" for name, value in values.items())
-                raise RequestError(f"the variant {said} does not expand: {error}", code="variant")
+                raise self._failed(chunk)
+            if self.progress is not None:
+                self.progress(chunk.stop - chunk.start, len(chunk.errors))
             yield chunk
+
+    def _failed(self, chunk: Chunk) -> RequestError:
+        """The error of a variant that does not expand."""
+        place, error = next(iter(chunk.errors.items()))
+        columns = chunk.lists()
+        said = ", ".join(f"{name}={columns[name][place]}" for name in self.task.declaration.names)
+        return RequestError(f"the variant {said} does not expand: {error}", code="variant")
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """A record per variant that meets the conditions or has an error."""
@@ -158,6 +192,79 @@ class Sweep:
         for chunk in self.chunks():
             found.add(chunk)
         return found.finish()
+
+    def chart(self, kind: str, *names: str, title: str = "") -> Chart:
+        """A chart of the variants that are wanted, as data; a notebook draws it.
+
+        Args:
+            kind: distribution, pareto, scatter or parallel.
+            names: the columns: of a distribution any number, of a scatter two and one for the colour, of a Pareto front
+                two, of parallel coordinates two or more.
+
+        Raises:
+            RequestError: no such kind or column, or too few of them.
+        """
+        from cnncalc.views.sweep_charts import chart
+
+        return chart(kind, self.table.columns, names, title)
+
+    def to_folder(self, folder: str | Path, resume: bool = False) -> Found:
+        """Write the variants that meet the conditions to a folder of Parquet files; what is given back has their
+        numbers. With `resume` only what is missing there is worked out.
+
+        Raises:
+            RequestError: the folder has results already, or those of another sweep; it cannot be written; pyarrow is
+                not installed; an order or a front is wanted.
+        """
+        from cnncalc.sweeps.dataset import Dataset
+
+        if self.wanted != Wanted():
+            hint = "name a file, such as variants.parquet; or leave --sort, --pareto and --top out"
+            raise RequestError("a folder has every variant, in no other order", hint=hint)
+        return Dataset(Path(folder), self, resume).fill()
+
+    def search(
+        self,
+        minimise: str | Sequence[str] = (),
+        maximise: str | Sequence[str] = (),
+        storage: str | Path | None = None,
+        resume: bool = False,
+    ) -> Found:
+        """Search for the best variants: `sample` of them are tried, each chosen by what was found before.
+
+        Args:
+            minimise, maximise: the columns that are to be small, or large.
+            storage: a file for the trials, with which a later search goes on if it is to `resume`.
+
+        Returns:
+            The variants that meet the conditions: the best first, or the Pareto front of several objectives.
+
+        Raises:
+            RequestError: no objective, no sample; Optuna is not installed; there are trials already, or those of
+                another search.
+
+        >>> found = sweep("mobilenet_v1", {"width": "0.25:2"}, where="macs < 300e6", sample=40).search(maximise="macs")
+        >>> 280e6 < found.columns["macs"][0] < 300e6
+        True
+        """
+        from cnncalc.sweeps.search import search
+
+        small = [minimise] if isinstance(minimise, str) else minimise
+        large = [maximise] if isinstance(maximise, str) else maximise
+        objectives = [*small, *(f"max:{name}" for name in large)]
+        if not objectives:
+            raise RequestError("a search has something to find", hint="such as --minimise macs or --maximise field")
+        if self.task.declaration.sample is None:
+            raise RequestError("a search has a number of trials", hint="such as sample=1000")
+        conditions = [name for part in self.task.declaration.where for name in part.variables]
+        names = [objective(each)[0] for each in objectives] + [name for name in conditions if name in QUANTITIES]
+        check_names(names, [*self.task.declaration.names, *QUANTITIES], "column")
+        more = tuple(dict.fromkeys(name for name in names if name in QUANTITIES and name not in self.task.quantities))
+        task = replace(self.task, quantities=(*self.task.quantities, *more))
+        made = Sweep(task, Wanted(top=self.wanted.top)) if more else self
+        made.progress = self.progress
+        self.names = made.names
+        return search(made, objectives, Path(storage) if storage is not None else None, resume)
 
     def to_records(self) -> list[dict[str, Any]]:
         """A record per variant that is wanted: `pandas.DataFrame(sweep.to_records())`."""
@@ -203,6 +310,9 @@ def sweep(
     device: str | None = None,
     check: float = 0.001,
     strict: bool = False,
+    jobs: int = 1,
+    backend: str | None = None,
+    address: str | None = None,
 ) -> Sweep:
     """The variants of a network: an iterator of records, and a table.
 
@@ -219,6 +329,8 @@ def sweep(
         input, batch, vars, training, dtype, optimizer, device: what does not vary.
         check: which part of what is composed is also expanded in full, and compared.
         strict: whether a variant that does not expand is an error.
+        jobs: how many processes work; -1 for one on each processor.
+        backend: loky, or ray or dask for a cluster at `address`.
 
     Raises:
         RequestError: a variable that the network does not have, an empty grid, an unknown column.
@@ -237,7 +349,7 @@ def sweep(
     )
     settings = Conditions(batch, training, dtype, optimizer, device)
     task = task_of(network, declaration, settings, tuple(columns), input, vars or {}, check)
-    return Sweep(task, Wanted(sort, reverse, tuple(pareto), top), strict)
+    return Sweep(task, Wanted(sort, reverse, tuple(pareto), top), strict, jobs, backend, address)
 
 
 def task_of(

@@ -47,12 +47,13 @@ class SweepDocument(Struct):
     variants: list[dict[str, Any]]
 
 
-def view(sweep: Sweep, found: Found, every: bool = False, names: Sequence[str] = ()) -> View:
+def view(sweep: Sweep, found: Found, every: bool = False, names: Sequence[str] = (), title: str = "") -> View:
     """The variants that are wanted.
 
     Args:
         every: all of them, however many.
         names: the columns to show; all if there are none.
+        title: what the table is about; if there is none, what the sweep is.
     """
     shown = len(found) if every else min(len(found), MOST_ROWS)
     names = names or sweep.names
@@ -62,10 +63,18 @@ def view(sweep: Sweep, found: Found, every: bool = False, names: Sequence[str] =
     notes = notes_of(sweep, found)
     if shown < len(found):
         notes.insert(0, f"{len(found) - shown:,} more are not shown; --top and --sort choose, --all shows each.")
-    title = heading(sweep, found)
+    title = title or heading(sweep, found)
     parts = (Table(title, columns, [_row(found, names, place, len(columns)) for place in range(shown)], notes=notes),)
     csv = Table(title, columns, _Rows(found, names, len(columns)))
     return View(parts, lambda: document(sweep, found), csv)
+
+
+def searched(sweep: Sweep, found: Found, every: bool = False, names: Sequence[str] = ()) -> View:
+    """What a search found, as `view` shows a sweep."""
+    trials = f"{found.tried:,} trials, {found.met:,} different ones meet the conditions"
+    front = found.wanted.pareto
+    title = f"{sweep.title}: {trials}" + (f"; a Pareto front in {', '.join(front)}" if front else "")
+    return view(sweep, found, every, names or list(found.columns), title)
 
 
 def heading(sweep: Sweep, found: Found) -> str:
@@ -88,7 +97,7 @@ def notes_of(sweep: Sweep, found: Found) -> list[str]:
     if found.failed:
         of_them = "1 variant does" if found.failed == 1 else f"{found.failed:,} variants do"
         notes.append(f"{of_them} not expand: {'; '.join(found.examples)}.")
-    if sweep.wanted.pareto:
+    if found.wanted.pareto:
         notes.append("Pareto front: no other variant is as good in all of these and better in one.")
     if sweep.evaluator.composer is None and not sweep.task.module:
         from cnncalc.sweeps.composed import unfit_of
