@@ -155,7 +155,7 @@ def test_the_zoo(name: str) -> None:
     shapes = {
         info.name: [size.dim_value for size in info.type.tensor_type.shape.dim][1:] for info in made.graph.value_info
     }
-    assert shapes == {node.name: list(node.output) for node in net.layers}
+    assert shapes == {node.name: list(node.output) for node in net.layers[:-1]}  # the last is the output
 
 
 def test_several_inputs_and_outputs_and_shared_weights() -> None:
@@ -241,7 +241,7 @@ def test_the_command(capsys: Any) -> None:
     assert Path("net.onnx").read_bytes() == model(cc.network("lenet5"), seed=2).SerializeToString()
     status, out, err = run(capsys, "export", "vgg11", "-o", "again.onnx", "--weights", "none")
     assert (status, out) == (0, "")
-    assert err.startswith("again.onnx: VGG-11, ")
+    assert err.startswith("again.onnx: VGG-11 ")
     for words, message in (
         (["-o", "net.pb"], "'net.pb' is no name of an ONNX file"),
         (["-o", "net.onnx", "--batch", "2"], "the batch stays open"),
@@ -251,4 +251,4 @@ def test_the_command(capsys: Any) -> None:
     ):
         status, out, err = run(capsys, "export", "lenet5", *words)
         assert (status, out) == (2, "")
-        assert message in err.lower().replace("'--output'", ""), err
+        assert message.lower() in err.lower(), err
