@@ -54,8 +54,10 @@ def verify_module(reading: Reading, device: str = "cpu") -> Report:
     hooks = [_recorded(part, calls.setdefault(name, [])) for name, part in module.named_modules() if _is_leaf(part)]
     counter = FlopCounterMode(display=False)
     training = module.training
+    # Without gradients: the counter fails on a view of a parameter that was made without them.
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     try:
-        module.train(graph.training)
+        module.train(graph.training).requires_grad_(False)
         # In one step, as on a processor, the counter does not see attention; step by step it does.
         with torch.no_grad(), quiet(), sdpa_kernel(SDPBackend.MATH), counter:
             outputs = module(*inputs)
@@ -65,6 +67,8 @@ def verify_module(reading: Reading, device: str = "cpu") -> Report:
         return report
     finally:
         module.train(training)
+        for parameter in trained:
+            parameter.requires_grad_(True)
         for hook in hooks:
             hook.remove()
     _compare_shapes(costs, calls, report)

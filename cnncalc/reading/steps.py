@@ -132,9 +132,13 @@ class Step:
         if not values:
             return None
         stored = self.walk.stored(owns)
-        inputs = [self.walk.drafted(value) for value in self.tensors if value not in owns] or [self.walk.first]
+        read = [value for value in self.tensors if value not in owns and value.elements]
+        inputs = [self.walk.drafted(value) for value in read] or [self.walk.first]
         found = []
         for value in values:
+            if not value.elements:
+                found.append(value)
+                continue
             known = {f"{name}s": number for name, number in counts.items()}  # the options' names: macs, adds, ...
             op = Opaque(value.sizes, **{**dict.fromkeys(("params", "weights", "buffers"), 0), **stored, **known})
             draft = Draft(op, tuple(inputs), value.sizes, self.calls, name=self.unique)
@@ -197,6 +201,8 @@ class Walk:
         """The draft that makes a tensor; one that stands for a parameter or buffer is made when it is asked for."""
         if value.draft is not None:
             return value.draft
+        if not value.elements:
+            raise Unread  # a tensor of size 0 is no node
         return self.parameter(value, value.sizes, ())
 
     def parameter(self, value: Value, sizes: Shape, calls: tuple[Call, ...]) -> Draft:
