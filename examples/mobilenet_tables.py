@@ -1,7 +1,7 @@
 """What do a smaller width and a smaller input save? MobileNet's tables of width multipliers and resolutions.
 
-Howard et al. 2017, "MobileNets: efficient convolutional neural networks for mobile vision applications", tables 6 and 7:
-millions of multiply-adds and of parameters.
+Howard et al. 2017, "MobileNets: efficient convolutional neural networks for mobile vision applications", tables 6 and
+7: millions of multiply-adds and of parameters.
 """
 
 import cnncalc as cc
