@@ -403,7 +403,7 @@ class Builder(GraphBuilder):
 
 def network(
     source: str | Path | Spec | Graph | Any,
-    input: int | Sequence[int] | None = None,
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
     *,
     classes: int | None = None,
     training: bool = False,
@@ -452,7 +452,9 @@ def _spec(source: Any) -> Spec:
     )
 
 
-def compare(*sources: Any, input: int | Sequence[int] | None = None, batch: int = 1) -> Comparison:
+def compare(
+    *sources: Any, input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None, batch: int = 1
+) -> Comparison:
     """Networks side by side; the first is what the others are compared with.
 
     Args:

@@ -38,6 +38,8 @@ def unsaid(op: Op, shapes: tuple[Shape, ...]) -> list[str]:
         found.append("what its units see")
     if op.saved(shapes, output, (True,) * len(shapes)) is None:
         found.append("what autograd saves")
+    if op.autocast(*shapes) is None:
+        found.append("what mixed precision does")
     tools = (tool.name for tool in CONVENTIONS.values() if kind not in tool.rules and kind not in tool.nothing)
     return [*found, *(f"what {tool} counts" for tool in tools if tool not in kind.tools)]
 
@@ -58,6 +60,7 @@ def test_one_that_says_nothing_is_noticed() -> None:
     assert found[len(QUANTITIES) :] == [
         "what its units see",
         "what autograd saves",
+        "what mixed precision does",
         *(f"what {tool} counts" for tool in CONVENTIONS),
     ]
 

@@ -55,7 +55,7 @@ class Reading:
 
 def read(
     path: str | Path,
-    input: int | Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
     *,
     batch: int | None = None,
     name: str | None = None,
@@ -89,7 +89,7 @@ def read(
 
 def reading(
     path: str | Path,
-    input: int | Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
     *,
     batch: int | None = None,
     name: str | None = None,

@@ -356,6 +356,8 @@ def clip(step: Step) -> Result:
         raise Unread
     if low == 0 and high in (6, float("inf")):
         return emit(step, ops.ReLU6() if high == 6 else ops.ReLU(), x)
+    if low == float("-inf") and high == float("inf"):
+        return x
     if low == float("-inf") or high == float("inf"):
         return one_each(step, "compare")
     return emit(step, ops.HardTanh(low, high), x)
@@ -404,13 +406,13 @@ def _merge(make: Callable[[], Op], number: Callable[[float], Op], turned: Callab
 
     def read(step: Step) -> Result:
         first, second = step.given(0), step.given(1)
+        found = _with_bias(step, first, second) if make is ops.Add else None
+        if found is not None:
+            return found
         for x, other, other_number, made in ((first, second, 1, number), (second, first, 0, turned)):
             scalar = step.scalar(other_number) if other.draft is None else None
             if scalar is not None and x.shape == step.shape and made is not None:
                 return emit(step, made(scalar), x)
-        found = _with_bias(step, first, second) if make is ops.Add else None
-        if found is not None:
-            return found
         value = merged(step, make(), first, second)
         if value.draft is not None:
             named(value.draft, step.node)
@@ -420,7 +422,7 @@ def _merge(make: Callable[[], Op], number: Callable[[float], Op], turned: Callab
 
 
 def _with_bias(step: Step, first: Value, second: Value) -> Result:
-    """The sum of a product and a stored number for each of its outputs, which is its bias; None if it is another."""
+    """The sum of a product and a stored number for each of its channels, which is its bias; None if it is another."""
     for number, x, bias in ((0, first, second), (1, second, first)):
         draft = x.draft
         if draft is None or bias.draft is not None or bias.source not in step.walk.trained:
@@ -428,7 +430,7 @@ def _with_bias(step: Step, first: Value, second: Value) -> Result:
         name = step.node.input[number]
         if step.walk.uses[name] != 1 or name in step.walk.ends or bias.source in step.walk.owners:
             continue
-        if x.shape != step.shape or not isinstance(draft.op, (ops.Linear, ops.Conv, ops.Depthwise)):
+        if x.shape != step.shape or not isinstance(draft.op, (ops.Linear, ops.Conv, ops.Depthwise, ops.Scale)):
             continue
         if draft.op.bias or draft.shares is not None or not draft.owns or draft is not step.walk.drafts[-1]:
             continue

@@ -26,7 +26,7 @@ from cnncalc.reading import steps
 from cnncalc.reading.drafts import Draft, Value, batch_axis
 from cnncalc.reading.steps import Result, Unread, stand_in
 
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 """Nodes of a graph that are read, those of inlined branches among them."""
 
 MAX_WORK = 20_000_000
@@ -62,11 +62,11 @@ class Step(steps.Step):
         self.shapes = []
         self.calls = calls_of(node)
         self.inputs: list[Value | None] = [walk.values[name] if name else None for name in node.input]
-        # Tensors that are known numbers are no tensors that an op reads.
+        # Tensors that are known numbers are no tensors that an op reads; nor is a single number that is stored.
         self.args = {
             str(number): value
             for number, value in enumerate(self.inputs)
-            if value is not None and (value.draft is not None or value.source is not None)
+            if value is not None and (value.draft is not None or (value.source is not None and prod(value.shape) > 1))
         }
         self.names: list[str] = []
         self.attributes = {attribute.name: attribute for attribute in node.attribute}
@@ -240,7 +240,7 @@ class Walk(steps.Walk):
         if any(not 0 <= size <= MAX_SIZE for size in shape) or len(shape) > 8:
             raise unfit(f"the tensor '{shorten(name, 60)}' has impossible sizes: {shorten(str(list(shape)), 80)}")
         elements = prod(shape)
-        is_weight = tensor.data_type in FLOATS and elements > 1
+        is_weight = tensor.data_type in FLOATS and elements > 0
         source = name if is_weight or elements > constants.MAX_ELEMENTS else None
         self.define(name, Value(shape, self.batch, None, None, source))
         if source is not None:
@@ -361,7 +361,7 @@ class Walk(steps.Walk):
             if kind == "SequenceAt":
                 return self.taken(node)
             names = node.input[:1] if kind == "CastLike" else node.input
-            if not any(names) or any(name and (name not in self.known or name in self.trained) for name in names):
+            if not any(names) or any(name and self.is_unknown(name) for name in names):
                 return False
             arrays = [self.known[name] if name else None for name in names]
             if kind == "CastLike":
@@ -429,6 +429,10 @@ class Walk(steps.Walk):
         self.define(node.output[0], None)
         self.sequences[node.output[0]] = [value for value in values if value is not None]
         return True
+
+    def is_unknown(self, name: str) -> bool:
+        """Whether a tensor is none to reckon with: its numbers are not known, or it is a weight of several."""
+        return name not in self.known or (name in self.trained and self.known[name].size > 1)
 
     def shape_of(self, node: Any) -> tuple[int, ...]:
         """The sizes of what a node reads, or the range of them that it gives."""
@@ -517,15 +521,18 @@ class Walk(steps.Walk):
 
     def entered(self, step: Step, table: Mapping[str, Callable[[Step], Result]]) -> Result:
         """What a node gives by its entry in the table, or by none."""
-        before = len(self.drafts), dict(self.owners)
+        before = len(self.drafts)
         entry = table.get(step.name)
         try:
             if entry is None:
                 raise Unread
             return entry(step)
         except (Unread, OpError, TypeError, AttributeError, ValueError, LookupError, ArithmeticError):
-            del self.drafts[before[0] :]
-            self.owners = before[1]
+            for draft in self.drafts[before:]:
+                for name in draft.owns:
+                    if self.owners.get(name) is draft:
+                        del self.owners[name]
+            del self.drafts[before:]
             return self.unread(step)
 
     def unread(self, step: Step) -> Result:

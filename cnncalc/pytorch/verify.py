@@ -128,7 +128,7 @@ class Way:
     """A way to expand a spec, and how a report calls it."""
 
     text: str = ""
-    input: Shape | None = None
+    input: Shape | Mapping[str, Shape] | None = None
     vars: Mapping[str, Any] = field(default_factory=dict)
     training: bool = False
 

@@ -352,7 +352,7 @@
     live.textContent = `${name} is ${open.has(name) ? "open" : "closed"}`;
   }
   function scale(to) {
-    zoom = Math.max(0.05, Math.min(8, to));
+    zoom = Math.max(0.002, Math.min(8, to));
     draw();
   }
   function fit() {

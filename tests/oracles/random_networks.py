@@ -122,7 +122,10 @@ class _Drawer:
     def attention(self, x: Shape) -> tuple[Items, Shape]:
         """Queries, keys and values projected from one sequence; or a product of matrices."""
         if self.draw(st.booleans()):
-            return [{"matmul": [[], [{"permute": [1, 0]}]]}], (x[0], x[0])
+            product: dict[str, Any] = {"matmul": [[], [{"permute": [1, 0]}]]}
+            if self.draw(st.booleans()):
+                product = {"einsum": [[], []], "equation": "ab,cb->ac"}
+            return [product], (x[0], x[0])
         heads, d, dv = (self.draw(st.integers(1, 3)) for _ in range(3))
         branches = [[{"linear": heads * n}] for n in (d, d, dv)]
         return [{"attention": branches, "heads": heads, "causal": self.draw(st.booleans())}], (x[0], heads * dv)
