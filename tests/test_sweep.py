@@ -487,7 +487,7 @@ def test_a_page_has_the_figures_and_the_table(tmp_path: Path) -> None:
     file = tmp_path / "family.html"
     run(*FAMILY, "--vary", "classes=[10, 1000]", "--plot", "page", "--output", str(file))
     text = file.read_text("utf-8")
-    assert text.count("<figure><svg") == 4
+    assert text.count("<figure><svg") == 3
     assert text.count("<tr>") > 40
     assert "default-src &#x27;none&#x27;" in text
     assert "<script" not in text

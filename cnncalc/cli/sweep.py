@@ -321,7 +321,7 @@ def _page(made: Sweep, output: Output, names: list[str], every: bool) -> None:
         raise RequestError("a page is HTML", hint="name it page.html")
     with _progress(made):
         found = made.table
-    charts = overview(found.columns, made.task.declaration.names, made.task.quantities)
+    charts = overview(found.columns, made.task.declaration.names, made.task.quantities, made.wanted.pareto)
     text = page(output.caption or made.title, view(made, found, every, names).parts, charts)
     with output.open() as file:
         file.write(text)
