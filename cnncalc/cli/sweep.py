@@ -103,8 +103,8 @@ Plot = Annotated[
     typer.Option(
         "--plot",
         metavar="KIND",
-        help="A figure in place of the table: distribution, pareto, scatter or parallel.",
-        autocompletion=complete_word("distribution", "pareto", "scatter", "parallel"),
+        help="In place of the table: distribution, pareto, scatter or parallel; or a page with these and the table.",
+        autocompletion=complete_word("distribution", "pareto", "scatter", "parallel", "page"),
     ),
 ]
 Of = Annotated[str | None, typer.Option("--of", metavar="A,B,...", help="The columns of the figure.")]
@@ -173,7 +173,10 @@ def sweep(
     processes = -1 if jobs == 0 or (jobs is None and backend is not None) else jobs or 1
     made = Sweep(task, wanted, strict, processes, backend, address)
     if plot is not None:
-        _plot(made, output, plot, of, width)
+        if plot == "page":
+            _page(made, replace(output, columns=None), names, every)
+        else:
+            _plot(made, output, plot, of, width)
         return
     if of or width:
         raise RequestError(
@@ -306,6 +309,22 @@ def _search(
         file.close()
     else:
         output.write(searched(made, found, every or output.is_data, names))
+
+
+def _page(made: Sweep, output: Output, names: list[str], every: bool) -> None:
+    """Write the figures and the table as one HTML page."""
+    from cnncalc.render.sweep_page import page
+    from cnncalc.views.sweep import view
+    from cnncalc.views.sweep_charts import overview
+
+    if output.form not in ("html", "table"):
+        raise RequestError("a page is HTML", hint="name it page.html")
+    with _progress(made):
+        found = made.table
+    charts = overview(found.columns, made.task.declaration.names, made.task.quantities, made.wanted.pareto)
+    text = page(output.caption or made.title, view(made, found, every, names).parts, charts)
+    with output.open() as file:
+        file.write(text)
 
 
 def _plot(made: Sweep, output: Output, kind: str, of: str | None, width: str | None) -> None:

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cnncalc.errors import RequestError, did_you_mean, shorten
+from cnncalc.errors import CnncalcError, RequestError, did_you_mean, shorten
 from cnncalc.language.model import Spec
 from cnncalc.sweeps.declare import Declaration, check_names, conditions, given_values
 from cnncalc.sweeps.evaluate import SPECIAL, Chunk, Evaluator, Task
@@ -90,6 +90,8 @@ class Sweep:
                 raise RequestError(
                     f"'{shorten(name)}' is no name for a variable of the sweep", hint="call it otherwise"
                 )
+        if task.module:
+            self._check_arguments()
         check_names([*task.quantities], list(QUANTITIES), "quantity")
         columns = [*task.declaration.names, *QUANTITIES]
         for part in task.declaration.where:
@@ -105,6 +107,14 @@ class Sweep:
             from cnncalc.costs.memory import known as checked
 
             checked(OPTIMIZERS, task.conditions.optimizer, "optimizer")
+
+    def _check_arguments(self) -> None:
+        """Refuse arguments that what makes a PyTorch module does not take: no variant can be right with them."""
+        try:
+            self.evaluator.first()
+        except CnncalcError as error:
+            if error.code in ("unfit-argument", "not-installed", "no-module"):
+                raise
 
     @property
     def name(self) -> str:

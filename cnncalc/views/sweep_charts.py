@@ -153,6 +153,28 @@ KINDS: dict[str, Callable[..., Chart]] = {
 """The kinds of charts of variants."""
 
 
+def overview(
+    columns: Columns, variables: Sequence[str], quantities: Sequence[str], objectives: Sequence[str] = ()
+) -> list[Chart]:
+    """The charts of a page: the distributions of the quantities, the scatter of the first two, parallel coordinates of
+    all, and the front of two objectives. Variables that are no numbers, or the same throughout, are left out."""
+
+    def varies(name: str) -> bool:
+        known = {value for value in columns[name] if value is not None}
+        return len(known) > 1 and all(isinstance(value, (int, float)) for value in known)
+
+    numbers = [name for name in variables if varies(name)]
+    shown = [name for name in quantities if varies(name)]
+    found = [distribution(columns, shown[:4])] if shown else []
+    if len(shown) > 1:
+        found.append(scatter(columns, [*shown[:2], *numbers[-1:]]))
+    if len(numbers) + len(shown) > 1:
+        found.append(parallel(columns, [*numbers[:4], *shown[:4]]))
+    if len(objectives) > 1:
+        found.append(pareto(columns, objectives[:2]))
+    return found
+
+
 def chart(kind: str, columns: Columns, names: Sequence[str], title: str = "") -> Chart:
     """A chart of some columns.
 
