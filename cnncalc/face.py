@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from cnncalc.costs.conventions import Reconciliation, ToolCount
     from cnncalc.costs.roofline import Roofline
     from cnncalc.explain import Line
+    from cnncalc.render.chart import Chart
     from cnncalc.render.picture import Picture
     from cnncalc.views import View
-    from cnncalc.views.charts import Chart
     from cnncalc.zoo.catalogue import Accuracy
 
 

@@ -14,8 +14,8 @@ from cnncalc.errors import RequestError, did_you_mean
 if TYPE_CHECKING:
     from cnncalc.face import Analysis
     from cnncalc.language.model import Spec
-    from cnncalc.views.charts import Chart
-    from cnncalc.views.drawing import Drawing
+    from cnncalc.render.chart import Chart
+    from cnncalc.render.drawing import Drawing
 
 KINDS = ("depth", "memory", "roofline", "field", "scatter", "graph")
 FORMS = {"svg": ".svg", "pdf": ".pdf", "png": ".png", "vegalite": ".json", "mermaid": ".mmd", "dot": ".dot"}
@@ -198,6 +198,6 @@ def _write(data: bytes, file: Path | None) -> None:
     if file is None or str(file) == "-":
         typer.echo(data.decode(), nl=False)
         return
-    from cnncalc.cli.replace import replaced_bytes
+    from cnncalc.replace import replaced_bytes
 
     replaced_bytes(file, data)

@@ -22,8 +22,8 @@ from cnncalc.sweeps.found import Found, Wanted, objective, records
 from cnncalc.sweeps.quantities import DEFAULT, QUANTITIES, Conditions
 
 if TYPE_CHECKING:
+    from cnncalc.render.chart import Chart
     from cnncalc.views import View
-    from cnncalc.views.charts import Chart
 
 Progress: TypeAlias = Callable[[int, int], None]
 """What is told of each chunk: how many variants it had, and how many of them did not expand."""
