@@ -52,6 +52,8 @@ class Reading:
         unstored: buffers that a saved state leaves out, and their sizes, by name.
         unknown: the PyTorch ops of which some counts are unknown, and how many of them there are.
         batch: the batch that it was traced with.
+        callers: the path of the module that called each layer's op; empty for what the module itself did.
+        owned: the parameters and buffers, by their names in the module, that each layer counts.
     """
 
     graph: Graph
@@ -61,6 +63,8 @@ class Reading:
     unstored: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
     batch: int = 1
+    callers: Mapping[str, str] = field(default_factory=dict)
+    owned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read(
@@ -313,11 +317,13 @@ def _read(
     unstored = {key: tensor.numel() for key, tensor in module.named_buffers() if key not in stored}
     builder = Builder(name, title, _notes(unused, unstored, walk, mixed), training)
     inputs = ["input"] if len(names) == 1 else names
-    graph, _ = placed(builder, drafts, inputs, outputs)
+    graph, nodes = placed(builder, drafts, inputs, outputs)
+    callers = {node.name: draft.calls[-1].path if draft.calls else "" for draft, node in nodes.items()}
+    owned = {node.name: draft.owns for draft, node in nodes.items() if draft.owns}
     examples = tuple(
         torch.empty(1, *shape, dtype=dtype, device="meta") for shape, dtype in zip(shapes, dtypes, strict=True)
     )
-    return Reading(graph, module, examples, unused, unstored, dict(walk.unknown), batch)
+    return Reading(graph, module, examples, unused, unstored, dict(walk.unknown), batch, callers, owned)
 
 
 def _input(walk: Walk, node: fx.Node) -> Value:

@@ -85,6 +85,8 @@ class Report:
         batch_counts: the integers that PyTorch's BatchNorm stores beside the buffers compared.
         not_said: what could not be compared.
         gaps: what the counters leave out.
+        compared: what was compared, in words, where that is not what is for a network that was built.
+        notes: what else there is to say.
     """
 
     network: str
@@ -102,6 +104,8 @@ class Report:
     mismatches: list[Mismatch] = field(default_factory=list)
     not_said: list[NotSaid] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    compared: str = ""
+    notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property

@@ -122,6 +122,7 @@ class Walk(steps.Walk):
             self.values[node] = None  # arithmetic of sizes
             return
         step = Step(self, node)
+        self.calls = step.calls
         if step.shapes and not any(map(prod, step.shapes)):
             empty = tuple(step.value(None, shape) for shape in step.shapes)  # nothing is computed
             self.values[node] = empty[0] if step.single else empty

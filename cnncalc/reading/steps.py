@@ -166,6 +166,7 @@ class Walk:
         trained: those of them that are parameters.
         owners: the draft that counts each stored tensor, by the tensor's name.
         unknown: the program's ops of which some counts are unknown, and how many of them there are.
+        calls: the modules that are being called: where a parameter stands that the op there is the first to read.
     """
 
     def __init__(self, batch: int, kept: Collection[str], trained: Collection[str]) -> None:
@@ -175,6 +176,7 @@ class Walk:
         self.drafts: list[Draft] = []
         self.owners: dict[str, Draft] = {}
         self.unknown: dict[str, int] = {}
+        self.calls: tuple[Call, ...] = ()
 
     @property
     def first(self) -> Draft:
@@ -185,13 +187,15 @@ class Walk:
         """Note a draft, and the weights that it has; weights that an earlier one has are shared with it."""
         names = [value.source for value in owns if value is not None and value.source is not None]
         first = next((self.owners[name] for name in names if name in self.owners), None)
-        if first is not None:
-            # An opaque op says itself what it stores: nothing of what an earlier one has.
-            draft.shares = None if isinstance(draft.op, Opaque) else first
-        else:
-            draft.owns = tuple(names)
-            for name in names:
-                self.owners[name] = draft
+        draft.owns = tuple(name for name in names if name not in self.owners)
+        if first is not None and not isinstance(draft.op, Opaque):
+            if draft.owns:  # it has another's weights and some of its own, such as a bias
+                shapes = [source.output for source in draft.inputs]
+                draft.op = stand_in(draft.op, shapes, draft.output, **self.stored(owns))
+            else:
+                draft.shares = first
+        for name in draft.owns:
+            self.owners[name] = draft
         if names:
             draft.origin = common(names)
         self.drafts.append(draft)
@@ -203,7 +207,7 @@ class Walk:
             return value.draft
         if not value.elements:
             raise Unread  # a tensor of size 0 is no node
-        return self.parameter(value, value.sizes, ())
+        return self.parameter(value, value.sizes, self.calls)
 
     def parameter(self, value: Value, sizes: Shape, calls: tuple[Call, ...]) -> Draft:
         """A learnt tensor, or a stored one, as a node of its own."""
@@ -235,11 +239,13 @@ class Walk:
         return counts
 
 
-def stand_in(op: Op, inputs: Sequence[Shape], output: Shape, params: int = 0, weights: int = 0) -> Opaque:
+def stand_in(
+    op: Op, inputs: Sequence[Shape], output: Shape, params: int = 0, weights: int = 0, buffers: int = 0
+) -> Opaque:
     """An opaque op with an op's work, that stores what is given: for weights some of which another node counts."""
     costs = cost_numbers(op, tuple(inputs), output)
     work = {option: costs.get(option[:-1], 0) for option in OPERATIONS}
-    return Opaque(output, params=params, weights=weights, buffers=0, **work)
+    return Opaque(output, params=params, weights=weights, buffers=buffers, **work)
 
 
 def common(names: Sequence[str]) -> str:

@@ -47,7 +47,8 @@ class GapRecord(Struct):
 
 
 class ReportRecord(Struct):
-    """What came of verifying one network in one way; `at_least` names the totals part of which is unknown."""
+    """What came of verifying one network in one way; `at_least` names the totals part of which is unknown, `notes` says
+    what was not compared, and why."""
 
     network: str
     conditions: str
@@ -67,6 +68,7 @@ class ReportRecord(Struct):
     differences: list[MismatchRecord]
     unknown: list[NotSaidRecord]
     gaps: list[GapRecord]
+    notes: list[str] = []
 
 
 class VerifyDocument(Struct):
@@ -143,13 +145,16 @@ def _title(reports: Sequence[Report]) -> str:
 def _notes(reports: Sequence[Report], fixed: Sequence[str]) -> list[str]:
     """What stands in the lines, and what does not."""
     compared = "Compared in every layer: the output's shape in a forward pass, parameters, buffers, and MACs by "
-    if reports[0].device == "meta":
+    if reports[0].compared:
+        notes = list(dict.fromkeys(report.compared for report in reports))
+    elif reports[0].device == "meta":
         notes = [
             f"{compared}torch.utils.flop_counter. fvcore was not run: it traces real tensors, which the meta device "
             "has not."
         ]
     else:
         notes = [f"{compared}torch.utils.flop_counter and fvcore."]
+    notes += [note for report in reports for note in report.notes]
     notes += [f"Not compared: {_not_said(report)}." for report in reports if report.not_said]
     if fixed:
         notes.append(f"Their specs fix the input size, so no other was tried: {', '.join(fixed)}.")
@@ -249,6 +254,7 @@ def _record(report: Report) -> ReportRecord:
         differences=[_like(found, MismatchRecord) for found in report.mismatches],
         unknown=[_like(found, NotSaidRecord) for found in report.not_said],
         gaps=[_like(found, GapRecord) for found in report.gaps],
+        notes=report.notes,
     )
 
 
