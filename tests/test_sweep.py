@@ -505,3 +505,15 @@ def test_arguments_of_a_module_are_variables(tmp_path: Path) -> None:
     found = document(*words, "--vary", "width=[1, 3]", "--vary", "depth=[1, 2]", "--columns", "params,peak")
     assert [record["params"] for record in found["variants"]] == [12, 24, 84, 168]
     assert "unexpected keyword argument 'widht'" in run(*words, "--vary", "widht=[1, 3]", status=2).stderr
+
+
+def test_a_list_is_given_as_a_list_of_lists() -> None:
+    family = str(Path(__file__).parent.parent / "examples" / "resnet_family.yaml")
+    assert "[[...], [...]]" in run("sweep", family, "--vary", "depths=[2, 2, 2, 2]", status=2).stderr
+    assert "2 variants" in run("sweep", family, "--vary", "depths=[[1,1,1,1],[2,2,2,2]]", "--columns", "params").stdout
+
+
+def test_csv_has_the_columns_asked_for() -> None:
+    text = run(*FAMILY, "--columns", "input,macs", "--where", "macs < 10e6", "--format", "csv").stdout
+    assert text.splitlines()[0] == "variant,input,macs,error"
+    assert len(text.splitlines()) > 1

@@ -268,12 +268,14 @@ def _write(made: Sweep, output: Output, names: list[str], every: bool, resume: b
         raise RequestError("--resume goes on with a folder of results", hint="name it: --output results")
     if folder or parquet:
         _parquet(made, output.file, folder, resume)
-    elif output.form == "csv" and not (made.wanted.sort or made.wanted.pareto or made.wanted.top or names):
-        _csv(made, output)
+    elif output.form == "csv":
+        _csv(made, output, names)
     else:
-        from cnncalc.views.sweep import view
+        from cnncalc.views.sweep import MOST_ROWS, view
 
         output.choice()  # which may be wrong, before the work is done
+        if made.wanted.top is None and not (every or output.is_data or made.wanted.pareto):
+            made.wanted = replace(made.wanted, top=MOST_ROWS)  # more would be kept for nothing
         with _progress(made):
             found = made.table
         output.write(view(made, found, every or output.is_data, names))
@@ -359,7 +361,7 @@ def _parquet(made: Sweep, path: Path | None, folder: bool, resume: bool) -> None
     _say(said)
 
 
-def _csv(made: Sweep, output: Output) -> None:
+def _csv(made: Sweep, output: Output, names: list[str]) -> None:
     """Write CSV, a chunk at a time."""
     import csv
 
@@ -367,9 +369,10 @@ def _csv(made: Sweep, output: Output) -> None:
 
     with output.open() as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["variant", *made.names, "error"])
+        names = names or made.names
+        writer.writerow(["variant", *names, "error"])
         with _progress(made):
-            said = made.each(lambda chunk: writer.writerows(csv_rows(chunk)))
+            said = made.each(lambda chunk: writer.writerows(csv_rows(chunk, names)))
     _say(said)
 
 

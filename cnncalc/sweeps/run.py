@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncalc.errors import CnncalcError, RequestError, did_you_mean, shorten
 from cnncalc.language.model import Spec
-from cnncalc.sweeps.declare import Declaration, check_names, conditions, given_values
+from cnncalc.sweeps.declare import Choices, Declaration, check_names, conditions, given_values
 from cnncalc.sweeps.evaluate import SPECIAL, Chunk, Evaluator, Task
 from cnncalc.sweeps.found import Found, Wanted, objective, records
 from cnncalc.sweeps.quantities import DEFAULT, QUANTITIES, Conditions
@@ -83,6 +83,11 @@ class Sweep:
                 hint = did_you_mean(name, [*known, *SPECIAL]) or here
                 message = f"{self.evaluator.spec.name} has no variable '{shorten(name)}'"
                 raise RequestError(message, hint=hint, code="unknown-variable")
+            axis = task.declaration.vary[name]
+            own = None if task.module or name in SPECIAL else self.evaluator.spec.variables[name].value
+            if isinstance(own, tuple) and isinstance(axis, Choices) and not any(map(_is_list, axis.values)):
+                hint = f"a list of lists has several: {name}=[[...], [...]]"
+                raise RequestError(f"'{shorten(name)}' is a list, and is given numbers", hint=hint, code="unfit-values")
             if name in task.fixed or (name == "input" and task.input is not None):
                 raise RequestError(f"'{shorten(name)}' is set and varied", hint="leave one of them out")
         for name in task.declaration.let:
@@ -296,6 +301,10 @@ class Sweep:
         from cnncalc.face import _html
 
         return _html(self.view)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, tuple)
 
 
 def sweep(
