@@ -113,6 +113,7 @@ CODES: dict[str, dict[str, str]] = {
     },
     "ONNX files": {
         "unfit-onnx": "The file's graph is no network: a node reads what nothing gives, or does not fit what it reads.",
+        "not-in-onnx": "A layer is of a kind, or in a form, that ONNX has no operators for.",
         "unknown-shape": "A shape depends on the numbers in a tensor, or is that of an operator of the file's own.",
     },
 }

@@ -228,6 +228,20 @@ def test_a_spec_may_be_wrong_at_first_and_be_replaced_as_editors_do(start: Start
     assert tab.errors == []
 
 
+def test_axe_finds_nothing_in_an_error(start: Start, spec: Path, browser: Any) -> None:
+    axe = pytest.importorskip("axe_playwright_python")
+    (script,) = Path(axe.__file__).parent.rglob("axe.min.js")
+    context = browser.new_context(bypass_csp=True)
+    tab = Tab(context, start("mine.yaml"))
+    spec.write_text(SPEC.replace("linear: 10", "linear: ten"))
+    tab.tab.locator("#fault").wait_for(state="visible")
+    tab.tab.evaluate(script.read_text("utf-8"))
+    found = tab.tab.evaluate("axe.run()")
+    assert found["passes"]
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found["violations"]] == []
+    context.close()
+
+
 def test_a_page_tells_that_its_server_has_ended(start: Start, spec: Path, context: Any) -> None:
     tab = Tab(context, start("mine.yaml"))
     start.servers[0].send_signal(signal.SIGINT)  # type: ignore[attr-defined]

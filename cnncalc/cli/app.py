@@ -21,6 +21,7 @@ COMMANDS = (
     "list",
     "show",
     "import",
+    "export",
     "params",
     "flops",
     "shapes",

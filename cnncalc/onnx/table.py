@@ -94,10 +94,10 @@ def bias_of(step: Step, number: int) -> Value | None:
 @entry("Conv")
 def convolution(step: Step) -> Result:
     """A convolution; one whose weights are computed is opaque, its multiply-accumulates known."""
-    x, kernel = plain(step.given(0)), step.given(1)
-    if kernel.source not in step.walk.trained:
+    x, kernel = step.given(0), step.given(1)
+    if kernel.source not in step.walk.trained or x.axis is None:
         return _computed_convolution(step, kernel, (2,))
-    return _convolved(step, x, kernel, bias_of(step, 2))
+    return _convolved(step, plain(x), kernel, bias_of(step, 2))
 
 
 def _convolved(step: Step, x: Value, kernel: Value, bias: Value | None) -> Result:
@@ -252,11 +252,28 @@ def einsum(step: Step) -> Result:
 
 @entry("BatchNormalization")
 def batch_norm(step: Step) -> Result:
-    """Batch normalisation with its running statistics."""
-    x = plain(step.given(0))
+    """Batch normalisation with its running statistics; by the batch's own, it is of a kind that has no class."""
+    x, results = step.given(0), len(step.shapes) - 1
+    if step.integer("training_mode") or x.axis != 0 or step.given(3).source is None:
+        return (_moments(step, x), *[None] * results)
+    plain(x)
     owns = [weight(step.given(number)) for number in range(1, 5)]
     value = emit(step, ops.BatchNorm(eps=step.real("epsilon", 1e-5)), x, owns=owns)
     return (value, *[None] * (len(step.shapes) - 1))
+
+
+def _moments(step: Step, x: Value) -> Result:
+    """A normalisation with statistics of its own, as of weights: its operations as those of layer normalisation."""
+    c, n = x.shape[1], x.elements
+    owns = []
+    for number in (1, 2):
+        numbers = step.known(number)
+        if step.given(number).source is not None and (numbers is None or (numbers != numbers.reshape(-1)[0]).any()):
+            owns.append(step.given(number))
+    step.args = {key: value for key, value in step.args.items() if key in ("0", "1", "2")}
+    step.args = {key: value for key, value in step.args.items() if key == "0" or value.draft or value in owns}
+    step.shapes, step.single = step.shapes[:1], True
+    return step.opaque(owns, mac=0, compare=0, add=4 * n, mul=3 * n, div=3 * c, exp=c)
 
 
 @entry("InstanceNormalization")
@@ -405,14 +422,14 @@ def _merge(make: Callable[[], Op], number: Callable[[float], Op], turned: Callab
     """An entry of an op on two tensors, or on one and a number (`turned`, where the number is the first)."""
 
     def read(step: Step) -> Result:
-        first, second = step.given(0), step.given(1)
+        first, second = step.operand(0), step.operand(1)
+        found = _with_bias(step, first, second) if make is ops.Add else None
+        if found is not None:
+            return found
         for x, other, other_number, made in ((first, second, 1, number), (second, first, 0, turned)):
             scalar = step.scalar(other_number) if other.draft is None else None
             if scalar is not None and x.shape == step.shape and made is not None:
                 return emit(step, made(scalar), x)
-        found = _with_bias(step, first, second) if make is ops.Add else None
-        if found is not None:
-            return found
         value = merged(step, make(), first, second)
         if value.draft is not None:
             named(value.draft, step.node)
@@ -422,7 +439,7 @@ def _merge(make: Callable[[], Op], number: Callable[[float], Op], turned: Callab
 
 
 def _with_bias(step: Step, first: Value, second: Value) -> Result:
-    """The sum of a product and a stored number for each of its outputs, which is its bias; None if it is another."""
+    """The sum of a product and a stored number for each of its channels, which is its bias; None if it is another."""
     for number, x, bias in ((0, first, second), (1, second, first)):
         draft = x.draft
         if draft is None or bias.draft is not None or bias.source not in step.walk.trained:
@@ -430,7 +447,7 @@ def _with_bias(step: Step, first: Value, second: Value) -> Result:
         name = step.node.input[number]
         if step.walk.uses[name] != 1 or name in step.walk.ends or bias.source in step.walk.owners:
             continue
-        if x.shape != step.shape or not isinstance(draft.op, (ops.Linear, ops.Conv, ops.Depthwise)):
+        if x.shape != step.shape or not isinstance(draft.op, (ops.Linear, ops.Conv, ops.Depthwise, ops.Scale)):
             continue
         if draft.op.bias or draft.shares is not None or not draft.owns or draft is not step.walk.drafts[-1]:
             continue
@@ -460,7 +477,7 @@ TABLE |= {
 @entry("Sum", "Max", "Min")
 def several(step: Step) -> Result:
     """Several tensors, element by element."""
-    values = [value for value in step.inputs if value is not None]
+    values = [step.operand(number) for number in range(len(step.inputs))]
     if len(values) == 1:
         return values[0]
     makes: dict[str, Callable[[], Op]] = {"Sum": ops.Add, "Max": ops.Maximum, "Min": ops.Minimum}

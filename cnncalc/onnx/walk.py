@@ -62,11 +62,11 @@ class Step(steps.Step):
         self.shapes = []
         self.calls = calls_of(node)
         self.inputs: list[Value | None] = [walk.values[name] if name else None for name in node.input]
-        # Tensors that are known numbers are no tensors that an op reads.
+        # Tensors that are known numbers are no tensors that an op reads; nor is a single number that is stored.
         self.args = {
             str(number): value
             for number, value in enumerate(self.inputs)
-            if value is not None and (value.draft is not None or value.source is not None)
+            if value is not None and (value.draft is not None or (value.source is not None and prod(value.shape) > 1))
         }
         self.names: list[str] = []
         self.attributes = {attribute.name: attribute for attribute in node.attribute}
@@ -84,6 +84,17 @@ class Step(steps.Step):
         value = self.input(number)
         if value is None:
             raise Unread
+        return value
+
+    def operand(self, number: int) -> Value:
+        """An input that is reckoned with. What stands as a constant among the nodes is none of the weights.
+
+        Raises:
+            Unread: it is left out.
+        """
+        value = self.given(number)
+        if value.draft is None and value.source in self.walk.literals:
+            return Value(value.shape, value.batch)
         return value
 
     def known(self, number: int) -> Array | None:
@@ -197,6 +208,7 @@ class Walk(steps.Walk):
         values: each tensor by its name; None for what is no tensor.
         known: the numbers of tensors that are known.
         sequences: the tensors of each list of tensors.
+        literals: the tensors that stand as constants among the nodes, and not with the stored ones.
         uses: how many nodes read a tensor.
         opsets: the version of each domain's operators.
     """
@@ -210,6 +222,7 @@ class Walk(steps.Walk):
         self.values: dict[str, Value | None] = {}
         self.known: dict[str, Array] = {}
         self.sequences: dict[str, list[Value]] = {}
+        self.literals: set[str] = set()
         self.uses: Counter[str] = Counter()
         self.ends: frozenset[str] = frozenset()
         self.nodes = 0
@@ -240,7 +253,7 @@ class Walk(steps.Walk):
         if any(not 0 <= size <= MAX_SIZE for size in shape) or len(shape) > 8:
             raise unfit(f"the tensor '{shorten(name, 60)}' has impossible sizes: {shorten(str(list(shape)), 80)}")
         elements = prod(shape)
-        is_weight = tensor.data_type in FLOATS and elements > 1
+        is_weight = tensor.data_type in FLOATS and elements > 0
         source = name if is_weight or elements > constants.MAX_ELEMENTS else None
         self.define(name, Value(shape, self.batch, None, None, source))
         if source is not None:
@@ -339,6 +352,7 @@ class Walk(steps.Walk):
         kinds = {"value_int": np.int64, "value_ints": np.int64, "value_float": np.float32, "value_floats": np.float32}
         if attribute.name == "value" and attribute.type == onnx.AttributeProto.TENSOR:
             self.stored_tensor(node.output[0], attribute.t)
+            self.literals.add(node.output[0])
         elif attribute.name in kinds:
             array = np.asarray(onnx.helper.get_attribute_value(attribute), kinds[attribute.name])
             self.spend(array.size)
@@ -361,7 +375,7 @@ class Walk(steps.Walk):
             if kind == "SequenceAt":
                 return self.taken(node)
             names = node.input[:1] if kind == "CastLike" else node.input
-            if not any(names) or any(name and (name not in self.known or name in self.trained) for name in names):
+            if not any(names) or any(name and self.is_unknown(name) for name in names):
                 return False
             arrays = [self.known[name] if name else None for name in names]
             if kind == "CastLike":
@@ -429,6 +443,10 @@ class Walk(steps.Walk):
         self.define(node.output[0], None)
         self.sequences[node.output[0]] = [value for value in values if value is not None]
         return True
+
+    def is_unknown(self, name: str) -> bool:
+        """Whether a tensor is none to reckon with: its numbers are not known, or it is a weight of several."""
+        return name not in self.known or (name in self.trained and self.known[name].size > 1)
 
     def shape_of(self, node: Any) -> tuple[int, ...]:
         """The sizes of what a node reads, or the range of them that it gives."""

@@ -58,7 +58,7 @@ def run_counted(model: BuiltNetwork, inputs: tuple[Tensor, ...]) -> tuple[Any, C
     return outputs, Count(counter.get_total_flops() // 2, layers)
 
 
-def fvcore_count(model: BuiltNetwork, inputs: tuple[Tensor, ...]) -> Count:
+def fvcore_count(model: nn.Module, inputs: tuple[Tensor, ...]) -> Count:
     """fvcore's count of a forward pass. It traces real tensors: `meta` ones it cannot. What no output depends on is
     not in the trace, and so not in the count."""
     with torch.no_grad(), warnings.catch_warnings():

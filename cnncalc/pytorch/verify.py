@@ -87,6 +87,8 @@ class Report:
         not_said: what could not be compared.
         unseen: the layers of which fvcore does not see all products.
         gaps: what the counters leave out.
+        compared: what was compared, in words, where that is not what is for a network that was built.
+        notes: what else there is to say.
     """
 
     network: str
@@ -105,6 +107,8 @@ class Report:
     not_said: list[NotSaid] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    compared: str = ""
+    notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property

@@ -48,7 +48,7 @@ class GapRecord(Struct):
 
 class ReportRecord(Struct):
     """What came of verifying one network in one way; `at_least` names the totals part of which is unknown, `unseen` the
-    layers of which fvcore does not see every product."""
+    layers of which fvcore does not see every product, `notes` says what was not compared, and why."""
 
     network: str
     conditions: str
@@ -69,6 +69,7 @@ class ReportRecord(Struct):
     unknown: list[NotSaidRecord]
     unseen: list[str]
     gaps: list[GapRecord]
+    notes: list[str] = []
 
 
 class VerifyDocument(Struct):
@@ -145,7 +146,9 @@ def _title(reports: Sequence[Report]) -> str:
 def _notes(reports: Sequence[Report], fixed: Sequence[str]) -> list[str]:
     """What stands in the lines, and what does not."""
     compared = "Compared in every layer: the output's shape in a forward pass, parameters, buffers, and MACs by "
-    if reports[0].device == "meta":
+    if reports[0].compared:
+        notes = list(dict.fromkeys(report.compared for report in reports))
+    elif reports[0].device == "meta":
         notes = [
             f"{compared}torch.utils.flop_counter. fvcore was not run: it traces real tensors, which the meta device "
             "has not."
@@ -158,6 +161,7 @@ def _notes(reports: Sequence[Report], fixed: Sequence[str]) -> list[str]:
             f"fvcore does not see every product of {unseen:,} layer{'s' * (unseen != 1)}, such as those of attention "
             "in one step and of recurrent layers: it is held to the others."
         )
+    notes += [note for report in reports for note in report.notes]
     notes += [f"Not compared: {_not_said(report)}." for report in reports if report.not_said]
     if fixed:
         notes.append(f"Their specs fix the input size, so no other was tried: {', '.join(fixed)}.")
@@ -258,6 +262,7 @@ def _record(report: Report) -> ReportRecord:
         unknown=[_like(found, NotSaidRecord) for found in report.not_said],
         unseen=report.unseen,
         gaps=[_like(found, GapRecord) for found in report.gaps],
+        notes=report.notes,
     )
 
 

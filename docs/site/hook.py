@@ -13,6 +13,8 @@ from typing import Any
 import gallery
 from mkdocs.structure.files import File, Files
 
+import cnncalc
+
 HERE = Path(__file__).parent
 TOP = HERE.parent.parent
 
@@ -39,7 +41,7 @@ def on_files(files: Files, config: Any) -> Files:
         add(target, moved(text, source) if source.endswith(".md") else f"# License\n\n```text\n{text}```\n")
     for name in ASSETS:
         add(f"assets/{name}", (HERE / name).read_text("utf-8"))
-    add("reference.md", (HERE / "reference.md").read_text("utf-8"))
+    add("reference.md", reference())
 
     only = [name for name in os.environ.get("CNNCALC_GALLERY", "").split(",") if name]
     found = gallery.everything(only)
@@ -48,6 +50,14 @@ def on_files(files: Files, config: Any) -> Files:
         for path, content in gallery.files(entry).items():
             add(f"gallery/{path}", content)
     return files
+
+
+def reference() -> str:
+    """The Python reference: reference.md, and at its end the public names that it leaves out."""
+    text = (HERE / "reference.md").read_text("utf-8")
+    homes = [f"::: {home}.{name}\n" for name, home in cnncalc._PUBLIC.items()]
+    more = [line for line in homes if line not in text]
+    return "\n".join([text, "## More\n", *more]) if more else text
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:

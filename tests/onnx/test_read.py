@@ -344,6 +344,19 @@ def test_what_takes_too_much_is_refused() -> None:
     assert graph.outputs["output"].output == (10**6,)
 
 
+def test_a_description_larger_than_any_is_refused(tmp_path: Path) -> None:
+    data = b"\x3a\x80\x80\x80\x20" + b"\x52\xfb\xff\xff\x1f" + b"a" * (2**26 - 5)  # a graph's documentation, 64 MiB
+    (tmp_path / "net.onnx").write_bytes(data)
+    with pytest.raises(RequestError) as caught:
+        read(tmp_path / "net.onnx")
+    assert caught.value.code == "too-large"
+    many = [helper.make_tensor_value_info("", TensorProto.FLOAT, None) for _ in range(2)]
+    found = model([node("Relu", "x", to="y")], {}, ["n", 3], {})
+    found.graph.value_info.extend(many * 160_000)
+    with pytest.raises(RequestError, match="more than 300,000 tensors and nodes"):
+        read(saved(found))
+
+
 def test_deep_choices_are_refused_or_read() -> None:
     """protobuf itself refuses what is nested deeper than 100 messages."""
 
