@@ -317,7 +317,8 @@ def sweep(
     """The variants of a network: an iterator of records, and a table.
 
     Args:
-        network: a name of the zoo, the path or text of a spec, or a `Spec`; or what names a PyTorch module.
+        network: a name of the zoo, the path or text of a spec, or a `Spec`; or what names a PyTorch module or an ONNX
+            file.
         vary: the values of the network's variables, of `input` and of `batch`: lists, or texts as the command line
             takes them, such as "0.25:2:0.25".
         let: variables of the sweep alone, over which the others may be expressions.
@@ -362,11 +363,11 @@ def task_of(
     check: float = 0.001,
 ) -> Task:
     """The task of a network's sweep: its spec as text, so that any worker can read it."""
-    from cnncalc.sources import is_module
+    from cnncalc.sources import is_spec
 
     quantities = tuple(dict.fromkeys(quantities))
     given = dict(fixed or {})
-    if isinstance(network, str) and "\n" not in network and is_module(network):
+    if isinstance(network, str) and "\n" not in network and not is_spec(network):
         return Task(network, declaration, network, "", True, given, input, settings, quantities, 0.0)
     from cnncalc.face import _spec
 
