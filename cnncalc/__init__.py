@@ -44,7 +44,7 @@ _PUBLIC = {
     "network": "cnncalc.face",
     "sweep": "cnncalc.sweeps.run",
 }
-_MODULES = ("ops", "pytorch")
+_MODULES = ("onnx", "ops", "pytorch")
 
 __all__ = [
     "Analysis",
@@ -64,6 +64,7 @@ __all__ = [
     "load",
     "load_text",
     "network",
+    "onnx",
     "ops",
     "pytorch",
     "sweep",

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from cnncalc.costs.conventions import Reconciliation, ToolCount
     from cnncalc.costs.roofline import Roofline
     from cnncalc.explain import Line
+    from cnncalc.render.chart import Chart
     from cnncalc.render.picture import Picture
     from cnncalc.views import View
-    from cnncalc.views.charts import Chart
     from cnncalc.zoo.catalogue import Accuracy
 
 
@@ -356,16 +356,27 @@ class Comparison:
         first = getattr(self.networks[0], quantity)
         return [ratio(getattr(analysis, quantity), first) for analysis in self.networks]
 
-    def chart(self) -> Chart:
+    def chart(self, against: str = "macs", device: str | None = None) -> Chart:
         """The networks as bubbles, their size the parameters: top-1 accuracy against MACs where it is published, else
         MACs against parameters.
+
+        Args:
+            against: macs, params, or seconds, the least time on a device.
+            device: which, if against seconds: a name, or the path of a YAML file.
+
+        Raises:
+            RequestError: nothing is set against that; no such device.
 
         >>> compare("vgg16", "nin").chart().values[0]["params"]
         138357544
         """
         from cnncalc.views.charts import scatter
 
-        return scatter(self.networks, self.published)
+        if against not in ("macs", "params", "seconds"):
+            hint = did_you_mean(against, ("macs", "params", "seconds")) or "macs, params or seconds"
+            raise RequestError(f"nothing is set against '{shorten(against)}'", hint=hint, code="unknown-word")
+        times = [each.roofline(device or DEVICE) for each in self.networks] if against == "seconds" else ()
+        return scatter(self.networks, self.published, against, times)
 
     def to_records(self) -> list[dict[str, Any]]:
         """A flat record per network."""

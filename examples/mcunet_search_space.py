@@ -1,13 +1,13 @@
 """Which width and resolution should a search for a microcontroller begin with? MCUNet's choice, by counting alone.
 
 Lin, Chen, Lin, Cohn, Gan, Han 2020, "MCUNet: tiny deep learning on IoT devices", section 3.1: of the spaces that a
-width multiplier and a resolution make, the one whose networks have most work among those that fit 320 kB of memory
-and 1 MB of flash is searched. Figure 3 gives the mean millions of multiply-adds of such spaces, those below among
-them; w0.5-r144 has most.
+width multiplier and a resolution make, the one whose networks have most work among those that fit 320 kB of memory and
+1 MB of flash is searched. Figure 3 gives the mean millions of multiply-adds of such spaces, those below among them;
+w0.5-r144 has most.
 
-The paper does not print its space in full. This one has the stages of MnasNet with kernels of 3, 5 or 7, expansions
-of 3, 4 or 6 and 2 to 4 blocks in each; tensors take a byte an element, and each layer's stay apart. So the means
-differ from the paper's, whose engine also overwrites inputs; the choice is the same.
+The paper does not print its space in full. This one has the stages of MnasNet with kernels of 3, 5 or 7, expansions of
+3, 4 or 6 and 2 to 4 blocks in each; tensors take a byte an element, and each layer's stay apart. So the means differ
+from the paper's, whose engine also overwrites inputs; the choice is the same.
 """
 
 import cnncalc as cc
@@ -16,8 +16,8 @@ SPEC = """
 title: TinyNAS
 input: [3, 224, 224]
 vars:
-  {w: 1.0, d1: 2, d2: 2, d3: 2, d4: 2, d5: 2, k1: 3, k2: 3, k3: 3, k4: 3, k5: 3, k6: 3,
-   e1: 3, e2: 3, e3: 3, e4: 3, e5: 3, e6: 3}
+  {w: 1.0, d1: 2, d2: 2, d3: 2, d4: 2, d5: 2, k1: 3, k2: 3, k3: 3, k4: 3, k5: 3, k6: 3, e1: 3, e2: 3, e3: 3, e4: 3,
+   e5: 3, e6: 3}
 blocks:
   mbconv:
     vars: {out: , kernel: , expansion: , stride: 1, hidden: expansion * channels, same: stride == 1 and channels == out}

@@ -1,8 +1,7 @@
 """How large are RegNet's design spaces, what is in them at 400 million multiply-adds, and what do its models weigh?
 
 Radosavovic, Kosaraju, Girshick, He, Dollar 2020, "Designing network design spaces": table 1 has the sizes of the
-spaces, section 3.2 draws networks of 360 to 400 million multiply-adds, and the tables of the appendix give the
-models' parameters.
+spaces, section 3.2 draws networks of 360 to 400 million multiply-adds, and the last tables have the models' parameters.
 """
 
 import math

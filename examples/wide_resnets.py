@@ -1,7 +1,6 @@
 """Is a ResNet better made wide or deep? Parameters and work of residual networks for CIFAR by depth and width.
 
-Zagoruyko, Komodakis 2016, "Wide residual networks", tables 4 and 5 give the parameters (in millions) of WRN-depth-
-width.
+Zagoruyko, Komodakis 2016, "Wide residual networks", tables 4 and 5 give the millions of parameters of WRN-depth-width.
 """
 
 import cnncalc as cc

@@ -480,3 +480,40 @@ def test_figures_are_files(tmp_path: Path) -> None:
             file = tmp_path / f"{kind}.{form}"
             run(*FAMILY, "--plot", kind, "--of", of, "--output", str(file), "--width", "84mm")
             assert file.stat().st_size > 1000
+
+
+def test_a_page_has_the_figures_and_the_table(tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert")
+    file = tmp_path / "family.html"
+    run(*FAMILY, "--vary", "classes=[10, 1000]", "--plot", "page", "--output", str(file))
+    text = file.read_text("utf-8")
+    assert text.count("<figure><svg") == 3
+    assert text.count("<tr>") > 40
+    assert "default-src &#x27;none&#x27;" in text
+    assert "<script" not in text
+    assert "a page is HTML" in run(*FAMILY, "--plot", "page", "--format", "csv", status=2).stderr
+
+
+def test_arguments_of_a_module_are_variables(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n"
+        "def make(width=8, depth=1):\n"
+        "    return nn.Sequential(*[nn.Conv2d(3, 3, width, padding='same') for _ in range(depth)])\n"
+    )
+    words = ("sweep", f"{tmp_path / 'net.py'}:make", "--input", "3x9x9")
+    found = document(*words, "--vary", "width=[1, 3]", "--vary", "depth=[1, 2]", "--columns", "params,peak")
+    assert [record["params"] for record in found["variants"]] == [12, 24, 84, 168]
+    assert "unexpected keyword argument 'widht'" in run(*words, "--vary", "widht=[1, 3]", status=2).stderr
+
+
+def test_a_list_is_given_as_a_list_of_lists() -> None:
+    family = str(Path(__file__).parent.parent / "examples" / "resnet_family.yaml")
+    assert "[[...], [...]]" in run("sweep", family, "--vary", "depths=[2, 2, 2, 2]", status=2).stderr
+    assert "2 variants" in run("sweep", family, "--vary", "depths=[[1,1,1,1],[2,2,2,2]]", "--columns", "params").stdout
+
+
+def test_csv_has_the_columns_asked_for() -> None:
+    text = run(*FAMILY, "--columns", "input,macs", "--where", "macs < 10e6", "--format", "csv").stdout
+    assert text.splitlines()[0] == "variant,input,macs,error"
+    assert len(text.splitlines()) > 1

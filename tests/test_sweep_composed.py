@@ -164,10 +164,11 @@ class Maker:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_random_specs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also with blocks worked out for their combinations from the first variant on."""
+    """Also with blocks worked out for their combinations, and expressions as arrays, from the first variants on."""
     right = wrong = 0
     for number in range(seed * 100, seed * 100 + 25):
         monkeypatch.setattr(composed, "FEWEST", 1000 if number % 2 else 2)
+        monkeypatch.setattr(composed, "MANY", 2 if number % 3 else 256)
         text = Maker(number).spec()
         try:
             spec = load_text(text)
@@ -236,3 +237,60 @@ def test_a_count_beyond_64_bits_is_refused_alone() -> None:
 )
 def test_what_cannot_be_composed(text: str, reason: str) -> None:
     assert reason in str(Composer(load_text(text)).unfit)
+
+
+EXPRESSIONS = [
+    "divisible(32 * a, 8)",
+    "divisible(1280 * max(1, a), 8)",
+    "max(1, a) * 2",
+    "floor(a * 7.3) + b",
+    "ceil(a / 3)",
+    "round(a)",
+    "round(b / 2)",
+    "a // 0.3",
+    "a % 0.7",
+    "b // 7 - b % 7",
+    "-b // 4",
+    "b if a > b else -b",
+    "b if a > b else a",
+    "1 if a < 1 else 2",
+    "a < b < 3 and not b == 2",
+    "b > 2 or a < 0",
+    "min(a, b, 3)",
+    "min(b, 5) / max(b, 1)",
+    "b * b * b * b * b * b",
+    "a ** 2",
+    "1 / b",
+    "b == 3",
+    "(a + b) * 0.1 - 3 * a",
+    "divisible(b, 3)",
+    "divisible(-a, 4)",
+    "true if b > 3 else false",
+    "not b",
+]
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+@pytest.mark.parametrize("low", [-9, 1])
+def test_expressions_over_arrays(text: str, low: int) -> None:
+    """Every value is the evaluator's, and of its type; or the evaluator is asked."""
+    from cnncalc.language.expressions import evaluate_text
+    from cnncalc.sweeps.vector import evaluated
+
+    r = np.random.default_rng(len(text))
+    a = np.concatenate([r.uniform(low, 60, 500), np.arange(low, 60, 0.5), [1e-9, 0.3, 0.7 * 3, 2.5, 3.5]])
+    b = np.resize(r.integers(low, 5000, 300), len(a))
+    found = evaluated(text, {"a": a, "b": b})
+    if found is None:
+        assert (
+            "**" in text
+            or "if a > b else a" in text
+            or "max(1, a) * 2" in text
+            or "min(a" in text
+            or low < 0
+            or "b * b" in text
+        )
+        return
+    for place, value in enumerate(np.broadcast_to(found, len(a)).tolist()):
+        expected = evaluate_text(text, {"a": float(a[place]), "b": int(b[place])})
+        assert (type(value), value) == (type(expected), expected), (a[place], b[place])

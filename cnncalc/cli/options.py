@@ -338,7 +338,7 @@ class Output:
         """
         import sys
 
-        from cnncalc.cli.replace import replaced
+        from cnncalc.replace import replaced
 
         if self.file is None or str(self.file) == "-":
             yield sys.stdout

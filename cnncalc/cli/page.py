@@ -53,8 +53,8 @@ def page(
 
     Example: cnncalc page resnet50 --output resnet50.html
     """
-    from cnncalc.cli.replace import replaced
     from cnncalc.render import page as render
+    from cnncalc.replace import replaced
 
     if format != "html":
         raise RequestError(f"a page has no form '{format[:40]}'", hint="a page is html; `cnncalc plot` draws figures")

@@ -103,8 +103,8 @@ Plot = Annotated[
     typer.Option(
         "--plot",
         metavar="KIND",
-        help="A figure in place of the table: distribution, pareto, scatter or parallel.",
-        autocompletion=complete_word("distribution", "pareto", "scatter", "parallel"),
+        help="In place of the table: distribution, pareto, scatter or parallel; or a page with these and the table.",
+        autocompletion=complete_word("distribution", "pareto", "scatter", "parallel", "page"),
     ),
 ]
 Of = Annotated[str | None, typer.Option("--of", metavar="A,B,...", help="The columns of the figure.")]
@@ -173,7 +173,10 @@ def sweep(
     processes = -1 if jobs == 0 or (jobs is None and backend is not None) else jobs or 1
     made = Sweep(task, wanted, strict, processes, backend, address)
     if plot is not None:
-        _plot(made, output, plot, of, width)
+        if plot == "page":
+            _page(made, replace(output, columns=None), names, every)
+        else:
+            _plot(made, output, plot, of, width)
         return
     if of or width:
         raise RequestError(
@@ -265,12 +268,14 @@ def _write(made: Sweep, output: Output, names: list[str], every: bool, resume: b
         raise RequestError("--resume goes on with a folder of results", hint="name it: --output results")
     if folder or parquet:
         _parquet(made, output.file, folder, resume)
-    elif output.form == "csv" and not (made.wanted.sort or made.wanted.pareto or made.wanted.top or names):
-        _csv(made, output)
+    elif output.form == "csv":
+        _csv(made, output, names)
     else:
-        from cnncalc.views.sweep import view
+        from cnncalc.views.sweep import MOST_ROWS, view
 
         output.choice()  # which may be wrong, before the work is done
+        if made.wanted.top is None and not (every or output.is_data or made.wanted.pareto):
+            made.wanted = replace(made.wanted, top=MOST_ROWS)  # more would be kept for nothing
         with _progress(made):
             found = made.table
         output.write(view(made, found, every or output.is_data, names))
@@ -308,6 +313,22 @@ def _search(
         output.write(searched(made, found, every or output.is_data, names))
 
 
+def _page(made: Sweep, output: Output, names: list[str], every: bool) -> None:
+    """Write the figures and the table as one HTML page."""
+    from cnncalc.render.sweep_page import page
+    from cnncalc.views.sweep import view
+    from cnncalc.views.sweep_charts import overview
+
+    if output.form not in ("html", "table"):
+        raise RequestError("a page is HTML", hint="name it page.html")
+    with _progress(made):
+        found = made.table
+    charts = overview(found.columns, made.task.declaration.names, made.task.quantities, made.wanted.pareto)
+    text = page(output.caption or made.title, view(made, found, every, names).parts, charts)
+    with output.open() as file:
+        file.write(text)
+
+
 def _plot(made: Sweep, output: Output, kind: str, of: str | None, width: str | None) -> None:
     """Draw the variants that are wanted."""
     from cnncalc.cli.plot import draw_chart
@@ -340,7 +361,7 @@ def _parquet(made: Sweep, path: Path | None, folder: bool, resume: bool) -> None
     _say(said)
 
 
-def _csv(made: Sweep, output: Output) -> None:
+def _csv(made: Sweep, output: Output, names: list[str]) -> None:
     """Write CSV, a chunk at a time."""
     import csv
 
@@ -348,9 +369,10 @@ def _csv(made: Sweep, output: Output) -> None:
 
     with output.open() as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["variant", *made.names, "error"])
+        names = names or made.names
+        writer.writerow(["variant", *names, "error"])
         with _progress(made):
-            said = made.each(lambda chunk: writer.writerows(csv_rows(chunk)))
+            said = made.each(lambda chunk: writer.writerows(csv_rows(chunk, names)))
     _say(said)
 
 

@@ -250,7 +250,7 @@ def model(graph: Graph, weights: str | Mapping[str, Any] = "random", seed: int =
 def write(graph: Graph, path: str | Path, weights: str | Mapping[str, Any] = "random", seed: int = 0) -> None:
     """Write a network to an ONNX file; arguments and errors as those of `model`. A file of that name is replaced once
     the new one is complete."""
-    from cnncalc.cli.replace import replaced_bytes
+    from cnncalc.replace import replaced_bytes
 
     replaced_bytes(Path(path), model(graph, weights, seed).SerializeToString())
 

@@ -42,7 +42,8 @@ def printed(reading: Reading, tool: str) -> Printed:
     package = _PACKAGES.get(tool, tool)
     if find_spec(package) is None:
         return Printed(tool, None, f"{package} is not installed")
-    module = copy.deepcopy(reading.module).train(reading.graph.training)
+    # Without gradients: PyTorch's counter fails on a view of a parameter that was made without them.
+    module = copy.deepcopy(reading.module).train(reading.graph.training).requires_grad_(False)
     device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
     inputs = tuple(torch.zeros(tensor.shape, dtype=tensor.dtype, device=device) for tensor in reading.inputs)
     try:

@@ -39,11 +39,14 @@ from cnncalc.language.model import (
 from cnncalc.ops.base import OPERATIONS, Op
 from cnncalc.ops.options import make
 from cnncalc.sweeps.many import Codes, Many, Mask, Whole, combined, many, taken
+from cnncalc.sweeps.vector import evaluated
 
 QUANTITIES = ("params", "buffers", "macs", "flops", "activations", "layers")
 """What is composed."""
 
 LARGEST = 2**63 - 1
+MANY = 256
+"""As many combinations of values are worked out as arrays, where that is exact."""
 FEWEST = 64
 """Fewer variants than these are worked out as they are."""
 MOST_KNOWN = 100_000
@@ -233,6 +236,10 @@ class Composer:
             return evaluate(value, scope)
 
         codes, places = combined([variables[name] for name in columns]) if columns else _alone(here.count)
+        if len(places) >= MANY and isinstance(value, Expression):
+            found = evaluated(value.text, {name: _array(variables.get(name), places) for name in names})
+            if found is not None:
+                return _spread_values(found, codes)
         return many(_each(at, places.tolist(), codes), codes)
 
     def _whole(self, value: Any, read: Callable[[Any], Any], here: Here) -> Any:
@@ -735,6 +742,21 @@ def _dimension(size: Any, sources: Mapping[int, Many]) -> Dimension:
         return known
     first = int(size[0])
     return first if (size == first).all() else Many.of(size)
+
+
+def _array(value: Any, places: Codes) -> Any:
+    """The numbers of a variable at some places, as an array if they are all whole or all decimals."""
+    if not isinstance(value, Many):
+        return value
+    return value.take(places).numbers
+
+
+def _spread_values(found: Any, codes: Codes) -> Any:
+    """Values of combinations, for the variants that have them; one where all are the same."""
+    values, numbers = np.unique(found, return_inverse=True)
+    if len(values) == 1:
+        return values[0].item()
+    return Many(values.tolist(), numbers[codes])
 
 
 def _sizes(shape: Shape) -> Any:

@@ -138,6 +138,15 @@ class Evaluator:
         """
         return self._worked_out(_State(start, start + count, self.space.completed(columns, count)), ())
 
+    def first(self) -> Any:
+        """The analysis of the first variant.
+
+        Raises:
+            CnncalcError: it does not expand.
+        """
+        columns = self.space.columns(0, 1)
+        return self._analysis({name: columns[name].at(0) for name in self.vary})
+
     def _worked_out(self, state: _State, where: Sequence[Expression]) -> Chunk:
         """What comes of some variants; those that do not meet the conditions are left out."""
         state.hold([part for part in where if not set(part.variables) & QUANTITIES.keys()])

@@ -14,16 +14,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cnncalc.errors import RequestError, did_you_mean, shorten
+from cnncalc.errors import CnncalcError, RequestError, did_you_mean, shorten
 from cnncalc.language.model import Spec
-from cnncalc.sweeps.declare import Declaration, check_names, conditions, given_values
+from cnncalc.sweeps.declare import Choices, Declaration, check_names, conditions, given_values
 from cnncalc.sweeps.evaluate import SPECIAL, Chunk, Evaluator, Task
 from cnncalc.sweeps.found import Found, Wanted, objective, records
 from cnncalc.sweeps.quantities import DEFAULT, QUANTITIES, Conditions
 
 if TYPE_CHECKING:
+    from cnncalc.render.chart import Chart
     from cnncalc.views import View
-    from cnncalc.views.charts import Chart
 
 Progress: TypeAlias = Callable[[int, int], None]
 """What is told of each chunk: how many variants it had, and how many of them did not expand."""
@@ -83,6 +83,11 @@ class Sweep:
                 hint = did_you_mean(name, [*known, *SPECIAL]) or here
                 message = f"{self.evaluator.spec.name} has no variable '{shorten(name)}'"
                 raise RequestError(message, hint=hint, code="unknown-variable")
+            axis = task.declaration.vary[name]
+            own = None if task.module or name in SPECIAL else self.evaluator.spec.variables[name].value
+            if isinstance(own, tuple) and isinstance(axis, Choices) and not any(map(_is_list, axis.values)):
+                hint = f"a list of lists has several: {name}=[[...], [...]]"
+                raise RequestError(f"'{shorten(name)}' is a list, and is given numbers", hint=hint, code="unfit-values")
             if name in task.fixed or (name == "input" and task.input is not None):
                 raise RequestError(f"'{shorten(name)}' is set and varied", hint="leave one of them out")
         for name in task.declaration.let:
@@ -90,6 +95,8 @@ class Sweep:
                 raise RequestError(
                     f"'{shorten(name)}' is no name for a variable of the sweep", hint="call it otherwise"
                 )
+        if task.module:
+            self._check_arguments()
         check_names([*task.quantities], list(QUANTITIES), "quantity")
         columns = [*task.declaration.names, *QUANTITIES]
         for part in task.declaration.where:
@@ -105,6 +112,14 @@ class Sweep:
             from cnncalc.costs.memory import known as checked
 
             checked(OPTIMIZERS, task.conditions.optimizer, "optimizer")
+
+    def _check_arguments(self) -> None:
+        """Refuse arguments that what makes a PyTorch module does not take: no variant can be right with them."""
+        try:
+            self.evaluator.first()
+        except CnncalcError as error:
+            if error.code in ("unfit-argument", "not-installed", "no-module"):
+                raise
 
     @property
     def name(self) -> str:
@@ -286,6 +301,10 @@ class Sweep:
         from cnncalc.face import _html
 
         return _html(self.view)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, tuple)
 
 
 def sweep(

@@ -172,4 +172,4 @@ def cannot_write(path: Path, error: OSError) -> RequestError:
     from cnncalc.errors import shorten
 
     reason = error.strerror or error
-    return RequestError(f"'{shorten(str(path), 80)}' cannot be written: {reason}", code="unreadable-file")
+    return RequestError(f"'{shorten(str(path), 80)}' cannot be written: {reason}")

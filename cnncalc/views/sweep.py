@@ -61,8 +61,9 @@ def view(sweep: Sweep, found: Found, every: bool = False, names: Sequence[str] =
     if any(error is not None for error in found.errors):
         columns.append(Column("Error", "error"))
     notes = notes_of(sweep, found)
-    if shown < len(found):
-        notes.insert(0, f"{len(found) - shown:,} more are not shown; --top and --sort choose, --all shows each.")
+    hidden = (len(found) if found.wanted.pareto else found.met + found.failed) - shown
+    if hidden > 0:
+        notes.insert(0, f"{hidden:,} more are not shown; --top and --sort choose, --all shows each.")
     title = title or heading(sweep, found)
     parts = (Table(title, columns, [_row(found, names, place, len(columns)) for place in range(shown)], notes=notes),)
     csv = Table(title, columns, _Rows(found, names, len(columns)))
@@ -144,11 +145,11 @@ def text_of(axis: Any) -> str:
     return str(axis.text)
 
 
-def csv_rows(chunk: Chunk) -> Iterator[list[Any]]:
-    """A chunk's rows in CSV: number, variables and quantities, error; what is unknown is empty."""
+def csv_rows(chunk: Chunk, names: Sequence[str]) -> Iterator[list[Any]]:
+    """A chunk's rows in CSV: number, some columns, error; what is unknown is empty."""
+    lists = chunk.lists()
     columns = [
-        [_plain(value) if isinstance(value, bool | tuple | list) else value for value in values]
-        for values in chunk.lists().values()
+        [_plain(value) if isinstance(value, bool | tuple | list) else value for value in lists[name]] for name in names
     ]
     for place, (number, *values) in enumerate(zip(chunk.numbers.tolist(), *columns, strict=True)):
         yield [number, *values, chunk.errors.get(place)]

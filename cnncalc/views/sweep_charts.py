@@ -15,7 +15,8 @@ from random import Random
 from typing import Any
 
 from cnncalc.errors import RequestError
-from cnncalc.views.charts import BLUE, GREEN, HEIGHT, ORANGE, PURPLE, SI, Chart
+from cnncalc.render.chart import Chart
+from cnncalc.views.charts import BLUE, GREEN, HEIGHT, ORANGE, PURPLE, SI
 
 MOST_POINTS = 5_000
 """Of more variants than these a random part is drawn; of a distribution, its quantiles."""
@@ -151,6 +152,28 @@ KINDS: dict[str, Callable[..., Chart]] = {
     "parallel": parallel,
 }
 """The kinds of charts of variants."""
+
+
+def overview(
+    columns: Columns, variables: Sequence[str], quantities: Sequence[str], objectives: Sequence[str] = ()
+) -> list[Chart]:
+    """The charts of a page: the distributions of the quantities, the scatter of the first two, parallel coordinates of
+    all, and the front of two objectives. Variables that are no numbers, or the same throughout, are left out."""
+
+    def varies(name: str) -> bool:
+        known = {value for value in columns[name] if value is not None}
+        return len(known) > 1 and all(isinstance(value, (int, float)) for value in known)
+
+    numbers = [name for name in variables if varies(name)]
+    shown = [name for name in quantities if varies(name)]
+    found = [distribution(columns, shown[:4])] if shown else []
+    if len(shown) > 1:
+        found.append(scatter(columns, [*shown[:2], *numbers[-1:]]))
+    if len(numbers) + len(shown) > 1:
+        found.append(parallel(columns, [*numbers[:4], *shown[:4]]))
+    if len(objectives) > 1:
+        found.append(pareto(columns, objectives[:2]))
+    return found
 
 
 def chart(kind: str, columns: Columns, names: Sequence[str], title: str = "") -> Chart:
