@@ -154,7 +154,8 @@ def sweep(
     """The variants of a network: an iterator of records, and a table.
 
     Args:
-        network: a name of the zoo, the path or text of a spec, or a `Spec`; or what names a PyTorch module.
+        network: a name of the zoo, the path or text of a spec, or a `Spec`; or what names a PyTorch module or an ONNX
+            file.
         vary: the values of the network's variables, of `input` and of `batch`: lists, or texts as the command line
             takes them, such as "0.25:2:0.25".
         let: variables of the sweep alone, over which the others may be expressions.

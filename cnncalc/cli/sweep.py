@@ -210,7 +210,7 @@ def _asked(
 
     from cnncalc.cli.options import load_spec
     from cnncalc.errors import did_you_mean
-    from cnncalc.sources import is_module
+    from cnncalc.sources import is_spec
     from cnncalc.sweeps.declare import Declaration, assignments, conditions, given_values
     from cnncalc.sweeps.file import Declared, is_declaration, read_sweep
     from cnncalc.sweeps.found import Wanted
@@ -238,7 +238,7 @@ def _asked(
             raise RequestError(f"there is no column '{column[:40]}'", hint=hint, code="unknown-word")
     quantities = tuple(column for column in declared.columns if column in QUANTITIES) if declared.columns else DEFAULT
     settings = Conditions(declared.batch, declared.training, declared.dtype, declared.optimizer, declared.device)
-    module = is_module(name)
+    module = not is_spec(name)
     fixed = {**declared.set, **_fixed(request, module)}
     size = parse_size(request.input_size) if request.input_size else declared.input
     network = name if module else load_spec(name)

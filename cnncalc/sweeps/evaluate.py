@@ -19,7 +19,7 @@ from cnncalc.costs.memory import DTYPES
 from cnncalc.errors import CnncalcError, SpecError
 from cnncalc.language.expand import expand
 from cnncalc.language.expressions import Expression
-from cnncalc.sources import read_module
+from cnncalc.sources import is_onnx, read_module, read_onnx, refuse_for_onnx
 from cnncalc.sweeps.composed import QUANTITIES as COMPOSED
 from cnncalc.sweeps.composed import Composer
 from cnncalc.sweeps.declare import Declaration
@@ -251,7 +251,10 @@ class Evaluator:
         task = self.task
         given = {**task.fixed, **{name: value for name, value in values.items() if name not in SPECIAL}}
         input, training = values.get("input", task.input), task.conditions.training
-        if task.module:
+        if task.module and is_onnx(task.source):
+            refuse_for_onnx(set=given, training=training)
+            graph = read_onnx(task.source, input)
+        elif task.module:
             graph = read_module(task.source, input, given, training=training).graph
         else:
             graph = expand(self.spec, input, given, training)

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from cnncalc.errors import CnncalcError, RequestError, did_you_mean, shorten
 from cnncalc.language.model import Spec
-from cnncalc.sources import is_module
+from cnncalc.sources import is_spec
 from cnncalc.sweeps.declare import Choices, Declaration, check_names
 from cnncalc.sweeps.evaluate import SPECIAL, Chunk, Evaluator, Task
 from cnncalc.sweeps.found import Found, Wanted, records
@@ -218,7 +218,7 @@ def task_of(
     """The task of a network's sweep: its spec as text, so that any worker can read it."""
     quantities = tuple(dict.fromkeys(quantities))
     given = dict(fixed or {})
-    if isinstance(network, str) and "\n" not in network and is_module(network):
+    if isinstance(network, str) and "\n" not in network and not is_spec(network):
         return Task(network, declaration, network, "", True, given, input, settings, quantities, 0.0)
     spec = spec_of(network)
     source = spec.source_text

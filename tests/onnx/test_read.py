@@ -279,6 +279,10 @@ def test_the_page_and_comparisons_take_files(capsys: Any) -> None:
     assert run(capsys, "compare", path, "lenet5")[0] == 0
     assert run(capsys, "page", path, "-o", "page.html")[0] == 0
     assert run(capsys, "show", "--expanded", path)[0] == 0
+    status, out, err = run(capsys, "sweep", path, "--vary", "input=16:32:16", "--columns", "input,macs", "-f", "csv")
+    assert (status, out.splitlines()[0], len(out.splitlines())) == (0, "input,macs", 3)
+    status, out, err = run(capsys, "import", path, "-o", path)
+    assert (status, err.splitlines()[0]) == (2, "error[request]: 'net.onnx' is the network itself")
     assert run(capsys, "show", path)[2].startswith("error[request]: an ONNX file has no spec")
     assert run(capsys, "params", path, "--classes", "3")[0] == 2
     assert run(capsys, "params", path, "--input", "32")[1].startswith("net: input 3x32x32")
@@ -287,7 +291,7 @@ def test_the_page_and_comparisons_take_files(capsys: Any) -> None:
 def test_python_takes_a_path() -> None:
     path = saved(convolutions())
     assert cc.network(path).analyze().params == cc.network(str(path), input=32).analyze().params
-    with pytest.raises(RequestError, match="--training is for specs"):
+    with pytest.raises(RequestError, match="--training does not change an ONNX file"):
         cc.network(path, training=True)
 
 
