@@ -105,6 +105,8 @@ class _Drawer:
         outside = self.named
         self.named = dict(outside)
         first, y = self.items(x, depth - 1, 3)
+        if word == "stack" and len(y) > 3:
+            word = "concat"  # PyTorch's layers end at three spatial dimensions
         branches: Items = [first]
         for _ in range(1 if KINDS[word].arity == 2 else self.draw(st.integers(1, 3))):
             self.named = dict(outside)
