@@ -90,6 +90,7 @@ def row(name: str, make: Any, size: tuple[int, ...]) -> dict[str, Any]:
     own = time.perf_counter() - start - seconds[0]
     costs = Costs(reading.graph)
     counter = FlopCounterMode(display=False)
+    module.requires_grad_(False)  # the counter fails on a view of a parameter that was made without gradients
     with torch.no_grad(), counter:
         module.to("meta")(*reading.inputs)
     params = sum(parameter.numel() for parameter in module.parameters())

@@ -25,7 +25,7 @@ from typing import Any
 
 import cnncalc as cc
 from cnncalc.costs.compare import largest_field
-from cnncalc.sweeps.run import Sweep
+from cnncalc.sweeping import Sweep
 
 ROOT = Path(__file__).parent.parent
 RESNETS = str(ROOT / "examples" / "resnet_family.yaml")

@@ -406,7 +406,8 @@ def test_several_networks_side_by_side(context: Any, tmp_path: Path) -> None:
     assert "138,357,544" in tab.tab.locator("table.compared").first.inner_text()
     tab.tab.get_by_role("button", name="ResNet-18").click()
     assert tab.tab.locator("h1").inner_text() == "ResNet-18"
-    assert tab.tab.locator('[data-kind="scatter"] circle').count() == 2
+    assert tab.tab.locator('[data-kind="scatter"]').count() == 3  # against MACs, parameters and time
+    assert tab.tab.locator('[data-kind="scatter"] circle').count() == 6
     tab.check()
 
 

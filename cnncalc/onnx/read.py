@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from cnncalc.errors import RequestError, shorten
+from cnncalc.errors import OpError, RequestError, shorten
 from cnncalc.graph import MAX_SIZE, Builder, Graph, checked_shape
 from cnncalc.onnx.file import load
 from cnncalc.onnx.names import clean
@@ -199,7 +199,10 @@ def _read(
     unused = {key: _elements(walk.values[key]) for key in walk.trained if not walk.uses[key] and key not in walk.owners}
     title, notes = "", _notes(unused, walk, len(model.functions))
     names = ["input"] if len(shapes) == 1 else [clean(key) for key in shapes]
-    network, _ = placed(Builder(clean(name), title, notes), drafts, names, outputs)
+    try:
+        network, _ = placed(Builder(clean(name), title, notes), drafts, names, outputs)
+    except OpError as error:
+        raise unfit(f"the file holds a layer that cannot be: {error.message}", error.label) from None
     return Reading(network, unused, dict(walk.unknown), batch, opsets[""])
 
 

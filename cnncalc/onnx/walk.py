@@ -86,6 +86,17 @@ class Step(steps.Step):
             raise Unread
         return value
 
+    def operand(self, number: int) -> Value:
+        """An input that is reckoned with. What stands as a constant among the nodes is none of the weights.
+
+        Raises:
+            Unread: it is left out.
+        """
+        value = self.given(number)
+        if value.draft is None and value.source in self.walk.literals:
+            return Value(value.shape, value.batch)
+        return value
+
     def known(self, number: int) -> Array | None:
         """The numbers of an input, where they are known."""
         name = self.node.input[number] if number < len(self.node.input) else ""
@@ -197,6 +208,8 @@ class Walk(steps.Walk):
         values: each tensor by its name; None for what is no tensor.
         known: the numbers of tensors that are known.
         sequences: the tensors of each list of tensors.
+        literals: the tensors that stand as constants among the nodes, and not with the stored ones.
+        files: all tensors that the file stores, numbers to reckon with among them.
         uses: how many nodes read a tensor.
         opsets: the version of each domain's operators.
     """
@@ -210,6 +223,8 @@ class Walk(steps.Walk):
         self.values: dict[str, Value | None] = {}
         self.known: dict[str, Array] = {}
         self.sequences: dict[str, list[Value]] = {}
+        self.literals: set[str] = set()
+        self.files: set[str] = set()
         self.uses: Counter[str] = Counter()
         self.ends: frozenset[str] = frozenset()
         self.nodes = 0
@@ -240,6 +255,7 @@ class Walk(steps.Walk):
         if any(not 0 <= size <= MAX_SIZE for size in shape) or len(shape) > 8:
             raise unfit(f"the tensor '{shorten(name, 60)}' has impossible sizes: {shorten(str(list(shape)), 80)}")
         elements = prod(shape)
+        self.files.add(name)
         is_weight = tensor.data_type in FLOATS and elements > 0
         source = name if is_weight or elements > constants.MAX_ELEMENTS else None
         self.define(name, Value(shape, self.batch, None, None, source))
@@ -339,6 +355,7 @@ class Walk(steps.Walk):
         kinds = {"value_int": np.int64, "value_ints": np.int64, "value_float": np.float32, "value_floats": np.float32}
         if attribute.name == "value" and attribute.type == onnx.AttributeProto.TENSOR:
             self.stored_tensor(node.output[0], attribute.t)
+            self.literals.add(node.output[0])
         elif attribute.name in kinds:
             array = np.asarray(onnx.helper.get_attribute_value(attribute), kinds[attribute.name])
             self.spend(array.size)

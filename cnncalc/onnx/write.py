@@ -6,6 +6,7 @@ weights of the same names and shapes. The batch stays open, and the shape of eve
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Mapping
@@ -97,10 +98,12 @@ class Writer:
         self.tensors: dict[Node, str] = {}
         self.stored: dict[str, Any] = {}
         self.inputs: dict[str, Any] = {}
+        self.ends: set[str] = set()
 
     def constant(self, array: NDArray[Any]) -> str:
         """A known tensor; equal ones are written once."""
-        name = f"constant_{array.dtype}_{'x'.join(map(str, array.shape))}_{zlib.crc32(array.tobytes()):08x}"
+        digest = hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest()
+        name = f"constant_{array.dtype}_{'x'.join(map(str, array.shape))}_{digest}"
         if name not in self.stored:
             self.stored[name] = _tensor(name, array)
         return name
@@ -129,12 +132,28 @@ class Writer:
         if not made:
             found = place.add("Identity", found)
             made = [self.nodes[-1]]
+        self.tensors[node] = found
+        self.rename(node, node.name, start)
+
+    def end(self, node: Node, name: str) -> None:
+        """Let the tensor of a node be an output of a name."""
+        taken = {other for key, other in self.tensors.items() if key is not node}
+        if node.is_input or self.tensors[node] in self.ends:  # it has a name already that it must keep
+            self.nodes.append(helper.make_node("Identity", [self.tensors[node]], [name], name=f"/{name}"))
+        elif name in taken:
+            raise RequestError(f"the output '{name}' is called like another layer", hint="give it another name")
+        else:
+            self.rename(node, name)
+        self.ends.add(name)
+
+    def rename(self, node: Node, name: str, start: int = 0) -> None:
+        """Give the tensor of a node another name, in the operators from a place on."""
+        old, self.tensors[node] = self.tensors[node], name
         for other in self.nodes[start:]:
             for names in (other.input, other.output):
-                for number, name in enumerate(names):
-                    if name == found:
-                        names[number] = node.name
-        self.tensors[node] = node.name
+                for number, each in enumerate(names):
+                    if each == old:
+                        names[number] = name
 
 
 class Weights:
@@ -202,7 +221,7 @@ def model(graph: Graph, weights: str | Mapping[str, Any] = "random", seed: int =
     >>> from cnncalc import network
     >>> found = model(network("{input: [3, 8, 8], layers: [{conv: 4, kernel: 3}, relu]}"))
     >>> [(node.op_type, list(node.output)) for node in found.graph.node]
-    [('Conv', ['conv1']), ('Relu', ['relu1'])]
+    [('Conv', ['conv1']), ('Relu', ['output'])]
     """
     _check_size(graph, weights)
     writer = Writer(_weights(graph, weights, seed))
@@ -211,15 +230,11 @@ def model(graph: Graph, weights: str | Mapping[str, Any] = "random", seed: int =
             writer.tensors[node] = node.name
         else:
             writer.write(node)
-    outputs = []
+    outputs = [_info(name, node.output) for name, node in graph.outputs.items()]
     for name, node in graph.outputs.items():
-        end = name
-        if writer.tensors[node] != name:
-            end = name if name not in writer.tensors.values() else f"{name} output"
-            writer.nodes.append(helper.make_node("Identity", [writer.tensors[node]], [end], name=f"/{end}"))
-        outputs.append(_info(end, node.output))
+        writer.end(node, name)
     inputs = [_info(node.name, node.output) for node in graph.inputs] + list(writer.inputs.values())
-    known = [_info(node.name, node.output) for node in graph.layers]
+    known = [_info(writer.tensors[node], node.output) for node in graph.layers if node not in graph.outputs.values()]
     made = helper.make_graph(
         writer.nodes, graph.name or "network", inputs, outputs, list(writer.stored.values()), value_info=known
     )
@@ -235,7 +250,7 @@ def model(graph: Graph, weights: str | Mapping[str, Any] = "random", seed: int =
 def write(graph: Graph, path: str | Path, weights: str | Mapping[str, Any] = "random", seed: int = 0) -> None:
     """Write a network to an ONNX file; arguments and errors as those of `model`. A file of that name is replaced once
     the new one is complete."""
-    from cnncalc.cli.replace import replaced_bytes
+    from cnncalc.replace import replaced_bytes
 
     replaced_bytes(Path(path), model(graph, weights, seed).SerializeToString())
 

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from cnncalc import ops
-from cnncalc.ops.base import Op
+from cnncalc.errors import OpError
+from cnncalc.ops.base import Op, cost_numbers
 from cnncalc.pytorch.walk import Step
 from cnncalc.reading.drafts import Value
 from cnncalc.reading.forms import (
+    each_image,
     joined,
     merged,
     one_each,
@@ -96,7 +98,7 @@ def _computed_convolution(step: Step) -> Result:
 @entry("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 def transposed(step: Step) -> Result:
     """A transposed convolution."""
-    x, kernel, bias = plain(step["input"]), weight(step["weight"]), step["bias"]
+    x, kernel, bias = step["input"], weight(step["weight"]), step["bias"]
     op = ops.ConvTranspose(
         kernel.shape[1] * step["groups"],
         kernel=short(kernel.shape[2:]),
@@ -107,7 +109,7 @@ def transposed(step: Step) -> Result:
         groups=step["groups"],
         bias=bias is not None,
     )
-    return step.emit(op, x, owns=[kernel, bias])
+    return each_image(step, op, x, owns=[kernel, bias])
 
 
 # Products
@@ -160,10 +162,11 @@ def attention(step: Step) -> Result:
     """Attention, step by step: each query with each key, scaled; softmax; each score with each value."""
     q, k, v, mask = step["query"], step["key"], step["value"], step["attn_mask"]
     if step["enable_gqa"] or any(value.axis != q.axis or value.folded != q.folded for value in (k, v)):
-        raise Unread
+        return _attention_at_once(step)
     sizes = q.sizes
-    if len(sizes) < 2 or sizes[:-2] != k.sizes[:-2] or k.sizes[:-1] != v.sizes[:-1] or q.axis >= len(q.shape) - 2:
-        raise Unread
+    alike = len(sizes) >= 2 and sizes[:-2] == k.sizes[:-2] and k.sizes[:-1] == v.sizes[:-1]
+    if not alike or q.axis is None or q.axis >= len(q.shape) - 2:
+        return _attention_at_once(step)
     rank = len(sizes)
     drafted = step.walk.drafted
     turned = step.between(ops.Permute((*range(rank - 2), rank - 1, rank - 2)), drafted(k))
@@ -178,6 +181,19 @@ def attention(step: Step) -> Result:
     return step.value(found)
 
 
+def _attention_at_once(step: Step) -> Result:
+    """Attention in a form that no steps of cnncalc's have, such as grouped queries: opaque, with their counts."""
+    q, k, v = step["query"], step["key"], step["value"]
+    rows, keys, d, dv = q.elements // q.shape[-1], k.shape[-2], q.shape[-1], v.shape[-1]
+    counts = {"mac": rows * keys * (d + dv), "mul": q.elements, "add": 0, "div": 0, "compare": 0, "exp": 0}
+    soft = cost_numbers(ops.Softmax(axis=1), ((rows, keys),), (rows, keys))
+    for name, number in soft.items():
+        if name in counts:
+            counts[name] += number or 0
+    counts["add"] += rows * keys * (step["attn_mask"] is not None)
+    return step.opaque(**counts)
+
+
 # Normalisation
 
 
@@ -188,9 +204,8 @@ def batch_norm(step: Step) -> Result:
     mean, variance = step["running_mean"], step["running_var"]
     if x.axis is None or mean is None or (scale is None) != (shift is None):
         return _moments(step, scale, shift)
-    plain(x)
     op = ops.BatchNorm(affine=scale is not None, eps=step["eps"])
-    return step.emit(op, x, owns=[scale, shift, mean, variance])
+    return each_image(step, op, x, owns=[scale, shift, mean, variance])
 
 
 def _moments(step: Step, scale: Value | None, shift: Value | None) -> Result:
@@ -240,19 +255,21 @@ def rms_norm(step: Step) -> Result:
 @entry("group_norm")
 def group_norm(step: Step) -> Result:
     """Group normalisation."""
-    x, scale, shift = plain(step["input"]), step["weight"], step["bias"]
+    x, scale, shift = step["input"], step["weight"], step["bias"]
     affine = scale is not None and shift is not None
-    result = step.emit(ops.GroupNorm(step["num_groups"], affine=affine), x, owns=[scale, shift] if affine else [])
+    op = ops.GroupNorm(step["num_groups"], affine=affine)
+    result = each_image(step, op, x, owns=[scale, shift] if affine else [])
     return result if affine else _learnt_channels(step, result, scale, shift)
 
 
 @entry("instance_norm")
 def instance_norm(step: Step) -> Result:
     """Instance normalisation without running statistics."""
-    x, scale, shift = plain(step["input"]), step["weight"], step["bias"]
+    x, scale, shift = step["input"], step["weight"], step["bias"]
     if step["running_mean"] is not None:
         raise Unread
-    return step.emit(ops.InstanceNorm(affine=scale is not None, eps=step["eps"]), x, owns=[scale, shift])
+    op = ops.InstanceNorm(affine=scale is not None, eps=step["eps"])
+    return each_image(step, op, x, owns=[scale, shift])
 
 
 def _learnt_channels(step: Step, result: Value, scale: Value | None, shift: Value | None) -> Result:
@@ -305,7 +322,8 @@ def clamp(step: Step) -> Result:
     """Cut to a range; relu and relu6 are cases of it."""
     _, low, high = list(step.args.values())[:3]
     if isinstance(low, Value) or isinstance(high, Value):
-        raise Unread
+        bounds = (low is not None) + (high is not None)
+        return step.opaque(mac=0, add=0, mul=0, div=0, compare=bounds * step.value(None).elements, exp=0)
     if low == 0 and high == 6:
         return step.emit(ops.ReLU6(), same_axis(step))
     if low is None or high is None:
@@ -316,8 +334,8 @@ def clamp(step: Step) -> Result:
 @entry("prelu")
 def prelu(step: Step) -> Result:
     """PReLU, one slope or one a channel."""
-    x, slope = plain(step.x), weight(step["weight"])
-    return step.emit(ops.PReLU(per_channel=slope.shape[0] > 1), x, owns=[slope])
+    slope = weight(step["weight"])
+    return each_image(step, ops.PReLU(per_channel=slope.shape[0] > 1), step.x, owns=[slope])
 
 
 @entry("softmax", "_softmax", "log_softmax", "_log_softmax")
@@ -343,7 +361,7 @@ def max_pool(step: Step) -> Result:
         dilation=short(step["dilation"]),
         ceil=step["ceil_mode"],
     )
-    value = step.emit(op, plain(step.x))
+    value = each_image(step, op, step.x)
     return (value, None) if step.name.endswith("indices") else value
 
 
@@ -366,35 +384,51 @@ def avg_pool(step: Step) -> Result:
         ceil=step["ceil_mode"],
         count_include_pad=True if padding == 0 and not step["ceil_mode"] else step["count_include_pad"],
     )
-    return step.emit(op, plain(step.x))
+    return each_image(step, op, step.x)
 
 
 @entry("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
 def adaptive_avg_pool(step: Step) -> Result:
     """Average pooling to a size."""
     size = short(step["output_size"])
-    return step.emit(ops.GlobalAvgPool() if size == 1 else ops.AdaptiveAvgPool(size), plain(step.x))
+    return each_image(step, ops.GlobalAvgPool() if size == 1 else ops.AdaptiveAvgPool(size), step.x)
 
 
 @entry("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
 def adaptive_max_pool(step: Step) -> Result:
     """Max pooling to a size."""
     size = short(step["output_size"])
-    value = step.emit(ops.GlobalMaxPool() if size == 1 else ops.AdaptiveMaxPool(size), plain(step.x))
+    value = each_image(step, ops.GlobalMaxPool() if size == 1 else ops.AdaptiveMaxPool(size), step.x)
     return value, None
 
 
 # Arithmetic
 
 
-def _merge(make: Callable[[], Op], number: Callable[[Any], Op], turned: Callable[[Any], Op] | None = None) -> Entry:
-    """An entry of an op on two tensors, or on one and a number (`turned`, where the number is the first)."""
+def _merge(
+    make: Callable[[], Op], number: Callable[[Any], Op], kind: str, turned: Callable[[Any], Op] | None = None
+) -> Entry:
+    """An entry of an op on two tensors, or on one and a number (`turned`, where the number is the first). In a form
+    that is none of cnncalc's, it is an operation of the `kind` for each element of its output."""
 
     def read(step: Step) -> Result:
+        if step.complex:
+            return _complex(step, kind)
+        rounded = step.args.get("rounding_mode") is not None
+        drafts, owners = len(step.walk.drafts), dict(step.walk.owners)
+        try:
+            if rounded:
+                raise Unread
+            return form(step)
+        except (Unread, OpError):
+            del step.walk.drafts[drafts:]
+            step.walk.owners = owners
+            scaled = step.args.get("alpha", 1) != 1
+            return one_each(step, kind, *(["compare"] if rounded else []), *(["mul"] if scaled else []))
+
+    def form(step: Step) -> Result:
         first, second = list(step.args.values())[:2]
         alpha = step.args.get("alpha", 1)
-        if step.args.get("rounding_mode") is not None:
-            raise Unread
         if not isinstance(second, Value):
             return step.emit(number(second if alpha == 1 else second * alpha), same_axis(step))
         if not isinstance(first, Value):
@@ -413,12 +447,23 @@ def _merge(make: Callable[[], Op], number: Callable[[Any], Op], turned: Callable
     return read
 
 
+def _complex(step: Step, kind: str) -> Result:
+    """A sum of complex numbers is two; a product is four, and two sums.
+
+    Raises:
+        Unread: another operation.
+    """
+    n = step.value(None).elements
+    if kind not in ("add", "mul"):
+        raise Unread
+    products, sums = (4 * n, 2 * n) if kind == "mul" else (0, 2 * n)
+    return step.opaque(mac=0, add=sums, mul=products, div=0, compare=0, exp=0)
+
+
 def _power(**options: str) -> Callable[[Any], Op]:
     """The op of a number, that stands for an option of `Power`."""
 
     def make(number: Any) -> Op:
-        if isinstance(number, complex):
-            raise Unread
         return ops.Power(**{name: _signed(number, sign) for name, sign in options.items()})
 
     return make
@@ -432,15 +477,22 @@ def _signed(number: Any, sign: str) -> float:
 
 
 TABLE |= {
-    "add": _merge(ops.Add, _power(shift="+")),
-    "sub": _merge(ops.Subtract, _power(shift="-"), lambda number: ops.Power(factor=-1, shift=float(number))),
-    "mul": _merge(ops.Multiply, _power(factor="+")),
-    "div": _merge(ops.Divide, _power(factor="/")),
-    "maximum": _merge(ops.Maximum, _power(shift="+")),
-    "minimum": _merge(ops.Minimum, _power(shift="+")),
-    "rsub": lambda step: step.emit(ops.Power(factor=-1, shift=float(step["other"])), same_axis(step)),
+    "add": _merge(ops.Add, _power(shift="+"), "add"),
+    "sub": _merge(ops.Subtract, _power(shift="-"), "add", lambda number: ops.Power(factor=-1, shift=float(number))),
+    "mul": _merge(ops.Multiply, _power(factor="+"), "mul"),
+    "div": _merge(ops.Divide, _power(factor="/"), "div"),
+    "maximum": _merge(ops.Maximum, _power(shift="+"), "compare"),
+    "minimum": _merge(ops.Minimum, _power(shift="+"), "compare"),
+    "rsub": lambda step: _turned_difference(step),
     "pow": lambda step: _raised(step),
 }
+
+
+def _turned_difference(step: Step) -> Result:
+    """A number, or a tensor, less the tensor, which may be scaled before."""
+    if isinstance(step["other"], Value):
+        return one_each(step, "add", *(["mul"] if step["alpha"] != 1 else []))
+    return step.emit(ops.Power(factor=-float(step["alpha"]), shift=float(step["other"])), same_axis(step))
 
 
 def _raised(step: Step) -> Result:
@@ -470,7 +522,8 @@ for _name in ("cumsum",):
     TABLE[_name] = _one_each("add")
 TABLE["addcmul"] = _one_each("add", "mul")
 TABLE["lerp"] = _one_each("add", "mul")
-TABLE["remainder"] = TABLE["fmod"] = TABLE["floor_divide"] = _one_each("div")
+TABLE["remainder"] = TABLE["fmod"] = _one_each("div")
+TABLE["floor_divide"] = _one_each("div", "compare")
 for _name in ("log2", "log1p", "expm1", "atan2", "atan", "log10", "exp2", "acos", "asin", "sinh", "cosh"):
     TABLE[_name] = _one_each("exp")
 
@@ -659,13 +712,13 @@ def roll(step: Step) -> Result:
 @entry("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_nearest_exact2d")
 def nearest(step: Step) -> Result:
     """Upsampling that repeats elements."""
-    return step.emit(ops.Upsample(size=short(step.shape[2:])), plain(step.x))
+    return each_image(step, ops.Upsample(size=short(step.shape[2:])), step.x)
 
 
 @entry("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d")
 def interpolated(step: Step) -> Result:
     """Upsampling between the nearest elements."""
-    return step.emit(ops.Upsample(size=short(step.shape[2:]), mode="linear"), plain(step.x))
+    return each_image(step, ops.Upsample(size=short(step.shape[2:]), mode="linear"), step.x)
 
 
 @entry("upsample_bicubic2d")
@@ -674,28 +727,30 @@ def bicubic(step: Step) -> Result:
     if step.x.axis is None:  # of a weight, such as a table of positions: 16 products each
         n = step.value(None).elements
         return step.opaque(mac=0, mul=16 * n, add=15 * n, div=0, compare=0, exp=0)
-    return step.emit(ops.Upsample(size=short(step.shape[2:]), mode="cubic"), plain(step.x))
+    return each_image(step, ops.Upsample(size=short(step.shape[2:]), mode="cubic"), step.x)
 
 
 @entry("pixel_shuffle", "pixel_unshuffle")
 def pixels(step: Step) -> Result:
     """Channels dealt out over space, or gathered from it."""
     if step.name == "pixel_shuffle":
-        return step.emit(ops.PixelShuffle(step["upscale_factor"]), plain(step.x))
-    return step.emit(ops.PixelUnshuffle(step["downscale_factor"]), plain(step.x))
+        return each_image(step, ops.PixelShuffle(step["upscale_factor"]), step.x)
+    return each_image(step, ops.PixelUnshuffle(step["downscale_factor"]), step.x)
 
 
 @entry("channel_shuffle", "native_channel_shuffle")
 def shuffle(step: Step) -> Result:
     """Channels of groups dealt out in turn."""
-    return step.emit(ops.ChannelShuffle(step["groups"]), plain(step.x))
+    return each_image(step, ops.ChannelShuffle(step["groups"]), step.x)
 
 
 @entry("embedding")
 def embedding(step: Step) -> Result:
     """A learnt vector for each number."""
     table, numbers = weight(step["weight"]), step["indices"]
-    return step.emit(ops.Embedding(table.shape[1], count=table.shape[0]), plain(numbers), owns=[table])
+    if numbers.axis != 0 or numbers.folded or len(numbers.shape) != 2:  # such as positions, the same in each sample
+        return step.opaque([table], mac=0, add=0, mul=0, div=0, compare=0, exp=0)
+    return step.emit(ops.Embedding(table.shape[1], count=table.shape[0]), numbers, owns=[table])
 
 
 @entry(

@@ -28,7 +28,7 @@ from cnncalc.graph import Builder, Graph, checked_shape
 from cnncalc.ops import Input
 from cnncalc.ops.base import show
 from cnncalc.pytorch.aten import TABLE
-from cnncalc.pytorch.walk import Walk
+from cnncalc.pytorch.walk import Walk, shapes_of
 from cnncalc.reading.drafts import Draft, Value
 from cnncalc.reading.names import placed
 from cnncalc.reading.tidy import tidied
@@ -52,6 +52,8 @@ class Reading:
         unstored: buffers that a saved state leaves out, and their sizes, by name.
         unknown: the PyTorch ops of which some counts are unknown, and how many of them there are.
         batch: the batch that it was traced with.
+        callers: the path of the module that called each layer's op; empty for what the module itself did.
+        owned: the parameters and buffers, by their names in the module, that each layer counts.
     """
 
     graph: Graph
@@ -61,6 +63,8 @@ class Reading:
     unstored: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
     batch: int = 1
+    callers: Mapping[str, str] = field(default_factory=dict)
+    owned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read(
@@ -103,7 +107,10 @@ def reading(
     shapes, dtypes = _inputs(module, input)
     with _mode(module, training), quiet():
         program, batch = _traced(module, shapes, dtypes)
-    return _read(module, program, batch, shapes, dtypes, name or type(module).__name__, title, training)
+        mixed = batch != 1 and _mixes(program, batch)
+        if mixed:
+            program, batch = _traced(module, shapes, dtypes, (1,))
+    return _read(module, program, batch, shapes, dtypes, name or type(module).__name__, title, training, mixed)
 
 
 def reading_of_program(program: Any, name: str) -> Reading:
@@ -192,15 +199,32 @@ def quiet() -> Iterator[None]:
             logging.disable(level)
 
 
-def _traced(module: nn.Module, shapes: Sequence[tuple[int, ...]], dtypes: Sequence[torch.dtype]) -> tuple[Any, int]:
-    """The traced program of a module, and the batch that it was traced with.
+def _mixes(program: Any, batch: int) -> bool:
+    """Whether a module reckons with every two samples of a batch, so that what one of them costs depends on it: a
+    tensor has the batch twice."""
+    for node in program.graph.nodes:
+        for shape in shapes_of(node.meta.get("val")):
+            if sum(size % batch == 0 for size in shape if size) > 1 or any(
+                size % batch**2 == 0 for size in shape if size
+            ):
+                return True
+    return False
+
+
+def _traced(
+    module: nn.Module,
+    shapes: Sequence[tuple[int, ...]],
+    dtypes: Sequence[torch.dtype],
+    batches: Sequence[int] = BATCHES,
+) -> tuple[Any, int]:
+    """The traced program of a module, and the one of some batches that it was traced with.
 
     Raises:
         RequestError: it cannot be traced.
     """
     device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
     failure: Exception | None = None
-    for batch in BATCHES:
+    for batch in batches:
         # Memory is taken when it is written to, which nobody does.
         examples = [
             torch.empty(batch, *shape, device=device, dtype=dtype) for shape, dtype in zip(shapes, dtypes, strict=True)
@@ -257,8 +281,9 @@ def _read(
     name: str,
     title: str,
     training: bool,
+    mixed: bool = False,
 ) -> Reading:
-    """The network of a traced program."""
+    """The network of a traced program; of one that mixes the samples of a batch, if `mixed`."""
     twins = _first_names(module)
     stored = {key: value for key, value in module.state_dict().items() if isinstance(value, Tensor)}
     trained = frozenset(key for key, _ in module.named_parameters())
@@ -290,13 +315,15 @@ def _read(
     used = set(walk.owners)
     unused = {key: tensor.numel() for key, tensor in module.named_parameters() if key not in used}
     unstored = {key: tensor.numel() for key, tensor in module.named_buffers() if key not in stored}
-    builder = Builder(name, title, _notes(unused, unstored, walk), training)
+    builder = Builder(name, title, _notes(unused, unstored, walk, mixed), training)
     inputs = ["input"] if len(names) == 1 else names
-    graph, _ = placed(builder, drafts, inputs, outputs)
+    graph, nodes = placed(builder, drafts, inputs, outputs)
+    callers = {node.name: draft.calls[-1].path if draft.calls else "" for draft, node in nodes.items()}
+    owned = {node.name: draft.owns for draft, node in nodes.items() if draft.owns}
     examples = tuple(
         torch.empty(1, *shape, dtype=dtype, device="meta") for shape, dtype in zip(shapes, dtypes, strict=True)
     )
-    return Reading(graph, module, examples, unused, unstored, dict(walk.unknown), batch)
+    return Reading(graph, module, examples, unused, unstored, dict(walk.unknown), batch, callers, owned)
 
 
 def _input(walk: Walk, node: fx.Node) -> Value:
@@ -338,7 +365,7 @@ def _outputs(program: Any, walk: Walk) -> list[tuple[str, Draft]]:
     found: list[tuple[str, Draft]] = []
     for number, argument in enumerate(kept):
         value = walk.values.get(argument) if isinstance(argument, fx.Node) else None
-        if isinstance(value, Value):
+        if isinstance(value, Value) and value.elements:
             found.append((words.get(number, ""), walk.drafted(value)))
     if not found:
         raise RequestError("the module gives no tensor", code="module-fails")
@@ -356,7 +383,7 @@ def _word(path: Any) -> str:
     return "_".join(map(str, keys)) if any(isinstance(key, str) for key in keys) else ""
 
 
-def _notes(unused: Mapping[str, int], unstored: Mapping[str, int], walk: Walk) -> str:
+def _notes(unused: Mapping[str, int], unstored: Mapping[str, int], walk: Walk, mixed: bool) -> str:
     """What there is to say about the network."""
     notes = []
     if unused:
@@ -370,7 +397,8 @@ def _notes(unused: Mapping[str, int], unstored: Mapping[str, int], walk: Walk) -
         unknown = {key: number for key, number in walk.unknown.items() if number}
         notes.append(f"Not counted, for they are not known: {_listed(unknown)}.")
     if walk.batch == 1:
-        notes.append("Read with a batch of one: the module takes no other.")
+        why = "the module mixes the samples of a batch" if mixed else "the module takes no other"
+        notes.append(f"Read with a batch of one: {why}.")
     return " ".join(notes)
 
 

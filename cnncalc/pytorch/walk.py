@@ -7,10 +7,12 @@ multiply-accumulates, which PyTorch's own counter knows of every matrix product.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch._ops import HigherOrderOperator
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnncalc.errors import OpError
@@ -34,13 +36,15 @@ class Step(steps.Step):
     def __init__(self, walk: Walk, node: fx.Node) -> None:
         self.walk = walk
         self.node = node
-        schema = node.target._schema  # type: ignore[union-attr]
-        self.name = schema.name.partition("::")[2]
+        schema = getattr(node.target, "_schema", None)
+        self.name = schema.name.partition("::")[2] if schema else str(node.target)
         self.in_place = self.name.endswith("_") and not self.name.endswith("__")
         self.name = self.name.rstrip("_") if self.in_place else self.name
-        given = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False))
+        arguments = schema.arguments if schema else ()
+        names = [argument.name for argument in arguments] or map(str, range(len(node.args)))
+        given = dict(zip(names, node.args, strict=False))
         given.update(node.kwargs)
-        for argument in schema.arguments:
+        for argument in arguments:
             if argument.name not in given:
                 given[argument.name] = argument.default_value if argument.has_default_value() else None
         self.args: dict[str, Any] = {key: walk.resolved(value) for key, value in given.items()}
@@ -50,6 +54,12 @@ class Step(steps.Step):
 
     def axis(self, shape: tuple[int, ...]) -> int | None:
         return batch_axis(shape, self.walk.batch) if self.batched or self.name in _SPREAD else None
+
+    @property
+    def complex(self) -> bool:
+        """Whether it reads complex numbers."""
+        found = (item.meta.get("val") for item in self.node.all_input_nodes)
+        return any(isinstance(value, Tensor) and value.is_complex() for value in found)
 
     def macs(self) -> int:
         """The multiply-accumulates of one sample, by PyTorch's counter."""
@@ -103,10 +113,20 @@ class Walk(steps.Walk):
             source, index = node.args
             self.values[node] = self.values[source][index]  # type: ignore[index]
             return
-        if not hasattr(node.target, "_schema"):
+        if isinstance(node.target, HigherOrderOperator):
+            graph = _graph_within(node)
+            if graph is not None:
+                self.values[node] = self.within(graph, node, table)
+                return
+        elif not hasattr(node.target, "_schema"):
             self.values[node] = None  # arithmetic of sizes
             return
         step = Step(self, node)
+        self.calls = step.calls
+        if step.shapes and not any(map(prod, step.shapes)):
+            empty = tuple(step.value(None, shape) for shape in step.shapes)  # nothing is computed
+            self.values[node] = empty[0] if step.single else empty
+            return
         before = len(self.drafts), dict(self.owners)
         entry = table.get(step.name)
         try:
@@ -122,6 +142,19 @@ class Walk(steps.Walk):
             self.overwritten(step, node.args[0], result)
         elif step.name in VIEWS and isinstance(node.args[0], fx.Node):
             self.views[node] = node.args[0]
+
+    def within(self, graph: fx.Graph, caller: fx.Node, table: Mapping[str, Callable[[Step], Result]]) -> Result:
+        """What a graph gives that an op of the program runs as it stands, such as that of a block without gradients:
+        its ops are read as the program's own."""
+        places = [node for node in graph.nodes if node.op == "placeholder"]
+        given = caller.args[len(caller.args) - len(places) :]
+        for place, argument in zip(places, given, strict=True):
+            self.values[place] = self.resolved(argument)
+        for node in graph.nodes:
+            if node.op == "call_function":
+                self.run(node, table)
+        result = self.resolved(next(node for node in graph.nodes if node.op == "output").args[0])
+        return tuple(result) if isinstance(result, list) else result
 
     def unread(self, step: Step) -> Result:
         """An op that no entry reads."""
@@ -157,6 +190,19 @@ class Walk(steps.Walk):
                 axis = value.axis if value.axis is not None else batch_axis(value.shape, self.batch)
                 self.values[base] = result = Value(value.shape, self.batch, axis, draft)
             base = self.views.get(base)
+
+
+_AS_IT_STANDS = frozenset({"wrap_with_set_grad_enabled", "wrap_with_autocast", "tag_activation_checkpoint", "wrap"})
+"""PyTorch's ops that run a graph once, as it stands."""
+
+
+def _graph_within(node: fx.Node) -> fx.Graph | None:
+    """The graph that an op runs once, as it stands; None for an op that chooses or repeats."""
+    if str(node.target) not in _AS_IT_STANDS:
+        return None
+    names = [item.target for item in node.args if isinstance(item, fx.Node) and item.op == "get_attr"]
+    found = getattr(node.graph.owning_module, str(names[0]), None) if names else None
+    return found.graph if isinstance(found, fx.GraphModule) else None
 
 
 VIEWS = frozenset(

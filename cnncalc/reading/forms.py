@@ -10,9 +10,9 @@ from math import prod
 from typing import Any
 
 from cnncalc import ops
-from cnncalc.ops.base import Op, Shape
+from cnncalc.ops.base import Op, Shape, cost_numbers
 from cnncalc.reading.drafts import Draft, Value
-from cnncalc.reading.steps import Result, Step, Unread
+from cnncalc.reading.steps import OPERATIONS, Result, Step, Unread
 
 
 def short(sizes: Any) -> Any:
@@ -58,6 +58,28 @@ def plain(x: Value) -> Value:
     return x
 
 
+def each_image(step: Step, op: Op, x: Value, owns: Sequence[Value | None] = ()) -> Value:
+    """An op of images on a tensor whose first axis holds them: the op itself where that is the batch alone. Where
+    several of a sample's are folded into it, such as windows, an opaque op with the op's work on each of them.
+
+    Raises:
+        Unread: the images do not stand along the first axis, or the program has another shape.
+    """
+    if x.axis == 0 and not x.folded:
+        return step.emit(op, x, owns=owns)
+    if x.axis not in (0, None) or len(x.shape) < 2:
+        raise Unread
+    image = x.shape[1:]
+    output = op.output_shape(image)
+    if (x.shape[0], *output) != step.shape:
+        raise Unread
+    costs = cost_numbers(op, (image,), output)
+    each = {name[:-1]: costs.get(name[:-1], 0) for name in OPERATIONS}
+    images = x.shape[0] // (x.batch if x.axis == 0 else 1)
+    found = step.opaque(owns, **{name: number * images for name, number in each.items() if number is not None})
+    return found if isinstance(found, Value) else found[0]  # type: ignore[index]
+
+
 def same_axis(step: Step) -> Value:
     """The first tensor, if the batch lies in the result as in it."""
     if step.shape != step.x.shape:
@@ -100,6 +122,8 @@ def part(
     if place is None or (inseparable(x) and x.place(x.axis or 0) == place):
         raise Unread
     result = step.value(None, shape)
+    if not result.elements:
+        return result
     draft = step.walk.drafted(x)
     if (start, stop, every) != (0, draft.output[place], 1):
         draft = step.between(ops.Slice((start, stop), axis=place, step=every), draft)

@@ -132,9 +132,13 @@ class Step:
         if not values:
             return None
         stored = self.walk.stored(owns)
-        inputs = [self.walk.drafted(value) for value in self.tensors if value not in owns] or [self.walk.first]
+        read = [value for value in self.tensors if value not in owns and value.elements]
+        inputs = [self.walk.drafted(value) for value in read] or [self.walk.first]
         found = []
         for value in values:
+            if not value.elements:
+                found.append(value)
+                continue
             known = {f"{name}s": number for name, number in counts.items()}  # the options' names: macs, adds, ...
             op = Opaque(value.sizes, **{**dict.fromkeys(("params", "weights", "buffers"), 0), **stored, **known})
             draft = Draft(op, tuple(inputs), value.sizes, self.calls, name=self.unique)
@@ -162,6 +166,7 @@ class Walk:
         trained: those of them that are parameters.
         owners: the draft that counts each stored tensor, by the tensor's name.
         unknown: the program's ops of which some counts are unknown, and how many of them there are.
+        calls: the modules that are being called: where a parameter stands that the op there is the first to read.
     """
 
     def __init__(self, batch: int, kept: Collection[str], trained: Collection[str]) -> None:
@@ -171,6 +176,7 @@ class Walk:
         self.drafts: list[Draft] = []
         self.owners: dict[str, Draft] = {}
         self.unknown: dict[str, int] = {}
+        self.calls: tuple[Call, ...] = ()
 
     @property
     def first(self) -> Draft:
@@ -181,13 +187,15 @@ class Walk:
         """Note a draft, and the weights that it has; weights that an earlier one has are shared with it."""
         names = [value.source for value in owns if value is not None and value.source is not None]
         first = next((self.owners[name] for name in names if name in self.owners), None)
-        if first is not None:
-            # An opaque op says itself what it stores: nothing of what an earlier one has.
-            draft.shares = None if isinstance(draft.op, Opaque) else first
-        else:
-            draft.owns = tuple(names)
-            for name in names:
-                self.owners[name] = draft
+        draft.owns = tuple(name for name in names if name not in self.owners)
+        if first is not None and not isinstance(draft.op, Opaque):
+            if draft.owns:  # it has another's weights and some of its own, such as a bias
+                shapes = [source.output for source in draft.inputs]
+                draft.op = stand_in(draft.op, shapes, draft.output, **self.stored(owns))
+            else:
+                draft.shares = first
+        for name in draft.owns:
+            self.owners[name] = draft
         if names:
             draft.origin = common(names)
         self.drafts.append(draft)
@@ -197,7 +205,9 @@ class Walk:
         """The draft that makes a tensor; one that stands for a parameter or buffer is made when it is asked for."""
         if value.draft is not None:
             return value.draft
-        return self.parameter(value, value.sizes, ())
+        if not value.elements:
+            raise Unread  # a tensor of size 0 is no node
+        return self.parameter(value, value.sizes, self.calls)
 
     def parameter(self, value: Value, sizes: Shape, calls: tuple[Call, ...]) -> Draft:
         """A learnt tensor, or a stored one, as a node of its own."""
@@ -229,11 +239,13 @@ class Walk:
         return counts
 
 
-def stand_in(op: Op, inputs: Sequence[Shape], output: Shape, params: int = 0, weights: int = 0) -> Opaque:
+def stand_in(
+    op: Op, inputs: Sequence[Shape], output: Shape, params: int = 0, weights: int = 0, buffers: int = 0
+) -> Opaque:
     """An opaque op with an op's work, that stores what is given: for weights some of which another node counts."""
     costs = cost_numbers(op, tuple(inputs), output)
     work = {option: costs.get(option[:-1], 0) for option in OPERATIONS}
-    return Opaque(output, params=params, weights=weights, buffers=0, **work)
+    return Opaque(output, params=params, weights=weights, buffers=buffers, **work)
 
 
 def common(names: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from cnncalc.render.figure import chart_svg
 from cnncalc.render.table import Part, printable
 
 if TYPE_CHECKING:
-    from cnncalc.views.charts import Chart
+    from cnncalc.render.chart import Chart
 
 WIDTH = 640.0
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

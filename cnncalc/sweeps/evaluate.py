@@ -14,9 +14,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from cnncalc.costs.analysis import Costs
 from cnncalc.costs.memory import DTYPES
 from cnncalc.errors import CnncalcError, SpecError
+from cnncalc.language.expand import expand
 from cnncalc.language.expressions import Expression
+from cnncalc.sources import is_onnx, read_module, read_onnx, refuse_for_onnx
 from cnncalc.sweeps.composed import QUANTITIES as COMPOSED
 from cnncalc.sweeps.composed import Composer
 from cnncalc.sweeps.declare import Declaration
@@ -253,16 +256,19 @@ class Evaluator:
                 state.errors[place] = errors[code]
         return {name: [values[code] for code in codes.tolist()] for name, values in found.items()}
 
-    def _analysis(self, values: Mapping[str, Any]) -> Any:
-        """The analysis of the network with these values."""
-        from cnncalc.face import network
-
+    def _analysis(self, values: Mapping[str, Any]) -> Costs:
+        """The costs of the network with these values."""
         task = self.task
         given = {**task.fixed, **{name: value for name, value in values.items() if name not in SPECIAL}}
-        source = task.source if task.module else self.spec
-        input = values.get("input", task.input)
-        made = network(source, input, training=task.conditions.training, vars=given)
-        return made.analyze(values.get("batch", task.conditions.batch), task.conditions.dtype)
+        input, training = values.get("input", task.input), task.conditions.training
+        if task.module and is_onnx(task.source):
+            refuse_for_onnx(set=given, training=training)
+            graph = read_onnx(task.source, input)
+        elif task.module:
+            graph = read_module(task.source, input, given, training=training).graph
+        else:
+            graph = expand(self.spec, input, given, training)
+        return Costs(graph, values.get("batch", task.conditions.batch), task.conditions.dtype)
 
 
 class _State:

@@ -15,7 +15,8 @@ from random import Random
 from typing import Any
 
 from cnncalc.errors import RequestError
-from cnncalc.views.charts import BLUE, GREEN, HEIGHT, ORANGE, PURPLE, SI, Chart
+from cnncalc.render.chart import Chart
+from cnncalc.views.charts import BLUE, GREEN, HEIGHT, ORANGE, PURPLE, SI
 
 MOST_POINTS = 5_000
 """Of more variants than these a random part is drawn; of a distribution, its quantiles."""
