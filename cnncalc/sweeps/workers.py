@@ -7,6 +7,7 @@ and nothing is counted twice.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -162,7 +163,9 @@ def _run(joblib: Any, data: bytes, ranges: Iterable[tuple[int, int]], jobs: int,
         yield from results
     finally:
         if not together:
-            results.close()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what is still under way when an error ends it
+                results.close()
 
 
 def _deaths(backend: str) -> tuple[type[BaseException], ...]:
