@@ -63,8 +63,8 @@ def refuse_for_onnx(**given: Any) -> None:
     """
     for name, value in given.items():
         if value:
-            hint = "an ONNX file is as it was exported; --input says the sizes that it leaves open"
-            raise RequestError(f"--{name} is for specs and PyTorch modules", hint=hint)
+            hint = "--input says the sizes that it leaves open"
+            raise RequestError(f"--{name} does not change an ONNX file, which is as it was exported", hint=hint)
 
 
 def is_torch_module(value: Any) -> bool:

@@ -60,7 +60,7 @@ for found in pkgutil.walk_packages(cnncalc.__path__, "cnncalc."):
     if not found.name.startswith(("cnncalc.pytorch", "cnncalc.__main__", "cnncalc.onnx", "cnncalc.sweep")):
         importlib.import_module(found.name)
 modules = {name for name, value in vars(cnncalc).items() if isinstance(value, types.ModuleType)}
-print(sorted((modules & set(cnncalc.__all__)) - {"ops", "pytorch"}))
+print(sorted((modules & set(cnncalc.__all__)) - {"onnx", "ops", "pytorch"}))
 print(hasattr(cnncalc, "memory"), callable(cnncalc.network), callable(cnncalc.compare))
 """
 

@@ -149,7 +149,7 @@ class Conditions:
             from cnncalc.face import Network
 
             refuse_for_onnx(set=self.setting, classes=self.classes, training=self.training, arg=self.argument)
-            return Network.of(read_onnx(name, None if self.input_size is None else parse_size(self.input_size)))
+            return Network.of(read_onnx(name, None if self.input_size is None else parse_input(self.input_size)))
         return self.expand(load_spec(name))
 
     def spec_of(self, name: str) -> Spec | None:
@@ -518,13 +518,14 @@ def _keep_inputs(options: dict[str, Any]) -> None:
     from cnncalc.errors import RequestError
 
     output, request = options.get("output"), options.get("request")
-    if not isinstance(output, Output) or output.file is None:
+    path = output.file if isinstance(output, Output) else options.get("file")
+    if not isinstance(path, Path):
         return
     named = [request.network_name] if isinstance(request, Request) else options.get("networks") or []
     for name in named:
         try:
-            same = output.file.samefile(name)
+            same = path.samefile(name)
         except (OSError, ValueError):
             continue
         if same:
-            raise RequestError(f"'{output.file}' is the network itself", hint="name another file for the output")
+            raise RequestError(f"'{path}' is the network itself", hint="name another file for the output")

@@ -16,9 +16,9 @@ from cnncalc.cli.options import All, Output, Request, arguments, command, comple
 from cnncalc.errors import RequestError
 
 if TYPE_CHECKING:
+    from cnncalc.sweeping import Sweep
     from cnncalc.sweeps.evaluate import Task
     from cnncalc.sweeps.found import Found, Wanted
-    from cnncalc.sweeps.run import Sweep
 
 Vary = Annotated[
     list[str] | None,
@@ -163,7 +163,7 @@ def sweep(
         "training": request.training or None,
         "batch": request.batch if request.batch != 1 else None,
     }
-    from cnncalc.sweeps.run import Sweep
+    from cnncalc.sweeping import Sweep
 
     if plot and of:  # what the figure is of is worked out
         drawn = [name.strip().rpartition(":")[2] for name in of.split(",")]
@@ -210,7 +210,7 @@ def _asked(
 
     from cnncalc.cli.options import load_spec
     from cnncalc.errors import did_you_mean
-    from cnncalc.sources import is_module
+    from cnncalc.sources import is_spec
     from cnncalc.sweeps.declare import Declaration, assignments, conditions, given_values
     from cnncalc.sweeps.file import Declared, is_declaration, read_sweep
     from cnncalc.sweeps.found import Wanted
@@ -238,7 +238,7 @@ def _asked(
             raise RequestError(f"there is no column '{column[:40]}'", hint=hint, code="unknown-word")
     quantities = tuple(column for column in declared.columns if column in QUANTITIES) if declared.columns else DEFAULT
     settings = Conditions(declared.batch, declared.training, declared.dtype, declared.optimizer, declared.device)
-    module = is_module(name)
+    module = not is_spec(name)
     fixed = {**declared.set, **_fixed(request, module)}
     size = parse_size(request.input_size) if request.input_size else declared.input
     network = name if module else load_spec(name)

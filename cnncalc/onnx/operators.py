@@ -26,6 +26,7 @@ from cnncalc.ops import (
     pool,
     rearrange,
     recurrent,
+    sampling,
     shape,
 )
 from cnncalc.ops.base import Op, per_dimension
@@ -460,9 +461,12 @@ def _upsample(place: Place) -> str:
 
 
 def _roll(place: Place) -> str:
-    x = place.x
-    pairs = zip(place.op.shifts(place.shapes[0]), place.shapes[0][1:], strict=True)
-    for axis, (shift, size) in enumerate(pairs, start=2):
+    return _rolled(place, place.x, place.op.shifts(place.shapes[0]), place.shapes[0][1:])
+
+
+def _rolled(place: Place, x: str, shifts: Sequence[int], sizes: Sequence[int]) -> str:
+    """An image whose positions are moved on; what leaves at one end comes back at the other."""
+    for axis, (shift, size) in enumerate(zip(shifts, sizes, strict=True), start=2):
         cut = (-shift) % size
         if cut:
             axes = place.numbers(axis)
@@ -513,8 +517,17 @@ def _parameter(place: Place) -> str:
 # Attention and recurrence
 
 
-def _attended(place: Place, q: str, k: str, v: str, sizes: tuple[int, int, int, int], op: Any) -> str:
-    """Attention of [N, T, heads * d], [N, S, kv * d] and [N, S, kv * dv]; `sizes` are T, S, d and dv."""
+def _attended(
+    place: Place,
+    q: str,
+    k: str,
+    v: str,
+    sizes: tuple[int, int, int, int],
+    op: Any,
+    shifted: Callable[[str], str] = lambda scores: scores,
+) -> str:
+    """Attention of [N, T, heads * d], [N, S, kv * d] and [N, S, kv * dv]; `sizes` are T, S, d and dv. `shifted` adds to
+    the scores [N, heads, T, S]."""
     t, s, d, dv = sizes
     heads, kv = op.heads, op.kv_heads or op.heads
     q = place.add("Transpose", place.reshaped(q, t, heads, d), perm=[0, 2, 1, 3])
@@ -522,7 +535,7 @@ def _attended(place: Place, q: str, k: str, v: str, sizes: tuple[int, int, int, 
     v = _spread(place, place.add("Transpose", place.reshaped(v, s, kv, dv), perm=[0, 2, 1, 3]), heads, kv, s, dv)
     factor = getattr(op, "factor", None)
     scale = place.number(d**-0.5 if factor is None else factor)
-    scores = place.add("MatMul", place.add("Mul", q, scale), k)
+    scores = shifted(place.add("MatMul", place.add("Mul", q, scale), k))
     if getattr(op, "causal", False):
         hidden = np.triu(np.full((t, s), float("-inf"), np.float32), 1)
         scores = place.add("Add", scores, place.writer.constant(hidden))
@@ -547,18 +560,110 @@ def _attention(place: Place) -> str:
 
 
 def _multihead(place: Place) -> str:
-    op, (t, features) = place.op, place.shapes[0]
+    t, features = place.shapes[0]
+    return _self_attention(place, place.x, t, features)
+
+
+def _self_attention(
+    place: Place, x: str, t: int, features: int, shifted: Callable[[str], str] = lambda scores: scores
+) -> str:
+    """Attention of [N, T, C] to itself, with its projections."""
+    op = place.op
     kv, d, dv = op.sizes(features)
     widths = [op.heads * d, kv * d, kv * dv]
-    joined = _project(place, place.x, features, sum(widths), op.bias, 2, "qkv.")
+    joined = _project(place, x, features, sum(widths), op.bias, 2, "qkv.")
     ends = np.cumsum([0, *widths])
     axes = place.numbers(2)
     parts = [
         place.add("Slice", joined, place.numbers(int(start)), place.numbers(int(end)), axes)
         for start, end in pairwise(ends)
     ]
-    y = _attended(place, parts[0], parts[1], parts[2], (t, t, d, dv), op)
+    y = _attended(place, parts[0], parts[1], parts[2], (t, t, d, dv), op, shifted)
     return _project(place, y, op.heads * dv, features, op.out_bias, 2, "proj.")
+
+
+def _window_attention(place: Place) -> str:
+    """Attention within windows of an image: padded, rolled, cut into windows, and all of it back."""
+    op, (c, *sizes) = place.op, place.shapes[0]
+    window, counts, shifts = op.window_sizes(), op.counts(place.shapes[0]), op.shifts(place.shapes[0])
+    padded = list(op.padded(place.shapes[0])[1:])
+    t, windows = prod(window), prod(counts)
+    x = _fill(place, place.x, [(0, big - n) for big, n in zip(padded, sizes, strict=True)], 0)
+    x = _rolled(place, x, [-shift for shift in shifts], padded)
+    # As rows of windows and columns of windows; on a grid, the positions of a window lie apart.
+    (rows, columns), (height, width) = counts, window
+    split = (height, rows, width, columns) if op.grid else (rows, height, columns, width)
+    there, back = ((0, 3, 5, 2, 4, 1), (0, 5, 3, 1, 4, 2)) if op.grid else ((0, 2, 4, 3, 5, 1), (0, 5, 1, 3, 2, 4))
+    parts = place.add("Transpose", place.reshaped(x, c, *split), perm=list(there))
+    tokens = place.add("Reshape", parts, place.numbers(-1, t, c))
+
+    def shifted(scores: str) -> str:
+        if op.relative:
+            index = place.numbers(*_relative_index(window).reshape(-1).tolist())
+            found = place.add("Gather", place.weight("offsets", op.offsets(), op.heads), index, axis=0)
+            by_head = place.add("Transpose", found, perm=[1, 0])
+            scores = place.add("Add", scores, place.add("Reshape", by_head, place.numbers(op.heads, t, t)))
+        if any(shifts):
+            hidden = place.writer.constant(_hidden(counts, window, shifts, op.grid)[:, None])
+            apart = place.add("Reshape", scores, place.numbers(-1, windows, op.heads, t, t))
+            scores = place.add("Reshape", place.add("Add", apart, hidden), place.numbers(-1, op.heads, t, t))
+        return scores
+
+    y = _self_attention(place, tokens, t, c, shifted)
+    parts = place.add("Reshape", y, place.numbers(-1, rows, columns, height, width, c))
+    image = place.reshaped(place.add("Transpose", parts, perm=list(back)), c, *padded)
+    image = _rolled(place, image, shifts, padded)
+    if padded == sizes:
+        return image
+    return place.add("Slice", image, place.numbers(0, 0), place.numbers(*sizes), place.numbers(2, 3))
+
+
+def _relative_index(window: Sequence[int]) -> Any:
+    """For each pair of a window's positions, the number of their relative position: [T, T]."""
+    height, width = window
+    places = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij")).reshape(2, -1)
+    apart = places[:, :, None] - places[:, None, :]
+    return (apart[0] + height - 1) * (2 * width - 1) + apart[1] + width - 1
+
+
+def _hidden(counts: Sequence[int], window: Sequence[int], shifts: Sequence[int], grid: bool) -> Any:
+    """What hides from each other what a shift has put into one window from two sides: [windows, T, T]."""
+    regions = np.zeros([number * size for number, size in zip(counts, window, strict=True)], np.int64)
+    for axis, (size, shift) in enumerate(zip(window, shifts, strict=True)):
+        if shift:
+            line = np.arange(regions.shape[axis])
+            mark = (line >= line.size - size) * 1 + (line >= line.size - shift) * 1
+            regions = regions + 10**axis * (mark[:, None] if axis == 0 else mark[None, :])
+    (rows, columns), (height, width) = counts, window
+    if grid:
+        cut = regions.reshape(height, rows, width, columns).transpose(1, 3, 0, 2)
+    else:
+        cut = regions.reshape(rows, height, columns, width).transpose(0, 2, 1, 3)
+    tokens = cut.reshape(rows * columns, height * width)
+    return np.where(tokens[:, :, None] == tokens[:, None, :], 0, -100).astype(np.float32)
+
+
+# Reading between positions
+
+
+def _deformable(place: Place) -> str:
+    op = place.op
+    windows = op.conv().slides(place.shapes[0])
+    kernel = [window.kernel for window in windows]
+    x, offsets, *mask = place.inputs
+    bias = place.weight("bias", op.out_channels, fill=0) if op.bias else ""
+    weights = place.weight("weight", op.out_channels, place.channels // op.groups, *kernel)
+    return place.add(
+        "DeformConv",
+        *(x, weights, offsets),
+        *([bias, *mask] if bias or mask else []),
+        kernel_shape=kernel,
+        strides=[window.stride for window in windows],
+        dilations=[window.dilation for window in windows],
+        pads=_pads([(window.before, window.after) for window in windows]),
+        group=op.groups,
+        offset_group=op.offset_groups,
+    )
 
 
 def _recurrent(kind: str, order: Sequence[int]) -> Writing:
@@ -670,6 +775,8 @@ WRITINGS: dict[type[Op], Writing] = {
     learnt.Parameter: _parameter,
     attention.Attention: _attention,
     attention.MultiheadAttention: _multihead,
+    attention.WindowAttention: _window_attention,
+    sampling.DeformableConv: _deformable,
     recurrent.LSTM: _recurrent("LSTM", (0, 3, 1, 2)),
     recurrent.GRU: _recurrent("GRU", (1, 0, 2)),
 }

@@ -121,6 +121,43 @@ def _computed_convolution(step: Step, kernel: Value, biases: Sequence[int]) -> R
     return step.opaque(owns, mac=n * prod(kernel.shape[1:]), add=added, mul=0, div=0, compare=0, exp=0)
 
 
+def quantised(step: Step, number: int) -> Value | None:
+    """A stored tensor of whole numbers that stand for a weight's; None if there is none.
+
+    Raises:
+        Unread: it is computed.
+    """
+    value = step.input(number)
+    if value is None:
+        return None
+    name = step.node.input[number]
+    if value.draft is not None or name not in step.walk.files:
+        raise Unread
+    step.walk.kept.add(name)
+    step.walk.trained.add(name)
+    return Value(value.shape, value.batch, None, None, name)
+
+
+@entry("QLinearConv", "ConvInteger")
+def quantised_convolution(step: Step) -> Result:
+    """A convolution of whole numbers: its multiply-accumulates are those of the real one."""
+    x, places = plain(step.given(0)), (3, 8) if step.name == "QLinearConv" else (1, 9)
+    kernel = quantised(step, places[0])
+    if kernel is None:
+        raise Unread
+    return _convolved(step, x, kernel, quantised(step, places[1]))
+
+
+@entry("QLinearMatMul", "MatMulInteger")
+def quantised_product(step: Step) -> Result:
+    """A matrix product of whole numbers, with a stored one."""
+    x, kernel = step.given(0), quantised(step, 3 if step.name == "QLinearMatMul" else 1)
+    if kernel is None or len(kernel.shape) != 2 or x.axis is None or x.place(-1) is None:
+        raise Unread
+    op = ops.Linear(kernel.shape[1], bias=False, over="last" if len(x.sizes) > 2 else None)
+    return emit(step, op, x, owns=[kernel])
+
+
 @entry("ConvTranspose")
 def transposed(step: Step) -> Result:
     """A transposed convolution."""
@@ -570,10 +607,8 @@ def unchanged(step: Step) -> Result:
 @entry("DequantizeLinear")
 def dequantized(step: Step) -> Result:
     """Whole numbers as the real ones that they stand for; stored ones are weights."""
-    x = step.given(0)
-    if x.draft is None and x.source is not None:
-        step.walk.trained.add(x.source)
-        return x
+    if step.given(0).draft is None:
+        return quantised(step, 0)
     return one_each(step, "add", "mul")
 
 
@@ -721,7 +756,31 @@ def moved(step: Step) -> Result:
     return step.moved()
 
 
-# Recurrent layers
+# Attention and recurrent layers
+
+
+@entry("Attention")
+def attention(step: Step) -> Result:
+    """Attention of [N, T, heads * d], or of [N, heads, T, d], without a mask and without what came before."""
+    q, k, v = (step.given(number) for number in range(3))
+    if any(step.input(number) is not None for number in range(3, 7)) or len(step.shapes) != 1:
+        raise Unread
+    if step.real("softcap", 0) or any(value.axis != 0 or value.folded for value in (q, k, v)):
+        raise Unread
+    scale, causal = step.real("scale", 0) or None, bool(step.integer("is_causal"))
+    if len(q.shape) == 3:
+        heads, kv_heads = step.integer("q_num_heads", 1), step.integer("kv_num_heads", 1)
+        shared = None if kv_heads == heads else kv_heads
+        return emit(step, ops.Attention(heads, kv_heads=shared, causal=causal, factor=scale), q, k, v)
+    if q.shape[1] != k.shape[1]:
+        raise Unread
+    drafted = step.walk.drafted
+    turned = step.between(ops.Permute((0, 2, 1)), drafted(k))
+    scaled = step.between(ops.Power(factor=scale or q.shape[-1] ** -0.5), drafted(q))
+    scores = step.between(ops.MatMul(), scaled, turned)
+    if causal:
+        scores = step.between(ops.Add(), scores, drafted(Value((1, q.shape[2], k.shape[2]), q.batch)))
+    return step.value(step.between(ops.MatMul(), step.between(ops.Softmax(axis=2), scores), drafted(v)))
 
 
 @entry("LSTM", "GRU")

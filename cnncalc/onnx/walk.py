@@ -209,6 +209,7 @@ class Walk(steps.Walk):
         known: the numbers of tensors that are known.
         sequences: the tensors of each list of tensors.
         literals: the tensors that stand as constants among the nodes, and not with the stored ones.
+        files: all tensors that the file stores, numbers to reckon with among them.
         uses: how many nodes read a tensor.
         opsets: the version of each domain's operators.
     """
@@ -223,6 +224,7 @@ class Walk(steps.Walk):
         self.known: dict[str, Array] = {}
         self.sequences: dict[str, list[Value]] = {}
         self.literals: set[str] = set()
+        self.files: set[str] = set()
         self.uses: Counter[str] = Counter()
         self.ends: frozenset[str] = frozenset()
         self.nodes = 0
@@ -253,6 +255,7 @@ class Walk(steps.Walk):
         if any(not 0 <= size <= MAX_SIZE for size in shape) or len(shape) > 8:
             raise unfit(f"the tensor '{shorten(name, 60)}' has impossible sizes: {shorten(str(list(shape)), 80)}")
         elements = prod(shape)
+        self.files.add(name)
         is_weight = tensor.data_type in FLOATS and elements > 0
         source = name if is_weight or elements > constants.MAX_ELEMENTS else None
         self.define(name, Value(shape, self.batch, None, None, source))

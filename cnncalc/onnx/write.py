@@ -6,6 +6,7 @@ weights of the same names and shapes. The batch stays open, and the shape of eve
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Mapping
@@ -101,7 +102,8 @@ class Writer:
 
     def constant(self, array: NDArray[Any]) -> str:
         """A known tensor; equal ones are written once."""
-        name = f"constant_{array.dtype}_{'x'.join(map(str, array.shape))}_{zlib.crc32(array.tobytes()):08x}"
+        digest = hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest()
+        name = f"constant_{array.dtype}_{'x'.join(map(str, array.shape))}_{digest}"
         if name not in self.stored:
             self.stored[name] = _tensor(name, array)
         return name

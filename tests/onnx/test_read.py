@@ -124,6 +124,35 @@ def test_names_say_the_modules() -> None:
     ]
 
 
+@pytest.mark.parametrize("options", [{}, {"is_causal": 1, "scale": 0.5}])
+def test_attention_as_one_operator(options: dict[str, Any]) -> None:
+    heads = {"q_num_heads": 3, "kv_num_heads": 3, **options}
+    one = model([helper.make_node("Attention", ["x", "x", "x"], ["y"], **heads)], {}, ["n", 6, 12], {})
+    analysis = cc.Network.of(read(saved(one))).analyze()
+    assert (analysis.layers[0].op.kind, analysis.macs) == ("attention", 2 * 6 * 6 * 12)
+    split = model([helper.make_node("Attention", ["x", "x", "x"], ["y"], **options)], {}, ["n", 3, 6, 4], {})
+    assert reading(saved(split)).unknown == {}
+    assert cc.Network.of(read(saved(split))).analyze().macs == 2 * 6 * 6 * 12
+
+
+def test_quantised_weights_count_as_what_they_stand_for() -> None:
+    whole = {"w": ((4, 3, 3, 3), TensorProto.INT8), "b": ((4,), TensorProto.INT32), "z": ((), TensorProto.INT8)}
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("QLinearConv", ["q", "s", "z", "w", "s", "z", "s", "z", "b"], ["c"], name="first"),
+        helper.make_node("DequantizeLinear", ["c", "s", "z"], ["d"]),
+        helper.make_node("DequantizeLinear", ["v", "s", "z"], ["v2"]),
+        helper.make_node("Conv", ["d", "v2"], ["y"], name="second"),
+    ]
+    found = model(nodes, {"s": ()}, ["n", 3, 8, 8], {})
+    for name, (shape, kind) in {**whole, "v": ((5, 4, 1, 1), TensorProto.INT8)}.items():
+        found.graph.initializer.append(helper.make_tensor(name, kind, shape, [1] * int(np.prod(shape))))
+    result = reading(saved(found))
+    analysis = cc.Network.of(result.graph).analyze()
+    assert result.unknown == {}
+    assert (analysis.params, analysis.macs) == (108 + 4 + 20, (108 + 20) * 36)
+
+
 def test_matrices_are_shared_and_equal_vectors_are_not() -> None:
     nodes = [
         node("Conv", "x", "w", "b", to="a", pads=[1] * 4),
@@ -250,6 +279,10 @@ def test_the_page_and_comparisons_take_files(capsys: Any) -> None:
     assert run(capsys, "compare", path, "lenet5")[0] == 0
     assert run(capsys, "page", path, "-o", "page.html")[0] == 0
     assert run(capsys, "show", "--expanded", path)[0] == 0
+    status, out, err = run(capsys, "sweep", path, "--vary", "input=16:32:16", "--columns", "input,macs", "-f", "csv")
+    assert (status, out.splitlines()[0], len(out.splitlines())) == (0, "input,macs", 3)
+    status, out, err = run(capsys, "import", path, "-o", path)
+    assert (status, err.splitlines()[0]) == (2, "error[request]: 'net.onnx' is the network itself")
     assert run(capsys, "show", path)[2].startswith("error[request]: an ONNX file has no spec")
     assert run(capsys, "params", path, "--classes", "3")[0] == 2
     assert run(capsys, "params", path, "--input", "32")[1].startswith("net: input 3x32x32")
@@ -258,7 +291,7 @@ def test_the_page_and_comparisons_take_files(capsys: Any) -> None:
 def test_python_takes_a_path() -> None:
     path = saved(convolutions())
     assert cc.network(path).analyze().params == cc.network(str(path), input=32).analyze().params
-    with pytest.raises(RequestError, match="--training is for specs"):
+    with pytest.raises(RequestError, match="--training does not change an ONNX file"):
         cc.network(path, training=True)
 
 

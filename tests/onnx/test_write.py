@@ -22,7 +22,7 @@ onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")
 runtime = pytest.importorskip("onnxruntime")
 
-UNWRITTEN = {"opaque", "deformable_conv", "roi_align", "window_attention"}
+UNWRITTEN = {"opaque", "roi_align"}
 
 MORE: list[tuple[Op, tuple[Shape, ...]]] = [
     (ops.Conv(6, kernel=(3, 2), stride=2, padding=((1, 0), (0, 1)), dilation=(1, 2), groups=2), ((4, 9, 7),)),
@@ -75,6 +75,12 @@ MORE: list[tuple[Op, tuple[Shape, ...]]] = [
     (ops.Attention(heads=4, kv_heads=2, causal=True), ((5, 16), (5, 8), (5, 12))),
     (ops.Attention(heads=2, factor=0.3), ((5, 16), (7, 16), (7, 12))),
     (ops.MultiheadAttention(4, kv_heads=2, causal=True, bias=False), ((5, 16),)),
+    (ops.WindowAttention(2, window=4), ((8, 8, 12),)),
+    (ops.WindowAttention(2, window=4, shift=2), ((8, 8, 12),)),
+    (ops.WindowAttention(2, window=(3, 4), shift=(1, 2), bias=False), ((8, 7, 9),)),
+    (ops.WindowAttention(2, window=4, grid=True, relative=False), ((8, 8, 12),)),
+    (ops.DeformableConv(4, kernel=3, stride=2, padding=1, groups=2), ((4, 9, 7), (18, 5, 4))),
+    (ops.DeformableConv(4, kernel=3, bias=False, offset_groups=2), ((4, 9, 7), (36, 7, 5), (18, 7, 5))),
     (ops.LSTM(5, depth=2, bidirectional=True), ((6, 4),)),
     (ops.LSTM(5, bias=False), ((6, 4),)),
     (ops.GRU(5, depth=2, bidirectional=True), ((6, 4),)),
