@@ -4,7 +4,7 @@
     python -m benchmarks.sweep --variants 100000 1000000 10000000
 
 Rates are of the processor's time in one process and in one run. Beside the counts of `cnncalc sweep` stand the full
-expansion of random variants of the same family, the same with peak memory and receptive field, and what people do
+expansion of random variants of the same family, also with peak memory and receptive field, and what people do
 without: torchvision's constructor on PyTorch's meta device, counted with `FlopCounterMode`, and on the CPU with
 fvcore. Memory is the most that a `cnncalc sweep` into a folder held, in a process of its own.
 """
@@ -25,7 +25,7 @@ from typing import Any
 
 import cnncalc as cc
 from cnncalc.costs.compare import largest_field
-from cnncalc.sweeps.run import Sweep
+from cnncalc.sweeping import Sweep
 
 ROOT = Path(__file__).parent.parent
 RESNETS = str(ROOT / "examples" / "resnet_family.yaml")
@@ -125,19 +125,23 @@ def by_fvcore(sweep: Sweep) -> Iterator[int]:
 
 def families(torch: bool, seconds: float) -> None:
     """Print the rates of each family."""
-    print("variants a second      composed  checked  expanded  peak, field  FlopCounterMode  fvcore   ratio")
+    print("variants a second      composed  and peak  checked  expanded  peak, field  FlopCounterMode  fvcore   ratio")
     for name, (network, vary, sample) in FAMILIES.items():
         plain, checked = (cc.sweep(network, vary, sample=sample, check=part) for part in (0, 0.001))
         counting = expanded(plain, lambda a: (a.params, a.macs, a.flops))
         seeing = expanded(plain, lambda a: (a.memory.peak, largest_field(a)))
-        rates = [rate(steps, seconds) for steps in (composed(plain), composed(checked), counting, seeing)]
+        peak = cc.sweep(
+            network, vary, sample=sample, check=0, columns=["params", "macs", "flops", "activations", "peak"]
+        )
+        chunks = (composed(plain), composed(peak), composed(checked))
+        rates = [rate(steps, seconds) for steps in (*chunks, counting, seeing)]
         others = ["-", "-"]
         if torch and "EfficientNet" not in name:
             others = [f"{rate(steps, seconds):.1f}" for steps in (by_flop_counter(plain), by_fvcore(plain))]
         texts = [f"{each:,.0f}" for each in rates]
         print(
-            f"{name:20} {texts[0]:>10} {texts[1]:>8} {texts[2]:>9} {texts[3]:>12} {others[0]:>16} {others[1]:>7} "
-            f"{rates[0] / rates[2]:6.0f}x",
+            f"{name:20} {texts[0]:>10} {texts[1]:>9} {texts[2]:>8} {texts[3]:>9} {texts[4]:>12} {others[0]:>16} "
+            f"{others[1]:>7} {rates[0] / rates[3]:6.0f}x",
             flush=True,
         )
 

@@ -160,6 +160,13 @@ def test_wrong_requests(spec: Path, tmp_path: Path, start: Start) -> None:
     assert f"port {port} cannot be had" in run("page", str(spec), "--watch", "--port", port, status=2).stderr
 
 
+def test_an_onnx_file_is_watched_too(start: Start, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    run("export", "lenet5", "--output", str(tmp_path / "lenet5.onnx"))
+    _, text, _ = ask(start("lenet5.onnx"))
+    assert '["Parameters",60000]' in text
+
+
 @pytest.mark.parametrize("library", ["starlette", "uvicorn", "watchfiles"])
 def test_what_is_missing_is_named(library: str, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)

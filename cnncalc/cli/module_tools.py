@@ -25,10 +25,11 @@ def compared(request: Request, detail: Detail, tools: Sequence[str] | None = Non
         convention(tool)
     if request.batch != 1:
         raise RequestError("the tools are run on the module with a batch of one", hint="leave out --batch")
-    from cnncalc.pytorch.tools import RUN, printed
+    from cnncalc.pytorch.tools import RUN, explained, printed
 
     reading = request.reading(request.network_name, memory=True)
     names = tuple(tools or RUN)
     counts = {name: count_as(reading.graph, name) for name in names}
     found = [printed(reading, name) for name in names]
-    return view(Network.of(reading.graph).analyze(), found, counts, detail)
+    lines = {tool.tool: explained(reading, tool, counts[tool.tool]) for tool in found}
+    return view(Network.of(reading.graph).analyze(), found, counts, lines, detail)

@@ -16,9 +16,9 @@ from cnncalc.cli.options import All, Output, Request, arguments, command, comple
 from cnncalc.errors import RequestError
 
 if TYPE_CHECKING:
+    from cnncalc.sweeping import Sweep
     from cnncalc.sweeps.evaluate import Task
     from cnncalc.sweeps.found import Found, Wanted
-    from cnncalc.sweeps.run import Sweep
 
 Vary = Annotated[
     list[str] | None,
@@ -163,7 +163,7 @@ def sweep(
         "training": request.training or None,
         "batch": request.batch if request.batch != 1 else None,
     }
-    from cnncalc.sweeps.run import Sweep
+    from cnncalc.sweeping import Sweep
 
     if plot and of:  # what the figure is of is worked out
         drawn = [name.strip().rpartition(":")[2] for name in of.split(",")]

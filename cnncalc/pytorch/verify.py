@@ -261,7 +261,7 @@ def buffers(module: nn.Module) -> tuple[int, int]:
     >>> buffers(nn.BatchNorm2d(64))
     (128, 1)
     """
-    trained = {name for name, _ in module.named_parameters()}
+    trained = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     stored = [(name, tensor.numel()) for name, tensor in module.state_dict().items() if name not in trained]
     counts = sum(number for name, number in stored if name.endswith(BATCH_COUNT))
     return sum(number for _, number in stored) - counts, counts

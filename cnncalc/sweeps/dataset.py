@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.errors import RequestError, shorten
+from cnncalc.sweeps.declare import text_of
 from cnncalc.sweeps.store import ParquetFile, arrow, cannot_write
+from cnncalc.version import __version__
 
 if TYPE_CHECKING:
     from cnncalc.sweeps.found import Found
-    from cnncalc.sweeps.run import Sweep
+    from cnncalc.sweeps.run import Variants
 
 MANIFEST = "_sweep.json"
 """With a line before its name, which readers of folders of Parquet files pass over."""
@@ -38,7 +40,7 @@ class Dataset:
         RequestError: there are results already; or they are of another sweep.
     """
 
-    def __init__(self, folder: Path, sweep: Sweep, resume: bool = False) -> None:
+    def __init__(self, folder: Path, sweep: Variants, resume: bool = False) -> None:
         from cnncalc.sweeps.store import schema_of
 
         self.folder = folder
@@ -131,11 +133,8 @@ class Dataset:
             raise RequestError(f"'{shown}' is broken", hint="remove it, and --resume works it out again") from None
 
 
-def manifest(sweep: Sweep) -> dict[str, Any]:
+def manifest(sweep: Variants) -> dict[str, Any]:
     """What says which sweep it is: two with the same have the same results."""
-    from cnncalc import __version__
-    from cnncalc.views.sweep import text_of
-
     task = sweep.task
     declaration = task.declaration
     exact = {name: repr(axis) if not hasattr(axis, "text") else axis.text for name, axis in declaration.axes.items()}

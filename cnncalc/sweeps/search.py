@@ -22,7 +22,7 @@ from cnncalc.sweeps.many import Many, many
 
 if TYPE_CHECKING:
     from cnncalc.sweeps.evaluate import Chunk
-    from cnncalc.sweeps.run import Sweep
+    from cnncalc.sweeps.run import Variants
 
 TOGETHER = 16
 """Trials that are chosen and worked out together."""
@@ -31,7 +31,7 @@ RECORD = "record"
 TASK = "sweep"
 
 
-def search(sweep: Sweep, objectives: Sequence[str], storage: Path | None = None, resume: bool = False) -> Found:
+def search(sweep: Variants, objectives: Sequence[str], storage: Path | None = None, resume: bool = False) -> Found:
     """The trials that meet the conditions: the best first, or the Pareto front of several objectives.
 
     Args:
@@ -63,7 +63,7 @@ def search(sweep: Sweep, objectives: Sequence[str], storage: Path | None = None,
     return _found(study, sweep, objectives)
 
 
-def _study(optuna: Any, sweep: Sweep, objectives: Sequence[str], storage: Path | None, resume: bool) -> Any:
+def _study(optuna: Any, sweep: Variants, objectives: Sequence[str], storage: Path | None, resume: bool) -> Any:
     """Optuna's study: a new one, or that of a file."""
     from cnncalc.sweeps.dataset import manifest
 
@@ -157,7 +157,7 @@ def violation(condition: Expression, record: dict[str, Any]) -> float:
     return float(max(abs(known[name] - bound) / max(abs(bound), 1e-12), 1e-9))
 
 
-def _found(study: Any, sweep: Sweep, objectives: Sequence[str]) -> Found:
+def _found(study: Any, sweep: Variants, objectives: Sequence[str]) -> Found:
     """The trials that meet the conditions, each variant once; the best first, or those of a Pareto front."""
     from cnncalc.sweeps.evaluate import Chunk
 

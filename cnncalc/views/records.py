@@ -170,6 +170,30 @@ class DeviationRecord(Struct):
     reason: str
 
 
+class ModuleLineRecord(Struct):
+    """A part of what a tool prints for a module: what it counts in some modules of a class, what its rules count of the
+    layers that were read there, and why the two differ; `because` is empty where they do not."""
+
+    modules: list[str]
+    what: str
+    kinds: list[str]
+    tool: int
+    layers: int
+    because: str
+
+
+class ModuleToolRecord(Struct):
+    """What a tool prints for a module itself, null with the reason where it fails; what its rules count of the layers
+    that were read; and the lines that sum to what it prints."""
+
+    tool: str
+    prints: int | None
+    reason: str
+    layers: int
+    status: str
+    lines: list[ModuleLineRecord]
+
+
 class LineRecord(Struct):
     """One number of `explain`: its formula in symbols and in numbers."""
 
@@ -247,6 +271,7 @@ class NetworkDocument(Struct):
     layers: list[LayerRecord] | UnsetType = UNSET
     conventions: list[ConventionRecord] | UnsetType = UNSET
     differences: list[DeviationRecord] | UnsetType = UNSET
+    module_tools: list[ModuleToolRecord] | UnsetType = UNSET
     explanations: list[LineRecord] | UnsetType = UNSET
     unit: UnitRecord | UnsetType = UNSET
     bottlenecks: list[RankingRecord] | UnsetType = UNSET

@@ -9,12 +9,13 @@ from msgspec import Struct
 
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import AMOUNT, UNKNOWN, Cell, Column, Table
+from cnncalc.sweeps.declare import plain, text_of
 from cnncalc.views import View
 
 if TYPE_CHECKING:
     from cnncalc.sweeps.evaluate import Chunk
     from cnncalc.sweeps.found import Found
-    from cnncalc.sweeps.run import Sweep
+    from cnncalc.sweeps.run import Variants
 
 MOST_ROWS = 40
 """More variants than these are shown only if all are asked for."""
@@ -47,7 +48,7 @@ class SweepDocument(Struct):
     variants: list[dict[str, Any]]
 
 
-def view(sweep: Sweep, found: Found, every: bool = False, names: Sequence[str] = (), title: str = "") -> View:
+def view(sweep: Variants, found: Found, every: bool = False, names: Sequence[str] = (), title: str = "") -> View:
     """The variants that are wanted.
 
     Args:
@@ -70,7 +71,7 @@ def view(sweep: Sweep, found: Found, every: bool = False, names: Sequence[str] =
     return View(parts, lambda: document(sweep, found), csv)
 
 
-def searched(sweep: Sweep, found: Found, every: bool = False, names: Sequence[str] = ()) -> View:
+def searched(sweep: Variants, found: Found, every: bool = False, names: Sequence[str] = ()) -> View:
     """What a search found, as `view` shows a sweep."""
     trials = f"{found.tried:,} trials, {found.met:,} different ones meet the conditions"
     front = found.wanted.pareto
@@ -78,7 +79,7 @@ def searched(sweep: Sweep, found: Found, every: bool = False, names: Sequence[st
     return view(sweep, found, every, names or list(found.columns), title)
 
 
-def heading(sweep: Sweep, found: Found) -> str:
+def heading(sweep: Variants, found: Found) -> str:
     """What the table is about."""
     graph = sweep.title
     if sweep.wanted.pareto:
@@ -92,7 +93,7 @@ def heading(sweep: Sweep, found: Found) -> str:
     return f"{graph}: {which}" if found.tried != 1 else f"{graph}: 1 variant"
 
 
-def notes_of(sweep: Sweep, found: Found) -> list[str]:
+def notes_of(sweep: Variants, found: Found) -> list[str]:
     """What is to be said of the whole."""
     notes = []
     if found.failed:
@@ -112,7 +113,7 @@ def notes_of(sweep: Sweep, found: Found) -> list[str]:
     return notes
 
 
-def document(sweep: Sweep, found: Found) -> SweepDocument:
+def document(sweep: Variants, found: Found) -> SweepDocument:
     """The document for programs."""
     task = sweep.task
     record = SweepRecord(
@@ -132,24 +133,11 @@ def document(sweep: Sweep, found: Found) -> SweepDocument:
     return SweepDocument(SCHEMA, record, _Records(found))  # type: ignore[arg-type]
 
 
-def text_of(axis: Any) -> str:
-    """What a variable can be, in words."""
-    from cnncalc.sweeps.declare import Choices, Span
-
-    if isinstance(axis, Choices):
-        values = [_plain(value) for value in axis.values[:8]]
-        more = f", ... {len(axis.values):,} values to {_plain(axis.values[-1])}" if len(axis.values) > 8 else ""
-        return f"[{', '.join(values)}{more}]"
-    if isinstance(axis, Span):
-        return f"{axis.low}:{axis.high}{':log' if axis.log else ''}"
-    return str(axis.text)
-
-
 def csv_rows(chunk: Chunk, names: Sequence[str]) -> Iterator[list[Any]]:
     """A chunk's rows in CSV: number, some columns, error; what is unknown is empty."""
     lists = chunk.lists()
     columns = [
-        [_plain(value) if isinstance(value, bool | tuple | list) else value for value in lists[name]] for name in names
+        [plain(value) if isinstance(value, bool | tuple | list) else value for value in lists[name]] for name in names
     ]
     for place, (number, *values) in enumerate(zip(chunk.numbers.tolist(), *columns, strict=True)):
         yield [number, *values, chunk.errors.get(place)]
@@ -163,13 +151,6 @@ def summary(found: Found) -> str:
     if found.failed:
         text += f"; {found.failed:,} do not expand: {'; '.join(found.examples)}"
     return text
-
-
-def _plain(value: Any) -> str:
-    """A value as specs have it."""
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_plain, value))}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _column(name: str, values: Sequence[Any]) -> Column:
@@ -192,7 +173,7 @@ def _row(found: Found, names: Sequence[str], place: int, width: int) -> list[Cel
 def _cell(value: Any, unknown: bool) -> Cell:
     if value is None:
         return UNKNOWN if unknown else None
-    return value if isinstance(value, int | float | str) and not isinstance(value, bool) else _plain(value)
+    return value if isinstance(value, int | float | str) and not isinstance(value, bool) else plain(value)
 
 
 class _Rows:

@@ -155,13 +155,13 @@ def _notes(reports: Sequence[Report], fixed: Sequence[str]) -> list[str]:
         ]
     else:
         notes = [f"{compared}torch.utils.flop_counter and fvcore."]
-    notes += [note for report in reports for note in report.notes]
     unseen = sum(len(report.unseen) for report in reports)
     if unseen:
         notes.append(
             f"fvcore does not see every product of {unseen:,} layer{'s' * (unseen != 1)}, such as those of attention "
             "in one step and of recurrent layers: it is held to the others."
         )
+    notes += [note for report in reports for note in report.notes]
     notes += [f"Not compared: {_not_said(report)}." for report in reports if report.not_said]
     if fixed:
         notes.append(f"Their specs fix the input size, so no other was tried: {', '.join(fixed)}.")

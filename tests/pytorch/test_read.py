@@ -263,3 +263,98 @@ def test_a_saved_program(tmp_path: Path, capsys: Any) -> None:
     status, out, _ = run(capsys, "params", str(file))
     assert status == 0
     assert "112" in out
+
+
+class Functional(nn.Module):
+    """Layers called as functions, a module called twice, and one with children."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+        self.act = nn.ReLU()
+        self.block = nn.Sequential(nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8), nn.MaxPool2d(2))
+        self.fc = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.act(self.block(self.act(self.conv(x))))
+        return self.fc(F.relu(F.adaptive_avg_pool2d(y, 1)).flatten(1))
+
+
+@pytest.mark.parametrize("tool", ["torch", "fvcore", "ptflops", "thop", "torchinfo"])
+def test_what_a_tool_prints_is_explained_line_by_line(tool: str) -> None:
+    from cnncalc.costs.conventions import count_as
+    from cnncalc.pytorch.tools import explained, printed
+
+    found = reading(Functional().eval(), (3, 16, 16))
+    shown, counts = printed(found, tool), count_as(found.graph, tool)
+    if shown.number is None and "not installed" in shown.reason:
+        pytest.skip(shown.reason)
+    assert shown.number
+    lines = explained(found, shown, counts)
+    assert sum(line.tool for line in lines) == shown.number
+    assert sum(line.layers for line in lines) == int(counts.total)
+    assert all(bool(line.because) == (line.difference != 0) for line in lines)
+    functions = [line for line in lines if line.modules == ("",)]
+    assert [line.kinds for line in functions] == {
+        "ptflops": [("global_avgpool", "relu")],
+        "thop": [("global_avgpool",)],
+    }.get(tool, [])
+
+
+class Mixing(nn.Module):
+    """Every sample of a batch with every other."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x @ x.transpose(-1, -2)).softmax(-1) @ x
+
+
+def test_a_module_that_mixes_the_samples_of_a_batch_is_read_with_one() -> None:
+    found = reading(Mixing(), (12,))
+    assert cc.Network.of(found.graph).analyze().macs == counted(Mixing(), torch.zeros(1, 12)) == 24
+    assert "mixes the samples of a batch" in found.graph.notes
+
+
+class Odd(nn.Module):
+    """Tensors of size 0, a block without gradients, windows in a pooling and a normalisation, rounded quotients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        with torch.no_grad():
+            places = torch.div(torch.arange(h, device=x.device), 2, rounding_mode="floor") + 1
+        rest, whole = x[:, :, :0], x[:, :, 0:]
+        x = torch.cat([rest, whole], 2) * places
+        windows = x.view(n, c, 2, h // 2, 2, w // 2).permute(0, 2, 4, 1, 3, 5).reshape(n * 4, c, h // 2, w // 2)
+        return F.max_pool2d(self.norm(windows), 2).reshape(n, -1)
+
+
+def test_odd_forms_are_known_in_all_their_counts() -> None:
+    found = reading(Odd().eval(), (4, 8, 8))
+    costs = cc.Network.of(found.graph).analyze()
+    assert not found.unknown
+    assert found.graph.outputs["output"].output == (4 * 4 * 2 * 2,)
+    assert (costs.params, costs.buffers) == (8, 8)
+    assert costs.operations["compare"] == 4 * 4 * 2 * 2 * 3 + 8
+    assert verify_module(found).equal
+
+
+class Tied(nn.Module):
+    """One weight, two biases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.other.weight = self.one.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.other(self.one(x))
+
+
+def test_tied_weights_count_once_and_each_bias() -> None:
+    found = reading(Tied(), (8,))
+    assert not found.unused
+    assert cc.Network.of(found.graph).analyze().params == 64 + 16
+    assert verify_module(found).equal
