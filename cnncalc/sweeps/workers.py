@@ -160,7 +160,8 @@ def _run(joblib: Any, data: bytes, ranges: Iterable[tuple[int, int]], jobs: int,
         parallel = joblib.Parallel(batch_size=1, pre_dispatch="2*n_jobs", return_as="list" if together else "generator")
     results = parallel(joblib.delayed(work)(data, start, stop) for start, stop in ranges)
     try:
-        yield from results
+        for found in results:  # noqa: UP028 (`yield from` would close it before what follows)
+            yield found
     finally:
         if not together:
             with warnings.catch_warnings():
