@@ -135,6 +135,15 @@ def test_attention_as_one_operator(options: dict[str, Any]) -> None:
     assert cc.Network.of(read(saved(split))).analyze().macs == 2 * 6 * 6 * 12
 
 
+def test_a_product_by_letters() -> None:
+    nodes = [node("Einsum", "x", "x", to="y", equation="ntc,nsc->nts")]
+    analysis = cc.Network.of(read(saved(model(nodes, {}, ["n", 6, 12], {})))).analyze()
+    assert (analysis.layers[0].op.kind, analysis.macs) == ("einsum", 6 * 6 * 12)
+    nodes = [node("Einsum", "x", "w", to="y", equation="ntc,cd->ntd")]
+    analysis = cc.Network.of(read(saved(model(nodes, {"w": (12, 5)}, ["n", 6, 12], {})))).analyze()
+    assert (analysis.params, analysis.macs) == (60, 6 * 12 * 5)
+
+
 def test_quantised_weights_count_as_what_they_stand_for() -> None:
     whole = {"w": ((4, 3, 3, 3), TensorProto.INT8), "b": ((4,), TensorProto.INT32), "z": ((), TensorProto.INT8)}
     nodes = [
