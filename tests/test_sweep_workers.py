@@ -218,7 +218,7 @@ def test_a_run_that_is_killed_goes_on(tmp_path: Path, jobs: int) -> None:
         "--vary",
         "c=1:100",
         "--columns",
-        "w,c,params,peak",
+        "w,c,params,saved",
     ]
     words += ["--jobs", str(jobs), "--output"]
     folder = tmp_path / "results"

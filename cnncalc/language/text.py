@@ -232,10 +232,36 @@ class Text:
         return lines + self.listed("layers", block.items, _INDENT * 2)
 
     def listed(self, key: str, items: Sequence[Written], indent: str) -> list[str]:
-        """A key with a list of items, one per line."""
+        """A key with a list of items, one per line; numbered items in rows."""
         if not items:
             return [f"{indent}{key}: []"]
+        if indent and self.are_rows(items, WIDTH - len(f"{indent}{key}: []")):
+            return self.rows(f"{indent}{key}: [", items, indent + _INDENT)
         return [f"{indent}{key}:", *(line for item in items for line in self.item(item, indent + _INDENT))]
+
+    def are_rows(self, items: Sequence[Written], width: int) -> bool:
+        """Whether all items have numbers for names, as in PyTorch's sequences, and each reads well on a part of a line;
+        or there is one alone, with items inside, that fits on one of a width."""
+        if not all(not item.items or self.is_short(item) for item in items):
+            return False
+        if len(items) == 1:
+            return bool(items[0].items) and len(self.flow(items[0])) <= width
+        numbered = len(items) > 2 and all(item.name is not None and item.name.isdigit() for item in items)
+        return numbered and all(len(self.flow(item)) <= WIDTH * 3 // 4 for item in items)
+
+    def rows(self, start: str, items: Sequence[Written], indent: str) -> list[str]:
+        """A list in rows: what multiplies begins one, and what follows stands beside it, as far as there is room."""
+        lines, last = [start], ""
+        for number, item in enumerate(items):
+            words = self.flow(item) + ("]" if number == len(items) - 1 else ",")
+            begins = item.head not in KINDS or "mac" in KINDS[item.head].costs
+            room = len(lines[-1]) + 1 + len(words) <= WIDTH
+            if number and (not room or (begins and item.head != last)):
+                lines.append(indent + words)
+            else:
+                lines[-1] += words if lines[-1].endswith("[") and not number else f" {words}"
+            last = item.head
+        return lines
 
     def item(self, item: Written, indent: str) -> list[str]:
         """The lines of an item of a list."""

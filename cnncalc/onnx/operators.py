@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import prod
+from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from cnncalc.ops import (
     arithmetic,
     attention,
     conv,
+    einsum,
     learnt,
     linear,
     merge,
@@ -133,6 +135,15 @@ def _project(place: Place, x: str, features: int, out: int, bias: bool, rank: in
         return place.add("Gemm", x, kernel, *shift, transB=1)
     y = place.add("MatMul", x, place.add("Transpose", kernel, perm=[1, 0]))
     return place.add("Add", y, *shift) if bias else y
+
+
+def _einsum(place: Place) -> str:
+    """The equation with a letter for the batch, which stands first."""
+    equation = place.op.equation.replace(" ", "")
+    batch = next(letter for letter in ascii_letters if letter not in equation)
+    inputs, _, output = equation.partition("->")
+    terms = ",".join(batch + term for term in inputs.split(","))
+    return place.add("Einsum", *place.inputs, equation=f"{terms}->{batch}{output}")
 
 
 def _bilinear(place: Place) -> str:
@@ -706,6 +717,7 @@ WRITINGS: dict[type[Op], Writing] = {
     conv.Depthwise: _depthwise,
     conv.Separable: _separable,
     linear.Linear: _linear,
+    einsum.Einsum: _einsum,
     pool.MaxPool: _maxpool,
     pool.AvgPool: _avgpool,
     pool.LPPool: _lppool,

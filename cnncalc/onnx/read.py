@@ -18,14 +18,11 @@ from cnncalc.onnx.file import load
 from cnncalc.onnx.names import clean
 from cnncalc.onnx.table import TABLE
 from cnncalc.onnx.tidy import fused
-from cnncalc.onnx.walk import Walk, unfit
+from cnncalc.onnx.walk import BATCH, Walk, unfit
 from cnncalc.ops import Input
 from cnncalc.reading.drafts import Draft, Value
 from cnncalc.reading.names import placed
 from cnncalc.reading.tidy import tidied
-
-BATCH = 211
-"""The batch that a graph is read with where the file leaves it open: a prime that is no factor of any usual size."""
 
 OLDEST = 7
 """The oldest version of ONNX's operators that is read; those before spread and normalise in other ways."""

@@ -272,11 +272,16 @@ def _product(step: Step, inner: int, owns: Sequence[int] = (0, 1), added: bool =
 
 @entry("Einsum")
 def einsum(step: Step) -> Result:
-    """A product of two tensors, by the letters of their axes."""
+    """A product of two tensors, by the letters of their axes; where both have a batch, without its letter."""
     terms, _, result = step.text("equation", "").replace(" ", "").partition("->")
     letters = terms.split(",")
     if len(letters) != 2 or len(step.inputs) != 2 or "." in terms:
         raise Unread
+    batch, values = step.value(None).axis, [step.given(0), step.given(1)]
+    if batch is not None and all(value.axis is not None and not value.folded for value in values):
+        axes = [term[value.axis or 0] for term, value in zip(letters, values, strict=True)]
+        if set(axes) == {result[batch]}:
+            return emit(step, ops.Einsum(step.text("equation", "").replace(" ", "").replace(axes[0], "")), *values)
     sizes: dict[str, int] = {}
     for term, value in zip(letters, step.inputs, strict=True):
         sizes |= dict(zip(term, value.shape if value else (), strict=True))

@@ -18,13 +18,16 @@ from cnncalc.errors import OpError, RequestError, shorten
 from cnncalc.graph import MAX_SIZE
 from cnncalc.onnx import constants
 from cnncalc.onnx.constants import Array, TooLarge
-from cnncalc.onnx.names import calls_of, calls_of_weight, own_name
+from cnncalc.onnx.names import calls_of, calls_of_weight, clean, own_name
 from cnncalc.onnx.shapes import Unfit, impossible, shapes_of
 from cnncalc.ops.base import Shape
 from cnncalc.ops.opaque import Opaque
 from cnncalc.reading import steps
 from cnncalc.reading.drafts import Draft, Value, batch_axis
 from cnncalc.reading.steps import Result, Unread, stand_in
+
+BATCH = 211
+"""The batch that a graph is read with where the file leaves it open: a prime that is no factor of any usual size."""
 
 MAX_NODES = 50_000
 """Nodes of a graph that are read, those of inlined branches among them."""
@@ -169,13 +172,13 @@ class Step(steps.Step):
 
     @property
     def unique(self) -> str:
-        return self.name.lower()
+        return clean(self.name.lower())
 
     def axis(self, shape: tuple[int, ...]) -> Any:
         if not self.batched:
             return None
         batch = self.walk.batch
-        if batch > 100:  # a prime that nothing else is a multiple of
+        if batch == BATCH:
             return batch_axis(shape, batch)
         # Of several axes of that size, the one that is the batch in what the node reads.
         for value in self.tensors:
@@ -229,6 +232,9 @@ class Walk(steps.Walk):
         self.ends: frozenset[str] = frozenset()
         self.nodes = 0
         self.work = 0
+
+    def word(self, source: str) -> str:
+        return clean(super().word(source))
 
     def define(self, name: str, value: Value | None) -> None:
         """Note a tensor.

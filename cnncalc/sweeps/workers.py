@@ -7,6 +7,7 @@ and nothing is counted twice.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -159,10 +160,13 @@ def _run(joblib: Any, data: bytes, ranges: Iterable[tuple[int, int]], jobs: int,
         parallel = joblib.Parallel(batch_size=1, pre_dispatch="2*n_jobs", return_as="list" if together else "generator")
     results = parallel(joblib.delayed(work)(data, start, stop) for start, stop in ranges)
     try:
-        yield from results
+        for found in results:  # noqa: UP028 (`yield from` would close it before what follows)
+            yield found
     finally:
         if not together:
-            results.close()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what is still under way when an error ends it
+                results.close()
 
 
 def _deaths(backend: str) -> tuple[type[BaseException], ...]:

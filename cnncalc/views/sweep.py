@@ -63,7 +63,7 @@ def view(sweep: Variants, found: Found, every: bool = False, names: Sequence[str
         columns.append(Column("Error", "error"))
     notes = notes_of(sweep, found)
     hidden = (len(found) if found.wanted.pareto else found.met + found.failed) - shown
-    if hidden > 0:
+    if hidden > 0 and shown >= MOST_ROWS:  # fewer are what was asked for
         notes.insert(0, f"{hidden:,} more are not shown; --top and --sort choose, --all shows each.")
     title = title or heading(sweep, found)
     parts = (Table(title, columns, [_row(found, names, place, len(columns)) for place in range(shown)], notes=notes),)

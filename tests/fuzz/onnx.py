@@ -314,6 +314,15 @@ class Mutator:
         word = self.random.choice(WORDS)
         node = self.random.choice(found.graph.node)
         node.name = word
+        if self.random.random() < 0.3:
+            node.op_type, node.domain = word or "A", "com.example"
+        elif self.random.random() < 0.3 and found.graph.initializer:
+            tensor = self.random.choice(found.graph.initializer)
+            for other in found.graph.node:
+                for number, name in enumerate(other.input):
+                    if name == tensor.name:
+                        other.input[number] = word or "w"
+            tensor.name = word or "w"
         if self.random.random() < 0.5:
             node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=f"['', '{word}', 'a.b', 'c']")
 

@@ -84,6 +84,20 @@ def weighted(analysis: Any) -> list[tuple[str, int, int]]:
     return sorted((row.op.kind, row.params, row.macs) for row in analysis.layers if row.params and row.macs)
 
 
+@pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "mobilenet_v3_small"])
+def test_what_is_read_computes_the_same(name: str) -> None:
+    """The network that is read, built anew with the module's weights, gives the module's outputs."""
+    module = randomised(import_or_skip("torchvision").models.get_model(name))
+    export(module, None, (3, 64, 64), "traced", Path("net.onnx"))
+    module = module.double()
+    graph = onnx.read("net.onnx")
+    built = pytorch.build(graph).double().eval()
+    built.load_state_dict(pytorch.weights(module, graph))
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(built(x), module(x), rtol=1e-6, atol=1e-8)
+
+
 def test_names_are_the_modules() -> None:
     module = randomised(import_or_skip("torchvision").models.get_model("resnet18"))
     own = {node.name for node in pytorch.read(module, (3, 64, 64)).layers}
