@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 import sys
 import traceback
 import warnings
@@ -107,6 +108,7 @@ def reading(
     shapes, dtypes = _inputs(module, input)
     with _mode(module, training), quiet():
         program, batch = _traced(module, shapes, dtypes)
+        _check_sizes(module, program)
         mixed = batch != 1 and _mixes(program, batch)
         if mixed:
             program, batch = _traced(module, shapes, dtypes, (1,))
@@ -199,6 +201,29 @@ def quiet() -> Iterator[None]:
             logging.disable(level)
 
 
+def _check_sizes(module: nn.Module, program: Any) -> None:
+    """Raise where the size of a tensor depends on the numbers in another, such as that of those above zero.
+
+    Raises:
+        RequestError: a size does; its place in the source is told.
+    """
+    for node in program.graph.nodes:
+        for value in pytree.tree_leaves(node.meta.get("val")):
+            if not isinstance(value, Tensor) or all(isinstance(size, int) for size in value.shape):
+                continue
+            found = _STACK_LINE.findall(node.meta.get("stack_trace") or "")
+            own = [place for place in found if "site-packages" not in place[0]] or found
+            where = f" ({own[-1][0]}:{own[-1][1]})" if own else ""
+            raise RequestError(
+                f"{type(module).__name__} cannot be read{where}: a size depends there on the numbers in a tensor",
+                hint="the network is counted without running it: give it a form whose sizes are fixed",
+                code="depends-on-data",
+            )
+
+
+_STACK_LINE = re.compile(r'File "([^"]+)", line (\d+)')
+
+
 def _mixes(program: Any, batch: int) -> bool:
     """Whether a module reckons with every two samples of a batch, so that what one of them costs depends on it: a
     tensor has the batch twice."""
@@ -268,6 +293,8 @@ def _place(error: BaseException) -> str:
     ours = (str(Path(torch.__file__).parent), str(Path(__file__).resolve().parent.parent), sys.prefix + "/lib/python")
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if not frame.filename.startswith(("<", *ours[:2]))]
+    python = f"{sys.base_prefix}/lib/python"  # Python's own files say nothing to the user
+    theirs = [frame for frame in theirs if "site-packages" in frame.filename or not frame.filename.startswith(python)]
     own = [frame for frame in theirs if not frame.filename.startswith(ours[2])] or theirs
     return f"{own[-1].filename}:{own[-1].lineno}" if own else ""
 

@@ -131,6 +131,23 @@ def test_control_flow_on_data_is_one_error_at_its_line() -> None:
     assert f"test_read.py:{line}" in found.value.message
 
 
+class Above(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[x > 0].sum()
+
+
+def test_a_size_that_depends_on_data_is_one_error_at_its_line() -> None:
+    with pytest.raises(RequestError) as found:
+        read(Above(), (3, 8, 8))
+    assert found.value.code == "depends-on-data"
+    assert f"test_read.py:{Above.forward.__code__.co_firstlineno + 1}" in found.value.message
+
+
+def test_an_input_too_few_is_said_without_a_place_in_python() -> None:
+    with pytest.raises(RequestError, match=r"on an input of 3x8x8: missing a required argument: 'right'"):
+        read(Several(), (3, 8, 8))
+
+
 def test_errors_of_the_input() -> None:
     with pytest.raises(RequestError, match="does not say what its input is"):
         read(nn.Conv2d(3, 4, 3))
