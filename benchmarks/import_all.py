@@ -143,6 +143,9 @@ def main() -> None:
         f"{len(rows)} networks, {len(read)} read; parameters of {equal[0]} and MACs of {equal[1]} equal; "
         f"all known: {known}"
     )
+    written = [row for row in read if isinstance(row["yaml lines"], int)]
+    lines, layers = (sum(row[key] for row in written) for key in ("yaml lines", "layers"))
+    print(f"{len(written)} written as specs: {lines:,} lines for {layers:,} layers")
     total, own = (sum(row[key] for row in read) for key in ("export seconds", "own seconds"))
     print(f"export {total:.0f} s, cnncalc's own part {own:.0f} s")
 

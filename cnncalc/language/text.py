@@ -240,14 +240,21 @@ class Text:
         return [f"{indent}{key}:", *(line for item in items for line in self.item(item, indent + _INDENT))]
 
     def are_rows(self, items: Sequence[Written], width: int) -> bool:
-        """Whether all items have numbers for names, as in PyTorch's sequences, and each reads well on a part of a line;
-        or there is one alone, with items inside, that fits on one of a width."""
+        """Whether the items have numbers for names, as in PyTorch's sequences, or are blocks with numbered names, and
+        each reads well on a part of a line; or there is one alone, with items inside, that fits on one of a width."""
         if not all(not item.items or self.is_short(item) for item in items):
             return False
         if len(items) == 1:
             return bool(items[0].items) and len(self.flow(items[0])) <= width
-        numbered = len(items) > 2 and all(item.name is not None and item.name.isdigit() for item in items)
-        return numbered and all(len(self.flow(item)) <= WIDTH * 3 // 4 for item in items)
+        numbered = [item for item in items if self.is_numbered(item)]
+        rows = len(items) > 2 and len(numbered) >= len(items) - 1
+        return rows and all(len(self.flow(item)) <= WIDTH * 3 // 4 for item in items)
+
+    def is_numbered(self, item: Written) -> bool:
+        """Whether an item has a number for a name, or is a block with a number at its name's end."""
+        if item.name is None:
+            return False
+        return item.name.isdigit() or (item.name[-1].isdigit() and item.head not in {*KINDS, "layers", "head"})
 
     def rows(self, start: str, items: Sequence[Written], indent: str) -> list[str]:
         """A list in rows: what multiplies begins one, and what follows stands beside it, as far as there is room."""

@@ -335,6 +335,12 @@ class _Tree:
         inside = [(a, b) for a, b in found if a < b]
         starts = Counter([units[a].entry for a, _ in inside] + list(node.inputs))
         forked = len(inside) == len(node.inputs) == 1 or any(starts[units[a].entry] > 1 for a, _ in inside)
+        last = units[-1].item if units else None
+        if len(inside) == 1 < len(node.inputs) - 1 and inside[0] == (len(units) - 1, len(units)) and last is not None:
+            stem = _stem(last.name or "") if last.head == "layers" else ""
+            siblings = sum(_stem(part) == stem for end in node.inputs for part in self.paths[end.index][:-1])
+            if stem and siblings > 1:  # one of several, which are gathered
+                return [(len(units), len(units))] * len(node.inputs)
         if not forked and len(units) - position > MOST_FREE:
             return [(len(units), len(units))] * len(node.inputs)
         return found
@@ -405,6 +411,16 @@ def walk(items: Sequence[Written]) -> Iterator[Written]:
         yield from walk(item.items)
 
 
+def _stem(name: str) -> str:
+    """A name without the number at its end; empty if it has none.
+
+    >>> _stem("block1.layer12"), _stem("block1.conv")
+    ('block1.layer', '')
+    """
+    stem = name.rstrip("0123456789")
+    return stem if stem != name else ""
+
+
 class _Names:
     """Finds the shortest word for each `from`, as the expander looks it up: from the scope outwards."""
 
@@ -415,6 +431,8 @@ class _Names:
         self.start = {id(item): node for item, node in starts}
         self.shared = {id(item): node for item, node in shared}
         self.tensors: dict[str, Node] = {node.name: node for node in graph.inputs}
+        self.inside: dict[str, list[str]] = {}  # what has a name in a scope, in order
+        self.stems = Counter(_stem(scope) for scope in {node.name.rpartition(".")[0] for node in graph.layers})
         self.called: dict[Node, list[str]] = {node: [node.name] for node in graph.inputs}
 
     def settle(self, items: Sequence[Written]) -> None:
@@ -437,6 +455,7 @@ class _Names:
         if item.node is not None:
             for branch in item.items:
                 self.item(branch, scope, here)
+            self.gather(item, scope)
             self.bind(item.node.name, item.node)
             return item.node
         if item.name is None:
@@ -446,7 +465,41 @@ class _Names:
         self.bind(inner, end)
         return here if item.head == "head" else end
 
+    def gather(self, item: Written, scope: str) -> None:
+        """Write branches that are all earlier siblings with a number as one, such as `denselayer*`. A single one only
+        in another such sibling, which like the next ones has those before it."""
+        assert item.node is not None
+        sources = item.node.inputs
+        position = 0
+        while position < len(item.items):
+            for word, found in self.runs(sources[position], scope):
+                run = item.items[position : position + len(found)]
+                alone = len(found) == 1 and _stem(scope) != _stem(self.called[found[0]][-1])
+                same = len(run) == len(found) and list(sources[position : position + len(found)]) == found
+                if same and not alone and not any(branch.items or branch.name or branch.when for branch in run):
+                    entries = [entry for branch in run for entry in branch.entries]
+                    item.items[position : position + len(found)] = [Written("layers", start=word, entries=entries[:1])]
+                    sources = (*sources[: position + 1], *sources[position + len(found) :])
+                    break
+            position += 1
+
+    def runs(self, node: Node, scope: str) -> Iterator[tuple[str, list[Node]]]:
+        """The words with a * that find a node and its numbered siblings from a scope, and what each finds."""
+        for name in self.called.get(node, ()):
+            parent, _, local = name.rpartition(".")
+            stem = local.rstrip("0123456789")
+            if not stem or stem == local or self.stems[_stem(name)] < 2 or (parent and not scope.startswith(parent)):
+                continue
+            around = scope
+            while around != parent and not any(one.startswith(stem) for one in self.inside.get(around, ())):
+                around = around.rpartition(".")[0]
+            if around == parent:
+                found = [one for one in self.inside.get(parent, ()) if one.startswith(stem)]
+                yield f"{stem}*", [self.tensors[f"{parent}.{one}" if parent else one] for one in found]
+
     def bind(self, name: str, node: Node) -> None:
+        parent, _, local = name.rpartition(".")
+        self.inside.setdefault(parent, []).append(local)
         if name in self.tensors:
             raise _unsayable(self.graph, f"'{shorten(name)}' names two things, a layer and the layers in it")
         self.tensors[name] = node

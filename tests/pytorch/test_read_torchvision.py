@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from cnncalc.costs.analysis import Costs  # noqa: E402
+from cnncalc.language.write import to_yaml  # noqa: E402
 from cnncalc.pytorch import build, read, reading, weights  # noqa: E402
 from tests.oracles.torchvision_cpu import import_or_skip  # noqa: E402
 
@@ -29,13 +30,30 @@ def test_counts_are_those_of_the_module(name: str) -> None:
     assert not found.unknown
 
 
-@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "shufflenet_v2_x0_5", "mnasnet0_5"])
+OUTPUTS = (
+    "resnet18 squeezenet1_1 shufflenet_v2_x0_5 mnasnet0_5 mobilenet_v2 mobilenet_v3_small efficientnet_b0 densenet121 "
+    "regnet_y_400mf convnext_tiny"
+)
+
+
+@pytest.mark.parametrize("name", OUTPUTS.split())
 def test_outputs_are_those_of_the_module(name: str) -> None:
     torch.manual_seed(0)
     module = models.get_model(name).eval()
     graph = read(module, (3, 64, 64))
     built = build(graph).eval()
-    built.load_state_dict(weights(module, graph), strict=False)
+    missing, unexpected = built.load_state_dict(weights(module, graph), strict=False)
+    assert not unexpected
+    assert all(key.endswith("num_batches_tracked") for key in missing)
     x = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.allclose(built(x), module(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"), [("vgg16", 25), ("mobilenet_v2", 50), ("resnet50", 45), ("convnext_tiny", 60), ("densenet121", 95)]
+)
+def test_written_down_in_few_lines(name: str, lines: int) -> None:
+    with torch.device("meta"):
+        module = models.get_model(name).eval()
+    assert to_yaml(read(module, (3, 224, 224))).count("\n") <= lines
