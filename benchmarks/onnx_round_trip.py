@@ -1,6 +1,6 @@
 """Exports networks of torchvision and timm to ONNX in all of PyTorch's ways, and reads the files.
 
-    python -m benchmarks.onnx_round_trip [--only WORD] [--start N] [--count N] [--output FILE.csv]
+    python -m benchmarks.onnx_round_trip [--only WORD] [--start N] [--count N] [--traced] [--output FILE.csv]
 
 Each network has random weights, for exporters store equal numbers once. The ways are those of the old exporter, which
 traces, and the new one, which reads `torch.export`; each as it is and with batch normalisation folded. Parameters and
@@ -101,16 +101,20 @@ def export(module: nn.Module, program: Any, size: tuple[int, ...], way: str, pat
         torch.onnx.export(program, (), path, dynamo=True, optimize=way.endswith("folded"), external_data=False)
 
 
-def rows(name: str, make: Any, size: tuple[int, ...], folder: Path) -> Iterator[dict[str, Any]]:
+def rows(
+    name: str, make: Any, size: tuple[int, ...], folder: Path, ways: tuple[str, ...] = WAYS
+) -> Iterator[dict[str, Any]]:
     """What came of one network, a row a way."""
     module = randomised(make())
     try:
         own = Network.of(pytorch.read(module, size))
-        program = torch.export.export(module, (torch.zeros(1, *size),), strict=False)
+        program = None
+        if any(way.startswith("exported") for way in ways):
+            program = torch.export.export(module, (torch.zeros(1, *size),), strict=False)
     except Exception as error:
         yield {"network": name, "error": f"module: {shortly(error)}"}
         return
-    for way in WAYS:
+    for way in ways:
         found: dict[str, Any] = {"network": name, "way": way}
         expected = (own.fold_batchnorm() if way.endswith("folded") else own).analyze()
         path = folder / "net.onnx"
@@ -148,6 +152,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="networks whose name has this word")
     parser.add_argument("--start", type=int, default=0, help="how many networks to leave out")
     parser.add_argument("--count", type=int, default=1_000, help="how many networks to try")
+    parser.add_argument("--traced", action="store_true", help="the old exporter alone, which is the faster one")
     parser.add_argument("--output", type=Path, help="a CSV file")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -159,7 +164,7 @@ def main() -> None:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for name, make, size in chosen:
-            for row in rows(name, make, size, Path(folder)):
+            for row in rows(name, make, size, Path(folder), WAYS[:2] if options.traced else WAYS):
                 found.append(row)
                 writer.writerow(row)
                 file.flush()

@@ -2,15 +2,15 @@
 
     python -m benchmarks.visit --device cuda --minutes 20
 
-Steps, each with its share of the time; what does not fit the time is said and left out:
+Steps, each with its share of the time that is left; what does not fit is left out, and the step says so:
 
 - verify: the whole zoo held against PyTorch on the device;
 - clock: whole passes against `torch.utils.benchmark` and triton's `do_bench`;
 - marks: the times of single layers against `torch.profiler`'s, for five networks, at batch 1 and 64;
-- options: every option of `profile` on resnet50;
-- networks: profiles of the documents' networks, at batch 1 and 64;
+- networks: profiles of the documents' networks, at batch 1 and 64, and how well MACs, traffic and the roofline order
+  them by time (Spearman's rank correlation);
 - memory: predicted and measured peaks of ten networks, at inference and in training (CUDA alone measures);
-- ranks: how well MACs, traffic and the roofline order the networks by time (Spearman's rank correlation).
+- options: every option of `profile` on resnet50.
 
 On a CPU it runs small, to try the script from end to end: `--device cpu --minutes 3 --quick`.
 """
@@ -58,6 +58,7 @@ class Visit:
         self.device = device
         self.folder = folder
         self.end = time.monotonic() + 60 * minutes
+        self.until = self.end
         self.quick = quick
         self.batches = (1, 4) if quick else (1, 64)
 
@@ -66,13 +67,22 @@ class Visit:
         """Seconds left."""
         return self.end - time.monotonic()
 
+    @property
+    def on(self) -> bool:
+        """Whether the present step has time left."""
+        return time.monotonic() < self.until
+
+    def share(self, part: float) -> None:
+        """Give the next step a part of the time that is left."""
+        self.until = time.monotonic() + part * self.left
+
     def write(self, name: str, content: Any) -> None:
         """Write a result as JSON."""
         (self.folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
 
-    def command(self, name: str, words: Sequence[str], share: float) -> None:
-        """Run a command of the project and keep what it prints, for a share of the time that is left."""
-        limit = max(self.left * share, 1)
+    def command(self, name: str, words: Sequence[str]) -> None:
+        """Run a command of the project and keep what it prints, as long as the step may last."""
+        limit = max(self.until - time.monotonic(), 1)
         with (self.folder / f"{name}.txt").open("w") as file:
             try:
                 subprocess.run([sys.executable, "-m", *words], stdout=file, stderr=file, timeout=limit, check=False)
@@ -82,19 +92,19 @@ class Visit:
     def verify(self) -> None:
         """The zoo against PyTorch."""
         named = list(QUICK) if self.quick else ["--all"]
-        self.command("verify", ["cnncalc", "verify", *named, "--device", self.device, "-f", "json"], 0.35)
+        self.command("verify", ["cnncalc", "verify", *named, "--device", self.device, "-f", "json"])
 
     def clock(self) -> None:
         """The clock against others."""
         rounds = "3" if self.quick else "20"
-        self.command("clock", ["benchmarks.timing", *QUICK, "--device", self.device, "--rounds", rounds], 0.2)
+        self.command("clock", ["benchmarks.timing", *QUICK, "--device", self.device, "--rounds", rounds])
 
     def marks(self) -> None:
         """Single layers' times against the profiler's."""
         found = {}
         for name in QUICK if self.quick else MARKED:
             for batch in self.batches:
-                if self.left > 0:
+                if self.on:
                     found[f"{name} batch {batch}"] = marked_layers(name, batch, self.device)
         self.write("marks", found)
 
@@ -102,9 +112,9 @@ class Visit:
         """Every option of a profile."""
         found = {}
         for changed in OPTIONS:
-            if self.left > 0:
+            if self.on:
                 settings = Settings(device=self.device, batch=self.batches[-1], **{"repeats": 5, **changed})
-                found[json.dumps(changed)] = profiled("resnet18" if self.quick else "resnet50", settings)
+                found[json.dumps(changed)] = profiled("lenet5" if self.quick else "resnet50", settings)
         self.write("options", found)
 
     def networks(self) -> None:
@@ -112,7 +122,7 @@ class Visit:
         rows = []
         for name in QUICK if self.quick else MEASURED:
             for batch in self.batches:
-                if self.left > 0:
+                if self.on:
                     rows += [timed(name, batch, self.device)]
         self.write("networks", rows)
         self.write("ranks", ranks([row for row in rows if "seconds" in row]))
@@ -122,7 +132,7 @@ class Visit:
         found = {}
         for name in QUICK if self.quick else MEASURED:
             for training in (False, True):
-                if self.left > 0:
+                if self.on:
                     settings = Settings(device=self.device, batch=self.batches[-1], training=training, repeats=3)
                     found[f"{name} {'training' if training else 'inference'}"] = profiled(name, settings)
         self.write("memory", found)
@@ -255,19 +265,22 @@ def main() -> int:
     arguments.output.mkdir(parents=True, exist_ok=True)
     visit = Visit(device, arguments.output, arguments.minutes, arguments.quick)
     visit.write("device", describe(device))
-    steps: Sequence[Callable[[], None]] = (
-        visit.verify,
-        visit.clock,
-        visit.marks,
-        visit.options,
-        visit.networks,
-        visit.memory,
+    steps: Sequence[tuple[Callable[[], None], float]] = (
+        (visit.verify, 0.35),
+        (visit.clock, 0.2),
+        (visit.marks, 0.3),
+        (visit.networks, 0.4),
+        (visit.memory, 0.5),
+        (visit.options, 1.0),
     )
-    for step in steps:
+    for step, part in steps:
         start = time.monotonic()
-        if visit.left > 0:
-            step()
-        print(f"{step.__name__:10} {time.monotonic() - start:6.0f} s, {max(visit.left, 0):6.0f} s left", flush=True)
+        visit.share(part)
+        step()
+        cut = "" if visit.on else ", cut off by the time"
+        print(
+            f"{step.__name__:10} {time.monotonic() - start:6.0f} s, {max(visit.left, 0):6.0f} s left{cut}", flush=True
+        )
     archive = arguments.output.with_suffix(".tar.gz")
     with tarfile.open(archive, "w:gz") as file:
         file.add(arguments.output, arcname=arguments.output.name)

@@ -13,16 +13,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cnncalc.version import __version__
+
 if TYPE_CHECKING:
     from cnncalc import ops
     from cnncalc.costs.amount import AtLeast
     from cnncalc.errors import CnncalcError, OpError, RequestError, SpecError
     from cnncalc.face import Analysis, Builder, Comparison, Network, compare, network
     from cnncalc.graph import Graph, Node
-    from cnncalc.sweeps.run import Sweep, sweep
+    from cnncalc.sweeping import Sweep, sweep
     from cnncalc.zoo.index import load, load_text
-
-__version__ = "0.2.0.dev0"
 
 # Where each public name lives; it is imported when first used, so that no command pays for another.
 _PUBLIC = {
@@ -37,14 +37,14 @@ _PUBLIC = {
     "OpError": "cnncalc.errors",
     "RequestError": "cnncalc.errors",
     "SpecError": "cnncalc.errors",
-    "Sweep": "cnncalc.sweeps.run",
+    "Sweep": "cnncalc.sweeping",
     "compare": "cnncalc.face",
     "load": "cnncalc.zoo.index",
     "load_text": "cnncalc.zoo.index",
     "network": "cnncalc.face",
-    "sweep": "cnncalc.sweeps.run",
+    "sweep": "cnncalc.sweeping",
 }
-_MODULES = ("ops", "pytorch")
+_MODULES = ("onnx", "ops", "pytorch")
 
 __all__ = [
     "Analysis",
@@ -64,6 +64,7 @@ __all__ = [
     "load",
     "load_text",
     "network",
+    "onnx",
     "ops",
     "pytorch",
     "sweep",

@@ -97,6 +97,8 @@ CODES: dict[str, dict[str, str]] = {
         "empty-sweep": "Nothing is varied, or a range or list has no values.",
         "unfit-values": "A grid is over a range without steps, or values to vary are expressions.",
         "variant": "A variant does not expand, and the sweep is strict.",
+        "another-sweep": "A folder has the results of another sweep than the one that is to go on.",
+        "workers": "The processes that work die, or there is no cluster at the address.",
         "sweep-check": "Counts composed for many variants differ from those of a full expansion: a fault of cnncalc.",
     },
     "PyTorch modules": {
@@ -111,6 +113,7 @@ CODES: dict[str, dict[str, str]] = {
     },
     "ONNX files": {
         "unfit-onnx": "The file's graph is no network: a node reads what nothing gives, or does not fit what it reads.",
+        "not-in-onnx": "A layer is of a kind, or in a form, that ONNX has no operators for.",
         "unknown-shape": "A shape depends on the numbers in a tensor, or is that of an operator of the file's own.",
     },
 }

@@ -20,7 +20,7 @@ from cnncalc.language.expand import expand
 from cnncalc.language.model import Spec
 from cnncalc.ops.base import show
 from cnncalc.sources import is_module, is_onnx, is_torch_module, read_module, read_onnx, read_value, refuse_for_onnx
-from cnncalc.zoo.index import load, load_text
+from cnncalc.zoo.index import spec_of
 
 if TYPE_CHECKING:
     from cnncalc.costs.bottleneck import Bottlenecks
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from cnncalc.costs.conventions import Reconciliation, ToolCount
     from cnncalc.costs.roofline import Roofline
     from cnncalc.explain import Line
+    from cnncalc.render.chart import Chart
     from cnncalc.render.picture import Picture
     from cnncalc.views import View
-    from cnncalc.views.charts import Chart
     from cnncalc.zoo.catalogue import Accuracy
 
 
@@ -130,7 +130,7 @@ class Network(Graph):
         from cnncalc.views import Detail
         from cnncalc.views.shapes import view
 
-        return _html(view(self.analyze(), Detail()))
+        return as_html(view(self.analyze(), Detail()))
 
 
 def _shapes(nodes: Iterable[Node]) -> str:
@@ -293,7 +293,7 @@ class Analysis(Costs):
         from cnncalc.views import Detail
         from cnncalc.views.flops import view
 
-        return _html(view(self, Detail()))
+        return as_html(view(self, Detail()))
 
 
 class Explanation:
@@ -314,10 +314,10 @@ class Explanation:
         return [line for row in rows for line in explain_layer(row)]
 
     def __repr__(self) -> str:
-        return _text(self.view)
+        return as_text(self.view)
 
     def _repr_html_(self) -> str:
-        return _html(self.view)
+        return as_html(self.view)
 
 
 def _explained(analysis: Analysis, name: str | None) -> View:
@@ -356,16 +356,27 @@ class Comparison:
         first = getattr(self.networks[0], quantity)
         return [ratio(getattr(analysis, quantity), first) for analysis in self.networks]
 
-    def chart(self) -> Chart:
+    def chart(self, against: str = "macs", device: str | None = None) -> Chart:
         """The networks as bubbles, their size the parameters: top-1 accuracy against MACs where it is published, else
         MACs against parameters.
+
+        Args:
+            against: macs, params, or seconds, the least time on a device.
+            device: which, if against seconds: a name, or the path of a YAML file.
+
+        Raises:
+            RequestError: nothing is set against that; no such device.
 
         >>> compare("vgg16", "nin").chart().values[0]["params"]
         138357544
         """
         from cnncalc.views.charts import scatter
 
-        return scatter(self.networks, self.published)
+        if against not in ("macs", "params", "seconds"):
+            hint = did_you_mean(against, ("macs", "params", "seconds")) or "macs, params or seconds"
+            raise RequestError(f"nothing is set against '{shorten(against)}'", hint=hint, code="unknown-word")
+        times = [each.roofline(device or DEVICE) for each in self.networks] if against == "seconds" else ()
+        return scatter(self.networks, self.published, against, times)
 
     def to_records(self) -> list[dict[str, Any]]:
         """A flat record per network."""
@@ -375,10 +386,10 @@ class Comparison:
         return [builtins(record(analysis)) for analysis in self.networks]
 
     def __repr__(self) -> str:
-        return _text(self.view)
+        return as_text(self.view)
 
     def _repr_html_(self) -> str:
-        return _html(self.view)
+        return as_html(self.view)
 
 
 class Builder(GraphBuilder):
@@ -403,7 +414,7 @@ class Builder(GraphBuilder):
 
 def network(
     source: str | Path | Spec | Graph | Any,
-    input: int | Sequence[int] | None = None,
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
     *,
     classes: int | None = None,
     training: bool = False,
@@ -435,24 +446,14 @@ def network(
     if isinstance(source, (str, Path)) and "\n" not in str(source) and is_onnx(str(source)):
         refuse_for_onnx(vars=vars, classes=classes, training=training)
         return Network.of(read_onnx(source, input))
-    spec = source if isinstance(source, Spec) else _spec(source)
+    spec = spec_of(source)
     values = {**(vars or {}), **({} if classes is None else {"classes": classes})}
     return Network.of(expand(spec, input, values, training))
 
 
-def _spec(source: Any) -> Spec:
-    """The spec that a text or a path means."""
-    if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
-        return load_text(source)
-    if isinstance(source, (str, Path)):
-        return load(source)
-    raise RequestError(
-        f"a {type(source).__name__} describes no network",
-        hint="a name of the zoo, the path of a YAML file, the text of a spec, or a Spec",
-    )
-
-
-def compare(*sources: Any, input: int | Sequence[int] | None = None, batch: int = 1) -> Comparison:
+def compare(
+    *sources: Any, input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None, batch: int = 1
+) -> Comparison:
     """Networks side by side; the first is what the others are compared with.
 
     Args:
@@ -481,11 +482,11 @@ def _published(source: Any, analysis: Analysis) -> Accuracy | None:
 
     if not isinstance(source, (str, Path, Spec)) or (isinstance(source, str) and is_module(source)):
         return None
-    spec = source if isinstance(source, Spec) else _spec(source)
+    spec = spec_of(source)
     return accuracy(spec, analysis.graph.input)
 
 
-def _text(view: View) -> str:
+def as_text(view: View) -> str:
     """A view as a terminal shows it."""
     from cnncalc.render.terminal import write
 
@@ -494,7 +495,7 @@ def _text(view: View) -> str:
     return file.getvalue().rstrip("\n")
 
 
-def _html(view: View) -> str:
+def as_html(view: View) -> str:
     """A view as a notebook shows it."""
     from cnncalc.render.html import write
 

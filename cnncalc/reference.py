@@ -48,6 +48,7 @@ _TYPES = {
     "Function": "`abs`, `cos`, `erf`, `exp`, `log`, `neg`, `reciprocal`, `rsqrt`, `sign`, `sin`, `sqrt` or `square`",
     "bool": "true or false",
     "float": "number",
+    "str": "text",
     "Epsilon": "number above 0",
 }
 

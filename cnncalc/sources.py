@@ -44,7 +44,7 @@ def is_spec(word: str) -> bool:
     return not is_module(word) and not is_onnx(word)
 
 
-def read_onnx(word: str | Path, input: int | Sequence[int] | Mapping[str, Sequence[int]] | None = None) -> Graph:
+def read_onnx(word: str | Path, input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None) -> Graph:
     """An ONNX file as a network.
 
     Raises:
@@ -63,8 +63,8 @@ def refuse_for_onnx(**given: Any) -> None:
     """
     for name, value in given.items():
         if value:
-            hint = "an ONNX file is as it was exported; --input says the sizes that it leaves open"
-            raise RequestError(f"--{name} is for specs and PyTorch modules", hint=hint)
+            hint = "--input says the sizes that it leaves open"
+            raise RequestError(f"--{name} does not change an ONNX file, which is as it was exported", hint=hint)
 
 
 def is_torch_module(value: Any) -> bool:
@@ -75,7 +75,7 @@ def is_torch_module(value: Any) -> bool:
 
 def read_module(
     word: str,
-    input: int | Sequence[int] | None = None,
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
     arguments: Mapping[str, Any] | None = None,
     *,
     classes: int | None = None,

@@ -24,6 +24,7 @@ SHAPES: tuple[Shape, ...] = ((4, 9, 7), (4, 11), (4, 6, 5, 7), (4,))
 PLACES: dict[str, tuple[Op, tuple[Shape, ...]]] = {
     "apply": (ops.Apply("sqrt"), ((4, 9, 7),)),
     "deformable_conv": (ops.DeformableConv(4, kernel=3), ((4, 9, 7), (18, 7, 5))),
+    "einsum": (ops.Einsum("ab,cb->ac"), ((5, 4), (7, 4))),
     "matmul": (ops.MatMul(), ((5, 4), (4, 7))),
     "multihead_attention": (ops.MultiheadAttention(2), ((9, 8),)),
     "permute": (ops.Permute((1, 0)), ((4, 11),)),

@@ -63,7 +63,7 @@ def document(*words: str) -> dict[str, Any]:
 def test_every_command_has_help_with_an_example(name: str) -> None:
     text = run(name, "--help").stdout
     assert f"Example: cnncalc {name}" in text
-    assert "--format" in text or name == "import"  # which writes YAML alone
+    assert "--format" in text or name in ("import", "export")  # which write YAML and ONNX alone
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -184,6 +184,22 @@ def test_own_file_standard_input_and_name_give_the_same(tiny: str) -> None:
 )
 def test_input_sizes(tiny: str, size: str, shape: list[int]) -> None:
     assert document("shapes", tiny, "--input", size)["input"] == shape
+
+
+def test_inputs_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "two.yaml"
+    file.write_text("inputs: {a: [3, 8, 8], b: [3, 4, 4]}\nlayers: [{conv: 4, kernel: 3}, {relu: , from: b}]")
+    for words, shapes in (("a=16", [[3, 16, 16], [3, 4, 4]]), ("b=1x9x7, a=6x5", [[3, 6, 5], [1, 9, 7]])):
+        assert [one["shape"] for one in document("shapes", str(file), "--input", words)["inputs"]] == shapes
+    for words, message in (
+        ("c=4", "the network has no input 'c'"),
+        ("a=4,a=5", "--input gives 'a' twice"),
+        ("a=4,5", "'5' does not say an input's size"),
+        ("=4", "'=4' does not say an input's size"),
+        ("a=", "'' is not an input size"),
+        ("a=0", "'0' is not an input size"),
+    ):
+        assert message in run("shapes", str(file), "--input", words, status=2).stderr
 
 
 def test_a_whole_input_for_a_spec_that_has_none(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnncalc import network
+from cnncalc.views.catalogue import cell
 from cnncalc.zoo import catalogue
 from cnncalc.zoo.catalogue import Entry, cache_file, entries
 
@@ -30,6 +31,14 @@ def test_entries_are_what_the_analysis_says() -> None:
     assert found["inception_3a"].fragment
     assert not found["alexnet"].fragment
     assert found["alexnet"].year == 2012
+
+
+def test_all_inputs_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue.zoo, "names", lambda: ["siamese", "maskrcnn_resnet50", "lenet5"])
+    lenet, mask, siamese = entries()
+    assert siamese.inputs == {"left": (1, 105, 105), "right": (1, 105, 105)}
+    assert [cell(entry, "input") for entry in (lenet, siamese)] == [(1, 32, 32), "2 of 1x105x105"]
+    assert cell(mask, "input") == "3x800x800 and 4 of 250x4"
 
 
 def test_the_cache_is_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

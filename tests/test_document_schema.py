@@ -42,7 +42,7 @@ PRINTED = {
     "profile": ("profile lenet5 --repeats 1 --warmup 1", "NetworkDocument"),
 }
 # They write a picture, a page, a spec.
-WITHOUT = {"plot", "page", "import"}
+WITHOUT = {"plot", "page", "import", "export"}
 NEED_TORCH = {"verify", "profile"}
 
 

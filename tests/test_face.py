@@ -31,13 +31,16 @@ NAMES = [
     "OpError",
     "RequestError",
     "SpecError",
+    "Sweep",
     "__version__",
     "compare",
     "load",
     "load_text",
     "network",
+    "onnx",
     "ops",
     "pytorch",
+    "sweep",
 ]
 
 
@@ -47,7 +50,7 @@ NAMES = [
 def test_dir_shows_the_names() -> None:
     assert dir(cc) == sorted(cc.__all__) == NAMES
     for name in NAMES:
-        if name != "pytorch":
+        if name not in ("onnx", "pytorch"):
             assert getattr(cc, name) is not None
 
 
@@ -57,7 +60,7 @@ for found in pkgutil.walk_packages(cnncalc.__path__, "cnncalc."):
     if not found.name.startswith(("cnncalc.pytorch", "cnncalc.__main__", "cnncalc.onnx", "cnncalc.sweep")):
         importlib.import_module(found.name)
 modules = {name for name, value in vars(cnncalc).items() if isinstance(value, types.ModuleType)}
-print(sorted((modules & set(cnncalc.__all__)) - {"ops", "pytorch"}))
+print(sorted((modules & set(cnncalc.__all__)) - {"onnx", "ops", "pytorch"}))
 print(hasattr(cnncalc, "memory"), callable(cnncalc.network), callable(cnncalc.compare))
 """
 

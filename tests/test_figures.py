@@ -13,9 +13,11 @@ import pytest
 
 import cnncalc as cc
 from cnncalc.render import diagram, svg
+from cnncalc.render.chart import MIME
+from cnncalc.render.drawing import ENTRY, EXIT
 from cnncalc.render.figure import measured, parse_width
 from cnncalc.views import Detail, charts
-from cnncalc.views.drawing import ENTRY, EXIT, drawing
+from cnncalc.views.drawing import drawing
 from cnncalc.zoo import load
 from cnncalc.zoo.catalogue import accuracy
 from tests.test_cli import run
@@ -196,7 +198,7 @@ def test_files_are_as_wide_as_asked(kind: str, tmp_path: Path) -> None:
 def test_a_notebook_shows_the_same_chart(make) -> None:  # type: ignore[no-untyped-def]
     chart = make(cc.network("lenet5").analyze())
     bundle = chart._repr_mimebundle_()
-    assert bundle[charts.MIME] == chart.spec()
+    assert bundle[MIME] == chart.spec()
     assert bundle["image/svg+xml"] == chart.svg()
     assert bundle["text/plain"] == f"<chart: {chart.title}>"
     json.dumps(chart.spec())
@@ -205,7 +207,7 @@ def test_a_notebook_shows_the_same_chart(make) -> None:  # type: ignore[no-untyp
 def test_a_notebook_without_a_converter_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     bundle = charts.memory(cc.network("lenet5").analyze())._repr_mimebundle_()
-    assert set(bundle) == {charts.MIME, "text/plain"}
+    assert set(bundle) == {MIME, "text/plain"}
     assert "charts need vl-convert; pip install 'cnncalc[plot]'" in bundle["text/plain"]
 
 
@@ -234,6 +236,14 @@ def test_a_comparison_has_the_published_accuracies() -> None:
     assert [(value["name"], value["top1"]) for value in values] == [
         (name, accuracy(load(name)).top1) for name in ("vgg16", "resnet18")
     ]
+    times = cc.compare("vgg16", "resnet18").chart("seconds", device="h100")
+    assert [value["seconds"] for value in times.values] == [
+        cc.network(name).analyze().roofline("h100").seconds for name in ("vgg16", "resnet18")
+    ]
+    assert times.panels[0]["layer"][0]["encoding"]["x"]["field"] == "seconds"
+    assert json.loads(run("plot", "vgg16", "resnet18", "--device", "h100", "-f", "vegalite").stdout) == times.spec()
+    with pytest.raises(cc.RequestError, match="did you mean 'macs'"):
+        cc.compare("vgg16").chart("mac")
     smaller = cc.compare("vgg16", "resnet18", input=64).chart().values  # nothing is published of this input
     assert [(value["name"], value["top1"]) for value in smaller] == [("vgg16", None), ("resnet18", None)]
 

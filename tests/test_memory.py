@@ -193,6 +193,18 @@ def test_saved_of_the_zoo(name: str, mixed: bool) -> None:
     assert step.saved + step.half_weights == saved_by_pytorch(net, 2, True, mixed=mixed)
 
 
+# Networks with attention and shared weights, on smaller images.
+SMALLER = {"swin_t": 64, "mobilevit_s": 64, "cbam_resnet50": 64, "fpn_resnet50": 64}
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("name", SMALLER)
+def test_saved_of_newer_networks(name: str, mixed: bool) -> None:
+    net = cnncalc.network(name, input=SMALLER[name], training=True)
+    step = net.analyze(2, inplace=True, mixed=mixed).memory.training()
+    assert step.saved + step.half_weights == saved_by_pytorch(net, 2, True, mixed=mixed)
+
+
 def test_every_network_of_the_zoo_has_a_peak() -> None:
     for name in zoo.names():
         net = cnncalc.network(name)

@@ -223,7 +223,21 @@ def cells(tab: Any) -> list[list[str]]:
     )
 
 
-@pytest.mark.parametrize("name", ["lenet5", "resnet50", "densenet201", "googlenet", "unet", "mobilenet_v2", "mlp"])
+TEN = [
+    "lenet5",
+    "resnet50",
+    "densenet201",
+    "unet",
+    "mobilenet_v2",
+    "mlp",
+    "wavenet",
+    "siamese",
+    "swin_t",
+    "maskrcnn_resnet50",
+]
+
+
+@pytest.mark.parametrize("name", TEN)
 def test_pages_open_and_show_the_json_s_numbers(name: str, context: Any, tmp_path: Path) -> None:
     tab = Tab(context, page(tmp_path, name))
     document = json.loads(run("params", name, "--format", "json").stdout)
@@ -255,6 +269,48 @@ def test_groups_open_and_close_with_mouse_and_keyboard(context: Any, tmp_path: P
     assert tab.tab.locator('[data-name="conv3_x.1"]').count() == 0
     tab.tab.locator("#open").click()
     assert tab.tab.locator("#graph .tile").count() == len(cc.network("resnet50").nodes)
+    tab.check()
+
+
+def test_the_graph_is_zoomed(context: Any, tmp_path: Path) -> None:
+    tab = Tab(context, page(tmp_path, "resnet50"))
+    svg = tab.tab.locator("#graph > svg")
+
+    def width() -> float:
+        return float(svg.get_attribute("width"))
+
+    first = width()
+    tab.tab.get_by_role("button", name="Larger").click()
+    assert width() == pytest.approx(1.25 * first)
+    tab.tab.get_by_role("button", name="Smaller").click()
+    assert width() == pytest.approx(first)
+    tab.tab.locator("#graph").hover()
+    tab.tab.keyboard.down("Control")
+    tab.tab.mouse.wheel(0, -100)
+    tab.tab.keyboard.up("Control")
+    tab.tab.wait_for_timeout(100)
+    assert width() == pytest.approx(1.1 * first)
+    tab.tab.locator("#open").click()
+    tab.tab.get_by_role("button", name="Fit").click()
+    box, view = svg.bounding_box(), tab.tab.locator("#graph").bounding_box()
+    assert box["height"] <= view["height"]
+    assert box["width"] <= view["width"]
+    tab.check()
+
+
+def test_a_page_of_a_pytorch_module_in_a_browser(context: Any, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.stem = nn.Conv2d(3, 8, 3, padding=1)\n"
+        "        self.body = nn.Sequential(nn.BatchNorm2d(8), nn.ReLU())\n"
+        "    def forward(self, x):\n        x = self.stem(x)\n        return x + self.body(x)\n"
+    )
+    tab = Tab(context, page(tmp_path, f"{tmp_path / 'mine.py'}:Net", "--input", "3x32x32"), "#stem")
+    assert tab.tab.locator("#chosen").inner_text() == "stem"
+    assert "3*3*3*8 + 8 = 224" in tab.tab.locator("#layer").inner_text()
+    tab.tab.locator('[data-name="body"]').click()
+    assert tab.tab.locator('[data-name^="body."]').count() == 2
     tab.check()
 
 
@@ -350,7 +406,8 @@ def test_several_networks_side_by_side(context: Any, tmp_path: Path) -> None:
     assert "138,357,544" in tab.tab.locator("table.compared").first.inner_text()
     tab.tab.get_by_role("button", name="ResNet-18").click()
     assert tab.tab.locator("h1").inner_text() == "ResNet-18"
-    assert tab.tab.locator('[data-kind="scatter"] circle').count() == 2
+    assert tab.tab.locator('[data-kind="scatter"]').count() == 3  # against MACs, parameters and time
+    assert tab.tab.locator('[data-kind="scatter"] circle').count() == 6
     tab.check()
 
 
@@ -406,11 +463,16 @@ def test_axe_finds_nothing(scheme: str, browser: Any, tmp_path: Path) -> None:
     axe = pytest.importorskip("axe_playwright_python")
     (script,) = Path(axe.__file__).parent.rglob("axe.min.js")
     context = browser.new_context(color_scheme=scheme, bypass_csp=True)
-    tab = Tab(context, page(tmp_path, "resnet18", "vgg16"), "#1!conv3_x.1.conv2")
-    tab.tab.evaluate(script.read_text("utf-8"))
-    found = tab.tab.evaluate("axe.run()")
-    assert found["passes"]
-    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found["violations"]] == []
+    (tmp_path / "mine.yaml").write_text(WARNED)
+    (tmp_path / "profile.json").write_text(json.dumps(profile_of("lenet5")))
+    words = ("lenet5", str(tmp_path / "mine.yaml"), "--profile", str(tmp_path / "profile.json"))
+    file = page(tmp_path, *words)
+    for place in ("#1!S2.pool", "#2!stem"):
+        tab = Tab(context, file, place)
+        tab.tab.evaluate(script.read_text("utf-8"))
+        found = tab.tab.evaluate("axe.run()")
+        assert found["passes"]
+        assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found["violations"]] == []
     context.close()
 
 

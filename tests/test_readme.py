@@ -18,12 +18,12 @@ README = ROOT / "README.md"
 SESSION = re.compile(r"```console\n\$ (.*)\n((?:(?!```).*\n)*)```")
 
 
-def output_of(command: str) -> str:
+def output_of(command: str, folder: Path = ROOT) -> str:
     """What a command prints on a terminal of 80 columns, errors included."""
     environment = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     command = command.replace("cnncalc ", f"'{sys.executable}' -m cnncalc ")
     done = subprocess.run(
-        command, shell=True, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, shell=True, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     return "\n".join(line.rstrip() for line in done.stdout.splitlines()) + "\n"
 

@@ -420,3 +420,100 @@ def test_a_spec_on_standard_input() -> None:
     spec = "{input: [3, 8, 8], vars: {w: 1}, layers: [{conv: w, kernel: 1}]}"
     text = run("sweep", "-", "--vary", "w=[1, 2]", "--format", "json", input=spec).stdout
     assert [record["params"] for record in json.loads(text)["variants"]] == [4, 8]
+
+
+# Pictures
+
+FAMILY = ("sweep", "mobilenet_v1", "--vary", "width=0.25:2:0.25", "--vary", "input=96:224:32")
+
+
+def test_a_distribution_says_which_part_has_at_most_so_much() -> None:
+    chart = cc.sweep("mobilenet_v1", {"classes": "1:1000"}).chart("distribution", "params")
+    params = sorted(cc.sweep("mobilenet_v1", {"classes": "1:1000"}).table.columns["params"])
+    assert len(chart.values) <= 502
+    for point in chart.values:
+        assert sum(value <= point["value"] for value in params) / 1000 == point["part"]
+    assert chart.values[-1]["part"] == 1
+
+
+def test_the_front_that_is_drawn_is_that_of_the_table() -> None:
+    vary = {"width": "0.25:2:0.25", "input": "96:224:32"}
+    front = cc.sweep("mobilenet_v1", vary, pareto=["params", "max:activations"]).table
+    chart = cc.sweep("mobilenet_v1", vary).chart("pareto", "params", "max:activations")
+    drawn = [(value["params"], value["activations"]) for value in chart.values]
+    assert sorted(drawn) == sorted(zip(front.columns["params"], front.columns["activations"], strict=True))
+
+
+def test_charts_as_data() -> None:
+    for kind, of in (("scatter", "params,macs,input"), ("parallel", "width,input,macs"), ("pareto", "params,max:macs")):
+        found = json.loads(run(*FAMILY, "--plot", kind, "--of", of, "--format", "vegalite").stdout)
+        assert found["$schema"].endswith("v5.json")
+    lines = found["layer"][0]["data"]["values"]
+    assert len(lines) == 40
+
+
+def test_of_many_variants_a_part_is_drawn() -> None:
+    chart = cc.sweep("mobilenet_v1", {"classes": "1:6000"}).chart("scatter", "classes", "params")
+    assert len(chart.values) == 5000
+    assert "5,000 of 6,000 are drawn" in chart.title
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--plot", "pareta"], "did you mean 'pareto'?"),
+        (["--plot", "scatter", "--of", "macs"], "is of two columns"),
+        (["--plot", "scatter", "--of", "macs,mcas"], "did you mean 'macs'?"),
+        (["--plot", "parallel", "--of", "macs"], "of two columns or more"),
+        (["--of", "macs"], "add --plot"),
+        (["--plot", "distribution", "--of", "macs", "--where", "macs < 1"], "there is no number in 'macs'"),
+    ],
+)
+def test_wrong_figures(words: list[str], message: str) -> None:
+    assert message in run(*FAMILY, *words, status=2).stderr
+
+
+def test_figures_are_files(tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert")
+    for kind, of in (("distribution", "macs,params"), ("parallel", "width,input,macs")):
+        for form in ("svg", "pdf", "png"):
+            file = tmp_path / f"{kind}.{form}"
+            run(*FAMILY, "--plot", kind, "--of", of, "--output", str(file), "--width", "84mm")
+            assert file.stat().st_size > 1000
+
+
+def test_a_page_has_the_figures_and_the_table(tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert")
+    file = tmp_path / "family.html"
+    run(*FAMILY, "--vary", "classes=[10, 1000]", "--plot", "page", "--output", str(file))
+    text = file.read_text("utf-8")
+    assert text.count("<figure><svg") == 3
+    assert text.count("<tr>") > 40
+    assert "default-src &#x27;none&#x27;" in text
+    assert "<script" not in text
+    assert "a page is HTML" in run(*FAMILY, "--plot", "page", "--format", "csv", status=2).stderr
+
+
+def test_arguments_of_a_module_are_variables(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n"
+        "def make(width=8, depth=1):\n"
+        "    return nn.Sequential(*[nn.Conv2d(3, 3, width, padding='same') for _ in range(depth)])\n"
+    )
+    words = ("sweep", f"{tmp_path / 'net.py'}:make", "--input", "3x9x9")
+    found = document(*words, "--vary", "width=[1, 3]", "--vary", "depth=[1, 2]", "--columns", "params,peak")
+    assert [record["params"] for record in found["variants"]] == [12, 24, 84, 168]
+    assert "unexpected keyword argument 'widht'" in run(*words, "--vary", "widht=[1, 3]", status=2).stderr
+
+
+def test_a_list_is_given_as_a_list_of_lists() -> None:
+    family = str(Path(__file__).parent.parent / "examples" / "resnet_family.yaml")
+    assert "[[...], [...]]" in run("sweep", family, "--vary", "depths=[2, 2, 2, 2]", status=2).stderr
+    assert "2 variants" in run("sweep", family, "--vary", "depths=[[1,1,1,1],[2,2,2,2]]", "--columns", "params").stdout
+
+
+def test_csv_has_the_columns_asked_for() -> None:
+    text = run(*FAMILY, "--columns", "input,macs", "--where", "macs < 10e6", "--format", "csv").stdout
+    assert text.splitlines()[0] == "variant,input,macs,error"
+    assert len(text.splitlines()) > 1

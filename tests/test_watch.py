@@ -160,6 +160,13 @@ def test_wrong_requests(spec: Path, tmp_path: Path, start: Start) -> None:
     assert f"port {port} cannot be had" in run("page", str(spec), "--watch", "--port", port, status=2).stderr
 
 
+def test_an_onnx_file_is_watched_too(start: Start, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    run("export", "lenet5", "--output", str(tmp_path / "lenet5.onnx"))
+    _, text, _ = ask(start("lenet5.onnx"))
+    assert '["Parameters",60000]' in text
+
+
 @pytest.mark.parametrize("library", ["starlette", "uvicorn", "watchfiles"])
 def test_what_is_missing_is_named(library: str, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
@@ -226,6 +233,20 @@ def test_a_spec_may_be_wrong_at_first_and_be_replaced_as_editors_do(start: Start
     spec.write_text(SPEC)
     tab.tab.locator("#fault").wait_for(state="hidden")
     assert tab.errors == []
+
+
+def test_axe_finds_nothing_in_an_error(start: Start, spec: Path, browser: Any) -> None:
+    axe = pytest.importorskip("axe_playwright_python")
+    (script,) = Path(axe.__file__).parent.rglob("axe.min.js")
+    context = browser.new_context(bypass_csp=True)
+    tab = Tab(context, start("mine.yaml"))
+    spec.write_text(SPEC.replace("linear: 10", "linear: ten"))
+    tab.tab.locator("#fault").wait_for(state="visible")
+    tab.tab.evaluate(script.read_text("utf-8"))
+    found = tab.tab.evaluate("axe.run()")
+    assert found["passes"]
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found["violations"]] == []
+    context.close()
 
 
 def test_a_page_tells_that_its_server_has_ended(start: Start, spec: Path, context: Any) -> None:

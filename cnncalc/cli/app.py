@@ -21,6 +21,7 @@ COMMANDS = (
     "list",
     "show",
     "import",
+    "export",
     "params",
     "flops",
     "shapes",
@@ -88,7 +89,7 @@ class Commands(TyperGroup):
 def _is_network(word: str) -> bool:
     from cnncalc.zoo.index import names
 
-    return word.endswith((".yaml", ".yml", ".onnx")) or word in names()
+    return word.lower().endswith((".yaml", ".yml", ".onnx")) or word in names()
 
 
 def _guarded(run: Callable[[], Any]) -> int:

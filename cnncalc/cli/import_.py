@@ -14,7 +14,7 @@ SpecFile = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE",
 
 @command
 def import_(request: Request, file: SpecFile = None) -> None:
-    """A network, such as a PyTorch module or an ONNX file, written down as a spec.
+    """A network, such as a PyTorch module, written down as a spec.
 
     Example: cnncalc import mine.py:Net --input 3x224x224 -o mine.yaml
     """

@@ -63,7 +63,12 @@ NetworkName = Annotated[
 ]
 InputSize = Annotated[
     str | None,
-    typer.Option("--input", "-i", metavar="SIZE", help="Input size, such as 224, 320x240 or 3x224x224."),
+    typer.Option(
+        "--input",
+        "-i",
+        metavar="SIZE",
+        help="Input size, such as 224, 320x240 or 3x224x224; of several inputs by name: left=64,right=32x48.",
+    ),
 ]
 Batch = Annotated[int, typer.Option("--batch", "-b", metavar="N", min=1, help="Images in a batch.")]
 Setting = Annotated[
@@ -144,7 +149,7 @@ class Conditions:
             from cnncalc.face import Network
 
             refuse_for_onnx(set=self.setting, classes=self.classes, training=self.training, arg=self.argument)
-            return Network.of(read_onnx(name, None if self.input_size is None else parse_size(self.input_size)))
+            return Network.of(read_onnx(name, None if self.input_size is None else parse_input(self.input_size)))
         return self.expand(load_spec(name))
 
     def spec_of(self, name: str) -> Spec | None:
@@ -171,7 +176,7 @@ class Conditions:
         if self.setting:
             hint = "--arg NAME=VALUE is for what makes a module"
             raise RequestError("--set is for the variables of a spec", hint=hint)
-        size = None if self.input_size is None else parse_size(self.input_size)
+        size = None if self.input_size is None else parse_input(self.input_size)
         given = arguments(self.argument)
         return read_module(name, size, given, classes=self.classes, training=self.training, memory=memory)
 
@@ -183,7 +188,7 @@ class Conditions:
         if self.argument:
             raise RequestError("--arg is for PyTorch modules", hint="--set VAR=VALUE is for the variables of a spec")
 
-        size = None if self.input_size is None else parse_size(self.input_size)
+        size = None if self.input_size is None else parse_input(self.input_size)
         return network(spec, size, training=self.training, vars=variables(self.setting, self.classes))
 
     @property
@@ -333,7 +338,7 @@ class Output:
         """
         import sys
 
-        from cnncalc.cli.replace import replaced
+        from cnncalc.replace import replaced
 
         if self.file is None or str(self.file) == "-":
             yield sys.stdout
@@ -372,6 +377,32 @@ def _standard_input() -> str:
     from cnncalc.language.nodes import MAX_BYTES
 
     return decoded(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input", "spec", MAX_BYTES)
+
+
+def parse_input(text: str) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+    """The numbers of a size, or those of several inputs by name.
+
+    Raises:
+        RequestError: they are no sizes, or an input is named twice or without a size.
+
+    >>> parse_input("224"), parse_input("left=3x105x105,right=64")
+    ((224,), {'left': (3, 105, 105), 'right': (64,)})
+    """
+    from cnncalc.errors import RequestError
+
+    if "=" not in text:
+        return parse_size(text)
+    sizes: dict[str, tuple[int, ...]] = {}
+    for part in text.split(","):
+        name, equals, size = (word.strip() for word in part.partition("="))
+        if not equals or not name:
+            hint = "such as left=3x105x105,right=64: what is not named keeps its size"
+            raise RequestError(f"'{part[:40]}' does not say an input's size", hint=hint, code="unfit-input")
+        if name in sizes:
+            message = f"--input gives '{name[:40]}' twice"
+            raise RequestError(message, hint="leave one of them out", code="unfit-input")
+        sizes[name] = parse_size(size)
+    return sizes
 
 
 def parse_size(text: str) -> tuple[int, ...]:
@@ -487,13 +518,14 @@ def _keep_inputs(options: dict[str, Any]) -> None:
     from cnncalc.errors import RequestError
 
     output, request = options.get("output"), options.get("request")
-    if not isinstance(output, Output) or output.file is None:
+    path = output.file if isinstance(output, Output) else options.get("file")
+    if not isinstance(path, Path):
         return
     named = [request.network_name] if isinstance(request, Request) else options.get("networks") or []
     for name in named:
         try:
-            same = output.file.samefile(name)
+            same = path.samefile(name)
         except (OSError, ValueError):
             continue
         if same:
-            raise RequestError(f"'{output.file}' is the network itself", hint="name another file for the output")
+            raise RequestError(f"'{path}' is the network itself", hint="name another file for the output")

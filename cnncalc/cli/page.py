@@ -53,8 +53,8 @@ def page(
 
     Example: cnncalc page resnet50 --output resnet50.html
     """
-    from cnncalc.cli.replace import replaced
     from cnncalc.render import page as render
+    from cnncalc.replace import replaced
 
     if format != "html":
         raise RequestError(f"a page has no form '{format[:40]}'", hint="a page is html; `cnncalc plot` draws figures")
@@ -89,7 +89,7 @@ def _watch(networks: Sequence[str], make: Callable[[], dict[str, Any]], port: in
     for name in networks:
         if name == "-" or is_module(name):
             what = "standard input cannot be saved" if name == "-" else "a module's code is run once"
-            raise RequestError(f"--watch is for the files of specs: {what}", hint="name a .yaml file")
+            raise RequestError(f"--watch is for files of networks: {what}", hint="name a .yaml or .onnx file")
     files = [file_of(name) for name in networks]
     shown = ", ".join(map(str, files))
     serve(make, files, port, lambda address: typer.echo(f"{shown}: {address} (Ctrl-C ends)"))

@@ -14,8 +14,8 @@ from cnncalc.errors import RequestError, did_you_mean
 if TYPE_CHECKING:
     from cnncalc.face import Analysis
     from cnncalc.language.model import Spec
-    from cnncalc.views.charts import Chart
-    from cnncalc.views.drawing import Drawing
+    from cnncalc.render.chart import Chart
+    from cnncalc.render.drawing import Drawing
 
 KINDS = ("depth", "memory", "roofline", "field", "scatter", "graph")
 FORMS = {"svg": ".svg", "pdf": ".pdf", "png": ".png", "vegalite": ".json", "mermaid": ".mmd", "dot": ".dot"}
@@ -83,8 +83,8 @@ def plot(
     """
     kind = _kind(kind, len(networks))
     form = _form(format, file, kind)
-    if device is not None and kind not in ("depth", "roofline"):
-        raise RequestError("--device is about a roofline", hint="add --kind roofline or depth")
+    if device is not None and kind not in ("depth", "roofline", "scatter"):
+        raise RequestError("--device is about a roofline", hint="add --kind roofline, depth or scatter")
     if kind == "graph":
         picture = conditions.network_of(networks[0]).draw(depth)
         data = _graph(picture.drawing, picture.title if title is None else title, form, width)
@@ -152,11 +152,22 @@ def _chart(
 
         pairs = zip(analyses, specs, strict=True) if conditions.plain else ()
         known = {each.graph: accuracy(spec, each.graph.input) for each, spec in pairs if spec}
-        return charts.scatter(analyses, known)
+        if device is None:
+            return charts.scatter(analyses, known)
+        return charts.scatter(analyses, known, "seconds", [each.roofline(device, dtype) for each in analyses])
     if kind == "depth":  # whose title names what the request changes
         result = first.roofline(device, dtype) if device else None
         return charts.depth(first, Detail(depth, changed=conditions.changed), result)
     return first.chart(kind, device=device, dtype=dtype)
+
+
+def draw_chart(chart: Chart, form: str | None, file: Path | None, width: str | None, title: str | None) -> None:
+    """Write a chart in a form, or in that which the file's name tells.
+
+    Raises:
+        RequestError: no such form, or vl-convert is not installed.
+    """
+    _write(_drawn(chart, _form(form, file, chart.kind), width, title), file)
 
 
 def _drawn(chart: Chart, form: str, width: str | None, title: str | None) -> bytes:
@@ -187,6 +198,6 @@ def _write(data: bytes, file: Path | None) -> None:
     if file is None or str(file) == "-":
         typer.echo(data.decode(), nl=False)
         return
-    from cnncalc.cli.replace import replaced_bytes
+    from cnncalc.replace import replaced_bytes
 
     replaced_bytes(file, data)

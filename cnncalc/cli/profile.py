@@ -95,8 +95,8 @@ def profile(
 
 def _save(device: MeasuredDevice, path: Path) -> None:
     """Write a device as a file that `cnncalc flops --device` reads."""
-    from cnncalc.cli.replace import replaced
     from cnncalc.devices import text
+    from cnncalc.replace import replaced
 
     with replaced(path) as file:
         file.write(text(device))

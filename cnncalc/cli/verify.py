@@ -132,8 +132,9 @@ def _named_work(networks: Sequence[str], conditions: Conditions) -> Work:
     work = []
     for name in networks:
         spec = load_spec(name)
-        size = conditions.expand(spec).input if conditions.input_size else None
-        words = [f"input {show(size)}"] if size else []
+        inputs = conditions.expand(spec).inputs if conditions.input_size else ()
+        size = {node.name: node.output for node in inputs} if len(inputs) > 1 else inputs[0].output if inputs else None
+        words = [f"input {' and '.join(show(node.output) for node in inputs)}"] if inputs else []
         words += ["in training"] if conditions.training else []
         vars = variables(conditions.setting, conditions.classes)
         work.append((spec, [Way(", ".join([*words, *conditions.changed]), size, vars, conditions.training)]))

@@ -145,7 +145,7 @@ class Expression:
         body = ast.parse(text, mode="eval").body
         if not (isinstance(body, ast.BoolOp) and isinstance(body.op, ast.And)):
             return (text,)
-        return tuple(ast.unparse(part) for part in body.values)
+        return tuple(ast.get_source_segment(text, part) or ast.unparse(part) for part in body.values)
 
     @property
     def comparison(self) -> tuple[str, Callable[[Any, Any], Any], float] | None:

@@ -687,6 +687,8 @@ class _Items:
 
     def option(self, head: Scalar, name: str, node: Node, words: Any) -> Option:
         """The value of an option; `words` are those that each option takes."""
+        if head.value in KINDS and name in KINDS[head.value].texts:
+            return Option(_string(node, name), node.place)
         takes = words.get(name, ())
         word = node.value if isinstance(node, Scalar) and head.value in KINDS and not takes else None
         if word is not None and word in _words_elsewhere(name) and word not in self.variables:

@@ -14,5 +14,6 @@ if find_spec("onnx") is None:
     raise RequestError("ONNX files need the package onnx", hint="pip install 'cnncalc[onnx]'", code="not-installed")
 
 from cnncalc.onnx.read import Reading, read, reading
+from cnncalc.onnx.write import model, write
 
-__all__ = ["Reading", "read", "reading"]
+__all__ = ["Reading", "model", "read", "reading", "write"]

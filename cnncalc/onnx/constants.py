@@ -209,6 +209,14 @@ def _power(a: Array, b: Array) -> Array:
     return np.power(a.astype(np.float64), b).astype(a.dtype)
 
 
+def _clip(inputs: Sequence[Array | None], attribute: Callable[[str, Any], Any]) -> Any:
+    low, high = (
+        inputs[number] if number < len(inputs) and inputs[number] is not None else attribute(name, None)
+        for number, name in ((1, "min"), (2, "max"))
+    )
+    return np.clip(_first(inputs), low, high)
+
+
 FOLDS: dict[str, Fold] = {
     "Add": _pairs(np.add),
     "Sub": _pairs(np.subtract),
@@ -252,6 +260,8 @@ FOLDS: dict[str, Fold] = {
     "Tile": _tile,
     "Concat": _concat,
     "Cast": _cast,
+    "Clip": _clip,
+    "Relu": _each(lambda array: np.maximum(array, 0)),
     "CastLike": lambda inputs, attribute: _first(inputs),
     "ReduceProd": _reduced(np.prod),
     "ReduceSum": _reduced(np.sum),

@@ -16,10 +16,13 @@ from cnncalc.errors import RequestError, shorten
 MAX_TENSOR = 2**16
 """Bytes of a tensor above which its numbers are left out; those that shape arithmetic needs are far smaller."""
 
-MAX_MESSAGE = 2**26
-"""Bytes that are left of a file without its weights: the description of some hundred thousand nodes."""
+MAX_MESSAGE = 2**25
+"""Bytes that are left of a file without its weights: the description of some ten thousand nodes."""
 
-MAX_FIELDS = 2_000_000
+MAX_ITEMS = 300_000
+"""Stored tensors, shapes that are told, nodes, and tensors that nodes read: so many in all."""
+
+MAX_FIELDS = 1_000_000
 """Fields that are gone through one by one: those of messages that hold large tensors."""
 
 # The fields of ONNX's messages, by number, in which tensors lie; and those of a tensor that hold its numbers.
@@ -75,8 +78,10 @@ def without_weights(data: Any, shown: str = "the file") -> bytes:
     except _Broken:
         raise no_model(shown) from None
     except _Large:
-        message = f"{shown} is larger than any network that is read: it has more than {MAX_MESSAGE // 2**20} MiB"
-        raise RequestError(f"{message} besides its weights", code="too-large") from None
+        hint = f"besides the weights, up to {MAX_MESSAGE // 2**20} MiB in {MAX_FIELDS:,} parts are read"
+        raise RequestError(
+            f"{shown} is larger than the description of any network", hint=hint, code="too-large"
+        ) from None
 
 
 def parsed(message: bytes, shown: str) -> Any:
@@ -93,8 +98,13 @@ def parsed(message: bytes, shown: str) -> Any:
         model.ParseFromString(message)
     except (DecodeError, RuntimeError, ValueError):
         raise no_model(shown) from None
-    if not model.HasField("graph") or not (model.graph.node or model.graph.output):
+    graph = model.graph
+    if not model.HasField("graph") or not (graph.node or graph.output):
         raise no_model(shown)
+    items = len(graph.initializer) + len(graph.value_info) + len(graph.input) + len(graph.output) + len(graph.node)
+    items += len(graph.sparse_initializer) + len(model.functions) + len(model.opset_import)
+    if items > MAX_ITEMS or sum(len(node.input) + len(node.output) for node in graph.node) > MAX_ITEMS:
+        raise RequestError(f"{shown} has more than {MAX_ITEMS:,} tensors and nodes", code="too-large")
     return model
 
 

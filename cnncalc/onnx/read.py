@@ -12,20 +12,17 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from cnncalc.errors import RequestError, shorten
+from cnncalc.errors import OpError, RequestError, shorten
 from cnncalc.graph import MAX_SIZE, Builder, Graph, checked_shape
 from cnncalc.onnx.file import load
 from cnncalc.onnx.names import clean
 from cnncalc.onnx.table import TABLE
 from cnncalc.onnx.tidy import fused
-from cnncalc.onnx.walk import Walk, unfit
+from cnncalc.onnx.walk import BATCH, Walk, unfit
 from cnncalc.ops import Input
 from cnncalc.reading.drafts import Draft, Value
 from cnncalc.reading.names import placed
 from cnncalc.reading.tidy import tidied
-
-BATCH = 211
-"""The batch that a graph is read with where the file leaves it open: a prime that is no factor of any usual size."""
 
 OLDEST = 7
 """The oldest version of ONNX's operators that is read; those before spread and normalise in other ways."""
@@ -55,7 +52,7 @@ class Reading:
 
 def read(
     path: str | Path,
-    input: int | Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
     *,
     batch: int | None = None,
     name: str | None = None,
@@ -89,7 +86,7 @@ def read(
 
 def reading(
     path: str | Path,
-    input: int | Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
     *,
     batch: int | None = None,
     name: str | None = None,
@@ -199,7 +196,10 @@ def _read(
     unused = {key: _elements(walk.values[key]) for key in walk.trained if not walk.uses[key] and key not in walk.owners}
     title, notes = "", _notes(unused, walk, len(model.functions))
     names = ["input"] if len(shapes) == 1 else [clean(key) for key in shapes]
-    network, _ = placed(Builder(clean(name), title, notes), drafts, names, outputs)
+    try:
+        network, _ = placed(Builder(clean(name), title, notes), drafts, names, outputs)
+    except OpError as error:
+        raise unfit(f"the file holds a layer that cannot be: {error.message}", error.label) from None
     return Reading(network, unused, dict(walk.unknown), batch, opsets[""])
 
 

@@ -94,10 +94,10 @@ def bias_of(step: Step, number: int) -> Value | None:
 @entry("Conv")
 def convolution(step: Step) -> Result:
     """A convolution; one whose weights are computed is opaque, its multiply-accumulates known."""
-    x, kernel = plain(step.given(0)), step.given(1)
-    if kernel.source not in step.walk.trained:
+    x, kernel = step.given(0), step.given(1)
+    if kernel.source not in step.walk.trained or x.axis is None:
         return _computed_convolution(step, kernel, (2,))
-    return _convolved(step, x, kernel, bias_of(step, 2))
+    return _convolved(step, plain(x), kernel, bias_of(step, 2))
 
 
 def _convolved(step: Step, x: Value, kernel: Value, bias: Value | None) -> Result:
@@ -119,6 +119,43 @@ def _computed_convolution(step: Step, kernel: Value, biases: Sequence[int]) -> R
     n = step.value(None).elements
     added = 0 if bias is None else n
     return step.opaque(owns, mac=n * prod(kernel.shape[1:]), add=added, mul=0, div=0, compare=0, exp=0)
+
+
+def quantised(step: Step, number: int) -> Value | None:
+    """A stored tensor of whole numbers that stand for a weight's; None if there is none.
+
+    Raises:
+        Unread: it is computed.
+    """
+    value = step.input(number)
+    if value is None:
+        return None
+    name = step.node.input[number]
+    if value.draft is not None or name not in step.walk.files:
+        raise Unread
+    step.walk.kept.add(name)
+    step.walk.trained.add(name)
+    return Value(value.shape, value.batch, None, None, name)
+
+
+@entry("QLinearConv", "ConvInteger")
+def quantised_convolution(step: Step) -> Result:
+    """A convolution of whole numbers: its multiply-accumulates are those of the real one."""
+    x, places = plain(step.given(0)), (3, 8) if step.name == "QLinearConv" else (1, 9)
+    kernel = quantised(step, places[0])
+    if kernel is None:
+        raise Unread
+    return _convolved(step, x, kernel, quantised(step, places[1]))
+
+
+@entry("QLinearMatMul", "MatMulInteger")
+def quantised_product(step: Step) -> Result:
+    """A matrix product of whole numbers, with a stored one."""
+    x, kernel = step.given(0), quantised(step, 3 if step.name == "QLinearMatMul" else 1)
+    if kernel is None or len(kernel.shape) != 2 or x.axis is None or x.place(-1) is None:
+        raise Unread
+    op = ops.Linear(kernel.shape[1], bias=False, over="last" if len(x.sizes) > 2 else None)
+    return emit(step, op, x, owns=[kernel])
 
 
 @entry("ConvTranspose")
@@ -235,11 +272,16 @@ def _product(step: Step, inner: int, owns: Sequence[int] = (0, 1), added: bool =
 
 @entry("Einsum")
 def einsum(step: Step) -> Result:
-    """A product of two tensors, by the letters of their axes."""
+    """A product of two tensors, by the letters of their axes; where both have a batch, without its letter."""
     terms, _, result = step.text("equation", "").replace(" ", "").partition("->")
     letters = terms.split(",")
     if len(letters) != 2 or len(step.inputs) != 2 or "." in terms:
         raise Unread
+    batch, values = step.value(None).axis, [step.given(0), step.given(1)]
+    if batch is not None and all(value.axis is not None and not value.folded for value in values):
+        axes = [term[value.axis or 0] for term, value in zip(letters, values, strict=True)]
+        if set(axes) == {result[batch]}:
+            return emit(step, ops.Einsum(step.text("equation", "").replace(" ", "").replace(axes[0], "")), *values)
     sizes: dict[str, int] = {}
     for term, value in zip(letters, step.inputs, strict=True):
         sizes |= dict(zip(term, value.shape if value else (), strict=True))
@@ -252,11 +294,28 @@ def einsum(step: Step) -> Result:
 
 @entry("BatchNormalization")
 def batch_norm(step: Step) -> Result:
-    """Batch normalisation with its running statistics."""
-    x = plain(step.given(0))
+    """Batch normalisation with its running statistics; by the batch's own, it is of a kind that has no class."""
+    x, results = step.given(0), len(step.shapes) - 1
+    if step.integer("training_mode") or x.axis != 0 or step.given(3).source is None:
+        return (_moments(step, x), *[None] * results)
+    plain(x)
     owns = [weight(step.given(number)) for number in range(1, 5)]
     value = emit(step, ops.BatchNorm(eps=step.real("epsilon", 1e-5)), x, owns=owns)
     return (value, *[None] * (len(step.shapes) - 1))
+
+
+def _moments(step: Step, x: Value) -> Result:
+    """A normalisation with statistics of its own, as of weights: its operations as those of layer normalisation."""
+    c, n = x.shape[1], x.elements
+    owns = []
+    for number in (1, 2):
+        numbers = step.known(number)
+        if step.given(number).source is not None and (numbers is None or (numbers != numbers.reshape(-1)[0]).any()):
+            owns.append(step.given(number))
+    step.args = {key: value for key, value in step.args.items() if key in ("0", "1", "2")}
+    step.args = {key: value for key, value in step.args.items() if key == "0" or value.draft or value in owns}
+    step.shapes, step.single = step.shapes[:1], True
+    return step.opaque(owns, mac=0, compare=0, add=4 * n, mul=3 * n, div=3 * c, exp=c)
 
 
 @entry("InstanceNormalization")
@@ -356,6 +415,8 @@ def clip(step: Step) -> Result:
         raise Unread
     if low == 0 and high in (6, float("inf")):
         return emit(step, ops.ReLU6() if high == 6 else ops.ReLU(), x)
+    if low == float("-inf") and high == float("inf"):
+        return x
     if low == float("-inf") or high == float("inf"):
         return one_each(step, "compare")
     return emit(step, ops.HardTanh(low, high), x)
@@ -403,14 +464,14 @@ def _merge(make: Callable[[], Op], number: Callable[[float], Op], turned: Callab
     """An entry of an op on two tensors, or on one and a number (`turned`, where the number is the first)."""
 
     def read(step: Step) -> Result:
-        first, second = step.given(0), step.given(1)
+        first, second = step.operand(0), step.operand(1)
+        found = _with_bias(step, first, second) if make is ops.Add else None
+        if found is not None:
+            return found
         for x, other, other_number, made in ((first, second, 1, number), (second, first, 0, turned)):
             scalar = step.scalar(other_number) if other.draft is None else None
             if scalar is not None and x.shape == step.shape and made is not None:
                 return emit(step, made(scalar), x)
-        found = _with_bias(step, first, second) if make is ops.Add else None
-        if found is not None:
-            return found
         value = merged(step, make(), first, second)
         if value.draft is not None:
             named(value.draft, step.node)
@@ -420,7 +481,7 @@ def _merge(make: Callable[[], Op], number: Callable[[float], Op], turned: Callab
 
 
 def _with_bias(step: Step, first: Value, second: Value) -> Result:
-    """The sum of a product and a stored number for each of its outputs, which is its bias; None if it is another."""
+    """The sum of a product and a stored number for each of its channels, which is its bias; None if it is another."""
     for number, x, bias in ((0, first, second), (1, second, first)):
         draft = x.draft
         if draft is None or bias.draft is not None or bias.source not in step.walk.trained:
@@ -428,7 +489,7 @@ def _with_bias(step: Step, first: Value, second: Value) -> Result:
         name = step.node.input[number]
         if step.walk.uses[name] != 1 or name in step.walk.ends or bias.source in step.walk.owners:
             continue
-        if x.shape != step.shape or not isinstance(draft.op, (ops.Linear, ops.Conv, ops.Depthwise)):
+        if x.shape != step.shape or not isinstance(draft.op, (ops.Linear, ops.Conv, ops.Depthwise, ops.Scale)):
             continue
         if draft.op.bias or draft.shares is not None or not draft.owns or draft is not step.walk.drafts[-1]:
             continue
@@ -458,7 +519,7 @@ TABLE |= {
 @entry("Sum", "Max", "Min")
 def several(step: Step) -> Result:
     """Several tensors, element by element."""
-    values = [value for value in step.inputs if value is not None]
+    values = [step.operand(number) for number in range(len(step.inputs))]
     if len(values) == 1:
         return values[0]
     makes: dict[str, Callable[[], Op]] = {"Sum": ops.Add, "Max": ops.Maximum, "Min": ops.Minimum}
@@ -551,10 +612,8 @@ def unchanged(step: Step) -> Result:
 @entry("DequantizeLinear")
 def dequantized(step: Step) -> Result:
     """Whole numbers as the real ones that they stand for; stored ones are weights."""
-    x = step.given(0)
-    if x.draft is None and x.source is not None:
-        step.walk.trained.add(x.source)
-        return x
+    if step.given(0).draft is None:
+        return quantised(step, 0)
     return one_each(step, "add", "mul")
 
 
@@ -702,7 +761,31 @@ def moved(step: Step) -> Result:
     return step.moved()
 
 
-# Recurrent layers
+# Attention and recurrent layers
+
+
+@entry("Attention")
+def attention(step: Step) -> Result:
+    """Attention of [N, T, heads * d], or of [N, heads, T, d], without a mask and without what came before."""
+    q, k, v = (step.given(number) for number in range(3))
+    if any(step.input(number) is not None for number in range(3, 7)) or len(step.shapes) != 1:
+        raise Unread
+    if step.real("softcap", 0) or any(value.axis != 0 or value.folded for value in (q, k, v)):
+        raise Unread
+    scale, causal = step.real("scale", 0) or None, bool(step.integer("is_causal"))
+    if len(q.shape) == 3:
+        heads, kv_heads = step.integer("q_num_heads", 1), step.integer("kv_num_heads", 1)
+        shared = None if kv_heads == heads else kv_heads
+        return emit(step, ops.Attention(heads, kv_heads=shared, causal=causal, factor=scale), q, k, v)
+    if q.shape[1] != k.shape[1]:
+        raise Unread
+    drafted = step.walk.drafted
+    turned = step.between(ops.Permute((0, 2, 1)), drafted(k))
+    scaled = step.between(ops.Power(factor=scale or q.shape[-1] ** -0.5), drafted(q))
+    scores = step.between(ops.MatMul(), scaled, turned)
+    if causal:
+        scores = step.between(ops.Add(), scores, drafted(Value((1, q.shape[2], k.shape[2]), q.batch)))
+    return step.value(step.between(ops.MatMul(), step.between(ops.Softmax(axis=2), scores), drafted(v)))
 
 
 @entry("LSTM", "GRU")

@@ -18,7 +18,7 @@ from cnncalc.errors import OpError, RequestError, shorten
 from cnncalc.graph import MAX_SIZE
 from cnncalc.onnx import constants
 from cnncalc.onnx.constants import Array, TooLarge
-from cnncalc.onnx.names import calls_of, calls_of_weight, own_name
+from cnncalc.onnx.names import calls_of, calls_of_weight, clean, own_name
 from cnncalc.onnx.shapes import Unfit, impossible, shapes_of
 from cnncalc.ops.base import Shape
 from cnncalc.ops.opaque import Opaque
@@ -26,7 +26,10 @@ from cnncalc.reading import steps
 from cnncalc.reading.drafts import Draft, Value, batch_axis
 from cnncalc.reading.steps import Result, Unread, stand_in
 
-MAX_NODES = 100_000
+BATCH = 211
+"""The batch that a graph is read with where the file leaves it open: a prime that is no factor of any usual size."""
+
+MAX_NODES = 50_000
 """Nodes of a graph that are read, those of inlined branches among them."""
 
 MAX_WORK = 20_000_000
@@ -62,11 +65,11 @@ class Step(steps.Step):
         self.shapes = []
         self.calls = calls_of(node)
         self.inputs: list[Value | None] = [walk.values[name] if name else None for name in node.input]
-        # Tensors that are known numbers are no tensors that an op reads.
+        # Tensors that are known numbers are no tensors that an op reads; nor is a single number that is stored.
         self.args = {
             str(number): value
             for number, value in enumerate(self.inputs)
-            if value is not None and (value.draft is not None or value.source is not None)
+            if value is not None and (value.draft is not None or (value.source is not None and prod(value.shape) > 1))
         }
         self.names: list[str] = []
         self.attributes = {attribute.name: attribute for attribute in node.attribute}
@@ -84,6 +87,17 @@ class Step(steps.Step):
         value = self.input(number)
         if value is None:
             raise Unread
+        return value
+
+    def operand(self, number: int) -> Value:
+        """An input that is reckoned with. What stands as a constant among the nodes is none of the weights.
+
+        Raises:
+            Unread: it is left out.
+        """
+        value = self.given(number)
+        if value.draft is None and value.source in self.walk.literals:
+            return Value(value.shape, value.batch)
         return value
 
     def known(self, number: int) -> Array | None:
@@ -158,13 +172,13 @@ class Step(steps.Step):
 
     @property
     def unique(self) -> str:
-        return self.name.lower()
+        return clean(self.name.lower())
 
     def axis(self, shape: tuple[int, ...]) -> Any:
         if not self.batched:
             return None
         batch = self.walk.batch
-        if batch > 100:  # a prime that nothing else is a multiple of
+        if batch == BATCH:
             return batch_axis(shape, batch)
         # Of several axes of that size, the one that is the batch in what the node reads.
         for value in self.tensors:
@@ -197,6 +211,8 @@ class Walk(steps.Walk):
         values: each tensor by its name; None for what is no tensor.
         known: the numbers of tensors that are known.
         sequences: the tensors of each list of tensors.
+        literals: the tensors that stand as constants among the nodes, and not with the stored ones.
+        files: all tensors that the file stores, numbers to reckon with among them.
         uses: how many nodes read a tensor.
         opsets: the version of each domain's operators.
     """
@@ -210,10 +226,15 @@ class Walk(steps.Walk):
         self.values: dict[str, Value | None] = {}
         self.known: dict[str, Array] = {}
         self.sequences: dict[str, list[Value]] = {}
+        self.literals: set[str] = set()
+        self.files: set[str] = set()
         self.uses: Counter[str] = Counter()
         self.ends: frozenset[str] = frozenset()
         self.nodes = 0
         self.work = 0
+
+    def word(self, source: str) -> str:
+        return clean(super().word(source))
 
     def define(self, name: str, value: Value | None) -> None:
         """Note a tensor.
@@ -240,7 +261,8 @@ class Walk(steps.Walk):
         if any(not 0 <= size <= MAX_SIZE for size in shape) or len(shape) > 8:
             raise unfit(f"the tensor '{shorten(name, 60)}' has impossible sizes: {shorten(str(list(shape)), 80)}")
         elements = prod(shape)
-        is_weight = tensor.data_type in FLOATS and elements > 1
+        self.files.add(name)
+        is_weight = tensor.data_type in FLOATS and elements > 0
         source = name if is_weight or elements > constants.MAX_ELEMENTS else None
         self.define(name, Value(shape, self.batch, None, None, source))
         if source is not None:
@@ -339,6 +361,7 @@ class Walk(steps.Walk):
         kinds = {"value_int": np.int64, "value_ints": np.int64, "value_float": np.float32, "value_floats": np.float32}
         if attribute.name == "value" and attribute.type == onnx.AttributeProto.TENSOR:
             self.stored_tensor(node.output[0], attribute.t)
+            self.literals.add(node.output[0])
         elif attribute.name in kinds:
             array = np.asarray(onnx.helper.get_attribute_value(attribute), kinds[attribute.name])
             self.spend(array.size)
@@ -361,7 +384,7 @@ class Walk(steps.Walk):
             if kind == "SequenceAt":
                 return self.taken(node)
             names = node.input[:1] if kind == "CastLike" else node.input
-            if not any(names) or any(name and (name not in self.known or name in self.trained) for name in names):
+            if not any(names) or any(name and self.is_unknown(name) for name in names):
                 return False
             arrays = [self.known[name] if name else None for name in names]
             if kind == "CastLike":
@@ -429,6 +452,10 @@ class Walk(steps.Walk):
         self.define(node.output[0], None)
         self.sequences[node.output[0]] = [value for value in values if value is not None]
         return True
+
+    def is_unknown(self, name: str) -> bool:
+        """Whether a tensor is none to reckon with: its numbers are not known, or it is a weight of several."""
+        return name not in self.known or (name in self.trained and self.known[name].size > 1)
 
     def shape_of(self, node: Any) -> tuple[int, ...]:
         """The sizes of what a node reads, or the range of them that it gives."""
@@ -517,15 +544,18 @@ class Walk(steps.Walk):
 
     def entered(self, step: Step, table: Mapping[str, Callable[[Step], Result]]) -> Result:
         """What a node gives by its entry in the table, or by none."""
-        before = len(self.drafts), dict(self.owners)
+        before = len(self.drafts)
         entry = table.get(step.name)
         try:
             if entry is None:
                 raise Unread
             return entry(step)
         except (Unread, OpError, TypeError, AttributeError, ValueError, LookupError, ArithmeticError):
-            del self.drafts[before[0] :]
-            self.owners = before[1]
+            for draft in self.drafts[before:]:
+                for name in draft.owns:
+                    if self.owners.get(name) is draft:
+                        del self.owners[name]
+            del self.drafts[before:]
             return self.unread(step)
 
     def unread(self, step: Step) -> Result:

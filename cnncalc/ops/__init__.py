@@ -11,6 +11,7 @@ from cnncalc.ops import (
     arithmetic,
     attention,
     conv,
+    einsum,
     learnt,
     linear,
     merge,
@@ -48,6 +49,7 @@ from cnncalc.ops.arithmetic import Apply, Max, Mean, Power, Sum
 from cnncalc.ops.attention import Attention, MultiheadAttention, WindowAttention
 from cnncalc.ops.base import Elementwise, Extra, Input, Op, Saved, Shape
 from cnncalc.ops.conv import Conv, ConvTranspose, Depthwise, Separable
+from cnncalc.ops.einsum import Einsum
 from cnncalc.ops.learnt import ClassToken, Embedding, Parameter, PositionEmbedding
 from cnncalc.ops.linear import Linear
 from cnncalc.ops.merge import Add, Concat, Divide, MatMul, Maximum, Minimum, Multiply, Stack, Subtract
@@ -76,7 +78,7 @@ FAMILIES: dict[str, tuple[type[Op], ...]] = {
     "Fully connected": linear.KINDS,
     "Normalisation": norm.KINDS,
     "Activation": activation.KINDS,
-    "Merging branches": merge.KINDS,
+    "Merging branches": merge.KINDS + einsum.KINDS,
     "Shape": shape.KINDS,
     "Order and shape": rearrange.KINDS,
     "Arithmetic": arithmetic.KINDS,
@@ -117,6 +119,7 @@ __all__ = [
     "Depthwise",
     "Divide",
     "Dropout",
+    "Einsum",
     "Elementwise",
     "Embedding",
     "Extra",

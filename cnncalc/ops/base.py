@@ -178,6 +178,7 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
     - `kind`: its word in specs;
     - `main`: the option that the head of an item gives (`{conv: 64}`);
     - `words`: options that also take a word, and which;
+    - `texts`: options that are a text as it stands, and no expression;
     - `arity`: how many inputs it has; None for any number, as where branches meet;
     - `costs`: its formulas, for one sample; `once` names those that a whole batch needs once;
     - `saves`: what autograd saves of it, where that does not depend on options and shapes;
@@ -194,6 +195,7 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
     kind: ClassVar[str] = "op"
     main: ClassVar[str | None] = None
     words: ClassVar[Words] = {}
+    texts: ClassVar[frozenset[str]] = frozenset()
     arity: ClassVar[int | None] = 1
     costs: ClassVar[Costs] = UNKNOWN_COSTS
     once: ClassVar[frozenset[str]] = frozenset()

@@ -221,6 +221,8 @@ class InstanceNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-5
 
     kind: ClassVar[str] = "instancenorm"
+    gathers: ClassVar[bool] = True
+    keeps_last: ClassVar[frozenset[int]] = frozenset()
     casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = MOMENTS
 

@@ -6,6 +6,7 @@ formulas here; convolutions and poolings share them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from msgspec import Meta
@@ -96,6 +97,24 @@ class SlidingOp(Op, frozen=True):
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         return (self.slides(inputs[0]),)
+
+
+def reached(windows: Sequence[Sliding], x: Shape, output: Shape) -> tuple[tuple[int, int], ...]:
+    """[before, after] of each spatial dimension: padding that makes the windows cover their reach exactly; after it, no
+    rounding is left to do. Negative where the last rows are in no window."""
+    after = [
+        (m - 1) * window.stride + window.extent - n - window.before
+        for window, n, m in zip(windows, x[1:], output[1:], strict=True)
+    ]
+    return tuple((window.before, end) for window, end in zip(windows, after, strict=True))
+
+
+def averaged(window: Sliding, size: int, output: int, padding: bool) -> list[int]:
+    """Over how many elements each of the `output` windows averages: of the `size` inputs, and of their padding
+    if that counts."""
+    first, end = (-window.before, size + window.after) if padding else (0, size)
+    starts = [unit * window.stride - window.before for unit in range(output)]
+    return [max(min(start + window.kernel, end) - max(start, first), 1) for start in starts]
 
 
 def lay(

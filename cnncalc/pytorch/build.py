@@ -19,7 +19,7 @@ from cnncalc.graph import Graph, Node
 from cnncalc.ops import activation, conv, linear, merge, norm, opaque, pool, shape
 from cnncalc.ops.base import Op, Site, per_dimension, show
 from cnncalc.ops.sight import Sliding
-from cnncalc.ops.window import even
+from cnncalc.ops.window import averaged, even, reached
 from cnncalc.pytorch import attention, modules, recurrent, sampling, tensors
 
 Builder = Callable[[Any, Site], nn.Module]
@@ -117,15 +117,6 @@ def _linear(op: linear.Linear, site: Site) -> nn.Module:
     return nn.Linear(site.inputs[0][-1], op.out_features, bias=op.bias)
 
 
-def _reached(windows: tuple[Sliding, ...], site: Site) -> modules.Pads:
-    """Padding that makes the windows cover their reach exactly: after it, no rounding is left to do."""
-    after = [
-        (m - 1) * w.stride + w.extent - n - w.before
-        for w, n, m in zip(windows, site.inputs[0][1:], site.output[1:], strict=True)
-    ]
-    return tuple((window.before, end) for window, end in zip(windows, after, strict=True))
-
-
 def _maxpool(op: pool.MaxPool, site: Site) -> nn.Module:
     windows = op.slides(site.inputs[0])
     options: dict[str, Any] = {
@@ -137,7 +128,7 @@ def _maxpool(op: pool.MaxPool, site: Site) -> nn.Module:
         padding = tuple(window.before for window in windows)
         rounded_up = op.ceil and not isinstance(op.padding, str)
         return _of(_MAX_POOL, site)(padding=padding, ceil_mode=rounded_up, **options)
-    return _of(_PADDED_MAX_POOL, site)(pads=_reached(windows, site), **options)
+    return _of(_PADDED_MAX_POOL, site)(pads=reached(windows, site.inputs[0], site.output), **options)
 
 
 def _avgpool(op: pool.AvgPool, site: Site) -> nn.Module:
@@ -152,26 +143,18 @@ def _avgpool(op: pool.AvgPool, site: Site) -> nn.Module:
         options: dict[str, Any] = {"ceil_mode": op.ceil, "count_include_pad": op.count_include_pad}
         return _of(_AVG_POOL, site)(kernel, stride, padding, **options)
     _of(_AVG_POOL, site)  # refuses what `functional.avg_pool` does not have
-    averaged = explicit and op.count_include_pad
+    counted = explicit and op.count_include_pad
     sizes = zip(windows, site.inputs[0][1:], site.output[1:], strict=True)
-    counts = [_averaged(window, n, m, averaged) for window, n, m in sizes]
-    return modules.UnevenAvgPool(kernel, stride, _reached(windows, site), counts)
-
-
-def _averaged(window: Sliding, size: int, output: int, padding: bool) -> list[int]:
-    """Over how many elements each of the `output` windows averages: of the `size` inputs, and of their padding
-    if that counts."""
-    first, end = (-window.before, size + window.after) if padding else (0, size)
-    starts = [unit * window.stride - window.before for unit in range(output)]
-    return [max(min(start + window.kernel, end) - max(start, first), 1) for start in starts]
+    counts = [averaged(window, n, m, counted) for window, n, m in sizes]
+    return modules.UnevenAvgPool(kernel, stride, reached(windows, site.inputs[0], site.output), counts)
 
 
 def _lppool(op: pool.LPPool, site: Site) -> nn.Module:
     windows = op.slides(site.inputs[0])
     kernel, stride = tuple(w.kernel for w in windows), tuple(w.stride for w in windows)
     options: dict[str, Any] = {}
-    if any(after > 0 for _, after in _reached(windows, site)):
-        options["pads"] = _reached(windows, site)
+    if any(after > 0 for _, after in reached(windows, site.inputs[0], site.output)):
+        options["pads"] = reached(windows, site.inputs[0], site.output)
     layer = _of(_PADDED_LP_POOL if options else _LP_POOL, site)
     if site.dimensions == 1:  # LPPool1d takes numbers only
         return layer(op.p, kernel[0], stride[0], **options)
@@ -182,7 +165,7 @@ def _stochastic_pool(op: pool.StochasticPool, site: Site) -> nn.Module:
     _of(_AVG_POOL, site)
     windows = op.slides(site.inputs[0])
     kernel, stride = [w.kernel for w in windows], [w.stride for w in windows]
-    return modules.StochasticPool(kernel, stride, _reached(windows, site))
+    return modules.StochasticPool(kernel, stride, reached(windows, site.inputs[0], site.output))
 
 
 def _adaptive(family: tuple[Any, ...]) -> Builder:

@@ -7,6 +7,7 @@ Tensors without memory are enough: nothing is computed.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 import sys
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
 
-from cnncalc.errors import RequestError, shorten
+from cnncalc.errors import RequestError, did_you_mean, shorten
 from cnncalc.graph import Builder, Graph, checked_shape
 from cnncalc.ops import Input
 from cnncalc.ops.base import show
@@ -69,7 +70,7 @@ class Reading:
 
 def read(
     module: nn.Module,
-    input: int | Sequence[int] | Tensor | Sequence[Any] | None = None,
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | Tensor | Sequence[Any] | None = None,
     *,
     name: str | None = None,
     training: bool = False,
@@ -78,8 +79,9 @@ def read(
 
     Args:
         module: the module. It is traced, not run, and left as it is.
-        input: the input's shape without the batch, [C, *spatial]; or, for several inputs, a list of shapes; or example
-            tensors with the batch first, whose numbers do not matter.
+        input: the input's shape without the batch, [C, *spatial]; or, for several inputs, a list of shapes, or the
+            whole shapes by the names of `forward`'s arguments; or example tensors with the batch first, whose numbers
+            do not matter.
         name: what the network is called; the module's class unless said.
         training: the network as it is trained, with what only training has.
 
@@ -140,6 +142,8 @@ def _inputs(module: nn.Module, input: Any) -> tuple[list[tuple[int, ...]], list[
         input = (3, input, input)
     if isinstance(input, Tensor):
         input = (input,)
+    if isinstance(input, Mapping):
+        input = _in_order(module, input)
     items = list(input)
     if items and all(isinstance(item, Tensor) for item in items):
         if any(item.dim() < 2 for item in items):
@@ -148,6 +152,27 @@ def _inputs(module: nn.Module, input: Any) -> tuple[list[tuple[int, ...]], list[
     if items and all(isinstance(item, (list, tuple)) for item in items):
         return [checked_shape(item) for item in items], [own] * len(items)
     return [checked_shape(items)], [own]
+
+
+def _in_order(module: nn.Module, shapes: Mapping[str, Any]) -> list[tuple[int, ...]]:
+    """The shapes that are given by name, in the order of the arguments of the module's `forward`.
+
+    Raises:
+        RequestError: it has no such argument, or needs one that is not given.
+    """
+    arguments = inspect.signature(module.forward).parameters.values()
+    taken = [one.name for one in arguments if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    for name in shapes:
+        if name not in taken:
+            hint = did_you_mean(name, taken) or f"forward takes {', '.join(taken)}"
+            message = f"{type(module).__name__} has no input '{shorten(name, 80)}'"
+            raise RequestError(message, hint=hint, code="unfit-input")
+    needed = taken[: 1 + max(map(taken.index, shapes))]
+    missing = [name for name in needed if name not in shapes]
+    if missing:
+        hint = f"say the size of each: --input {','.join(f'{name}=...' for name in needed)}"
+        raise RequestError(f"{type(module).__name__} needs its input '{missing[0]}'", hint=hint, code="unfit-input")
+    return [(shape,) if isinstance(shape := shapes[name], int) else tuple(shape) for name in needed]
 
 
 @contextmanager

@@ -27,7 +27,7 @@ LIBRARIES = ("torchvision", "timm")
 
 def load(
     word: str,
-    input: int | Sequence[int] | None,
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None,
     arguments: Mapping[str, Any],
     classes: int | None = None,
     training: bool = False,
@@ -63,7 +63,9 @@ def load(
     return reading(module, _size(input, own_input, word), name=name, training=training)
 
 
-def _size(input: int | Sequence[int] | None, own: tuple[int, ...] | None, word: str) -> Any:
+def _size(
+    input: int | Sequence[int] | Mapping[str, int | Sequence[int]] | None, own: tuple[int, ...] | None, word: str
+) -> Any:
     """The input's shape, as it is given, completed by the network's own.
 
     Raises:
@@ -74,6 +76,8 @@ def _size(input: int | Sequence[int] | None, own: tuple[int, ...] | None, word: 
             hint = f"say it: --input 3x224x224 for three channels of 224 by 224; {word} itself does not"
             raise RequestError("what is the input's size?", hint=hint, code="no-input")
         return own
+    if isinstance(input, Mapping):
+        return input
     sizes = (input,) if isinstance(input, int) else tuple(input)
     if own is not None and len(sizes) < len(own):
         return (own[0], *(sizes * 2 if len(sizes) == 1 else sizes))

@@ -6,12 +6,13 @@ Shapes are with the batch: [N, ...].
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from cnncalc.ops import arithmetic, learnt, merge, rearrange
+from cnncalc.ops import arithmetic, einsum, learnt, merge, rearrange
 from cnncalc.ops.base import Op, Site
 
 
@@ -196,6 +197,41 @@ class MatMul(nn.Module):
         return torch.matmul(first, second)
 
 
+class Einsum(nn.Module):
+    """A sum of products over letters, as one product of stacks of matrices: what `torch.einsum` does."""
+
+    def __init__(self, op: einsum.Einsum, shapes: tuple[tuple[int, ...], ...]) -> None:
+        super().__init__()
+        self.equation, self.plan, self.sizes = op.equation, op.plan(), op.sizes(*shapes)
+        self.sums, self.copied = op.sums(*shapes), op.copied(*shapes)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        plan = self.plan
+        if not self.sums:
+            return (self._alone(first, plan.first) * self._alone(second, plan.second)).contiguous()
+        letters = zip((first, second), (plan.first, plan.second), plan.matrices(), self.copied, strict=True)
+        y = torch.matmul(*[self._matrices(*one) for one in letters])
+        found = plan.stack + plan.rows + plan.columns
+        y = y.view(len(first), *[self.sizes[letter] for letter in found])
+        return y.permute(0, *[1 + found.index(letter) for letter in plan.output]).contiguous()
+
+    def _matrices(self, x: Tensor, letters: str, matrices: tuple[str, str, str], copied: bool) -> Tensor:
+        """An input as a stack of matrices [N * stack, rows, columns]."""
+        x = x.permute(0, *[1 + letters.index(letter) for letter in "".join(matrices)])
+        x = x.clone(memory_format=torch.contiguous_format) if copied else x
+        stack, rows, columns = (prod([self.sizes[letter] for letter in part]) for part in matrices)
+        return x.reshape(len(x) * stack, rows, columns)
+
+    def _alone(self, x: Tensor, letters: str) -> Tensor:
+        """An input with its axes in the output's order, and sizes of 1 for those that it lacks."""
+        own = [letter for letter in self.plan.output if letter in letters]
+        x = x.permute(0, *[1 + letters.index(letter) for letter in own + list(set(letters) - set(own))])
+        return x.reshape(len(x), *[self.sizes[letter] if letter in letters else 1 for letter in self.plan.output])
+
+    def extra_repr(self) -> str:
+        return self.equation
+
+
 def _reduce(function: str) -> Callable[[Any, Site], nn.Module]:
     return lambda op, site: Reduce(function, [1 + axis for axis in op.reduced_axes()], op.keep)
 
@@ -221,4 +257,5 @@ BUILDERS: Mapping[type[Op], Callable[[Any, Site], nn.Module]] = {
     merge.Minimum: lambda op, site: Extreme("minimum"),
     merge.Stack: lambda op, site: Stack(1 + op.axis),
     merge.MatMul: lambda op, site: MatMul(),
+    einsum.Einsum: lambda op, site: Einsum(op, site.inputs),
 }

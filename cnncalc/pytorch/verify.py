@@ -16,12 +16,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from cnncalc.costs.amount import AtLeast, total
-from cnncalc.costs.analysis import Costs
+from cnncalc.costs.analysis import Costs, Row
+from cnncalc.costs.conventions import CONVENTIONS
 from cnncalc.errors import CnncalcError
 from cnncalc.graph import Graph
 from cnncalc.language.expand import expand
 from cnncalc.language.model import Published, Spec
-from cnncalc.ops.base import Shape, show
+from cnncalc.ops.base import Shape, Site, show
 from cnncalc.pytorch.build import BuiltNetwork, build, example_inputs
 from cnncalc.pytorch.counters import Count, fvcore_count, run_counted
 from cnncalc.pytorch.device import checked_device, out_of_memory, overflow
@@ -84,6 +85,7 @@ class Report:
         published: how many values of sources were compared.
         batch_counts: the integers that PyTorch's BatchNorm stores beside the buffers compared.
         not_said: what could not be compared.
+        unseen: the layers of which fvcore does not see all products.
         gaps: what the counters leave out.
         compared: what was compared, in words, where that is not what is for a network that was built.
         notes: what else there is to say.
@@ -103,6 +105,7 @@ class Report:
     published: int = 0
     mismatches: list[Mismatch] = field(default_factory=list)
     not_said: list[NotSaid] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     compared: str = ""
     notes: list[str] = field(default_factory=list)
@@ -132,7 +135,7 @@ class Way:
     """A way to expand a spec, and how a report calls it."""
 
     text: str = ""
-    input: Shape | None = None
+    input: Shape | Mapping[str, Shape] | None = None
     vars: Mapping[str, Any] = field(default_factory=dict)
     training: bool = False
 
@@ -291,11 +294,25 @@ def _compare_counts(costs: Costs, count: Count, counter: str, report: Report) ->
     is."""
     macs: dict[str, list[int | None]] = {}
     for row in costs.layers:
-        macs.setdefault((row.node.shares or row.node).name, []).append(row.macs)
+        seen = row.macs
+        if counter == FVCORE and seen is not None and (missed := _missed_by_fvcore(row)):
+            seen -= missed
+            report.unseen.append(row.name)
+        macs.setdefault((row.node.shares or row.node).name, []).append(seen)
     for name, parts in macs.items():
         ours = parts[0] if len(parts) == 1 else total(parts)
         report.compare(name, "macs", ours, count.layers.get(name, 0), counter)
-    report.compare("", "macs", costs.macs, count.total, counter)
+    report.compare("", "macs", total([one for parts in macs.values() for one in parts]), count.total, counter)
+
+
+def _missed_by_fvcore(row: Row) -> int:
+    """The MACs of a layer that fvcore does not see: of attention in one step, recurrent layers, functions."""
+    rule = CONVENTIONS[FVCORE].rules.get(type(row.op))
+    if rule is None:
+        return 0
+    site = Site(row.op, row.node.input_shapes, row.output)
+    missed = rule(site).get("missed", 0)
+    return -int(missed) * row.analysis.batch if isinstance(missed, (int, float)) else 0
 
 
 def _gaps(costs: Costs, counts: Mapping[str, Count]) -> list[Gap]:

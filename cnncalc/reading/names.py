@@ -37,6 +37,7 @@ class _Naming:
     def __init__(self, builder: Builder, drafts: Sequence[Draft]) -> None:
         self.builder = builder
         self.scopes: dict[str, Scope] = {"": builder.root}
+        self.numbers: dict[tuple[Scope, str], int] = {}  # up to which a name is taken in a scope
         calls = Counter(draft.calls[-1].key for draft in drafts if draft.calls)
         # A path is a scope if anything is called within it, or one of its calls is several ops or none.
         self.groups = {"", *(call.path for draft in drafts for call in draft.calls[:-1])}
@@ -87,12 +88,15 @@ class _Naming:
 
     def free(self, scope: Scope, name: str, own: bool = False) -> str:
         """A name, or the first of name_2, name_3 ... that nothing in the scope bears. `own` is a module's own name."""
-        number, found = 1, name
+        number, found = self.numbers.get((scope, name), 1), name
 
         def full(word: str) -> str:
             return f"{scope.path}.{word}" if scope.path else word
 
+        if number > 1:
+            found = f"{name}_{number}"
         while full(found) in self.builder.names or (full(found) in self.paths and not (own and found == name)):
             number += 1
             found = f"{name}_{number}"
+        self.numbers[scope, name] = number
         return found

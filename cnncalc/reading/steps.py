@@ -216,13 +216,17 @@ class Walk:
             op: Op = Opaque(sizes, **dict.fromkeys(("params", "weights", "buffers", *OPERATIONS), 0))
             return self.add(Draft(op, (self.first,), sizes, calls, name="constant"))
         elements = prod(sizes)
-        name = value.source.rpartition(".")[2]
+        name = self.word(value.source)
         if value.source in self.trained:
             op = Parameter(sizes)
         else:
             kept = elements if value.source in self.kept else 0
             op = Opaque(sizes, **{**dict.fromkeys(("params", "weights", *OPERATIONS), 0), "buffers": kept})
         return self.add(Draft(op, (self.first,), sizes, calls, name=name), [value])
+
+    def word(self, source: str) -> str:
+        """What a stored tensor is called, as a node of its own."""
+        return source.rpartition(".")[2]
 
     def stored(self, owns: Sequence[Value | None]) -> dict[str, int]:
         """How many parameters and buffers some weights are, those that an earlier node has left out."""

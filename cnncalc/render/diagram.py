@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from cnncalc.graph import Node
 from cnncalc.ops.base import show
+from cnncalc.render.drawing import Box, Drawing
 from cnncalc.render.table import printable
-from cnncalc.views.drawing import Box, Drawing
 
 
 def mermaid(drawing: Drawing, title: str = "") -> str:

@@ -42,7 +42,7 @@ def parse_width(text: str) -> float:
 
 
 class Charted(Protocol):
-    """What is a chart of Vega-Lite, such as `cnncalc.views.charts.Chart`."""
+    """What is a chart of Vega-Lite, such as `cnncalc.render.chart.Chart`."""
 
     def spec(self, width: float, title: str | None = None) -> dict[str, Any]:
         """Its spec, with panels of a width in pixels."""

@@ -46,9 +46,10 @@ def _table(table: Table) -> str:
 
 def _row(cells: Sequence[str], right: Sequence[bool], tag: str = "td") -> str:
     """A row of cells; numbers stand on the right."""
-    texts = (
-        f"<{tag}{' class=n' if number else ''}>{_safe(cell)}</{tag}>" for cell, number in zip(cells, right, strict=True)
-    )
+    texts = []
+    for cell, number in zip(cells, right, strict=True):
+        mine = tag if cell else "td"  # a heading without a text heads nothing
+        texts.append(f"<{mine}{' class=n' if number else ''}>{_safe(cell)}</{mine}>")
     return f"<tr>{''.join(texts)}</tr>"
 
 

@@ -352,7 +352,7 @@
     live.textContent = `${name} is ${open.has(name) ? "open" : "closed"}`;
   }
   function scale(to) {
-    zoom = Math.max(0.05, Math.min(8, to));
+    zoom = Math.max(0.002, Math.min(8, to));
     draw();
   }
   function fit() {
@@ -671,7 +671,7 @@
 
   // ---- several networks ----
   function compared() {
-    return el("section", {}, el("h2", {}, "Side by side"), el("div", {class: "charts"}, figure(DATA.scatter)),
+    return el("section", {}, el("h2", {}, "Side by side"), el("div", {class: "charts"}, DATA.scatter.map(figure)),
       DATA.compared.map((found) => el("div", {}, el("h3", {}, found.title),
         el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": found.title}, el("table", {class: "compared"},
           el("thead", {}, el("tr", {}, found.columns.map((name, i) => el("th", {class: found.right[i] ? "n" : "", scope: "col"}, name)))),

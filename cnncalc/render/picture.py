@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnncalc.render import diagram, svg
-from cnncalc.views.drawing import Drawing
+from cnncalc.render.drawing import Drawing
 
 
 @dataclass(frozen=True, repr=False)

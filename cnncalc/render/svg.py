@@ -8,8 +8,8 @@ from html import escape
 from itertools import pairwise
 
 from cnncalc.ops.base import show
+from cnncalc.render.drawing import ENTRY, EXIT, Box, Drawing, Slot
 from cnncalc.render.table import printable
-from cnncalc.views.drawing import ENTRY, EXIT, Box, Drawing, Slot
 
 FONT = 11.0
 LETTER = 0.58 * FONT  # the mean width of a letter

@@ -1,4 +1,5 @@
-"""The counts of many variants of a spec at once: parameters, buffers, MACs, FLOPs, activations, layers.
+"""The counts of many variants of a spec at once: parameters, buffers, MACs, FLOPs, activations, layers, and what is
+alive at once at the peak of inference.
 
 A spec is walked as it is expanded, with sizes and options that are arrays where the variants differ; the ops' own
 shapes and formulas take them. No node and no name is made. A block is worked out once for each combination of arguments
@@ -39,11 +40,14 @@ from cnncalc.language.model import (
 from cnncalc.ops.base import OPERATIONS, Op
 from cnncalc.ops.options import make
 from cnncalc.sweeps.many import Codes, Many, Mask, Whole, combined, many, taken
+from cnncalc.sweeps.vector import evaluated
 
 QUANTITIES = ("params", "buffers", "macs", "flops", "activations", "layers")
 """What is composed."""
 
 LARGEST = 2**63 - 1
+MANY = 256
+"""As many combinations of values are worked out as arrays, where that is exact."""
 FEWEST = 64
 """Fewer variants than these are worked out as they are."""
 MOST_KNOWN = 100_000
@@ -57,7 +61,6 @@ ARRAYS = frozenset({"out_channels", "out_features", "groups"})
 
 Amount: TypeAlias = int | Whole
 Dimension: TypeAlias = int | Many
-Shape: TypeAlias = tuple[Dimension, ...]
 Variables: TypeAlias = dict[str, Any]
 Counts: TypeAlias = dict[Any, Amount]
 
@@ -68,6 +71,21 @@ class Refused(Exception):
     def __init__(self, mask: Mask) -> None:
         super().__init__("variants that cannot be composed")
         self.mask = mask
+
+
+class Shape(tuple[Dimension, ...]):
+    """The sizes of a tensor; `own` are the elements of the memory that it lies in, 0 where that is counted already."""
+
+    own: Dimension
+
+    def __new__(cls, sizes: Iterable[Dimension], own: Dimension = 0) -> Shape:
+        self = super().__new__(cls, tuple(sizes))
+        self.own = own
+        return self
+
+    def part(self, places: Codes) -> Shape:
+        """That of some of the variants."""
+        return Shape([taken(size, places) for size in self], taken(self.own, places))
 
 
 class Result(NamedTuple):
@@ -86,8 +104,8 @@ class Totals:
 
 
 class Here:
-    """Where items stand: the number of variants at hand, the spec's own variables, those that hold here, the batch, and
-    the names that are watched because a spec gives them twice in one scope."""
+    """Where items stand: the number of variants at hand, the spec's own variables, those that hold here, the batch,
+    and the names that are watched because a spec gives them twice in one scope."""
 
     __slots__ = ("batch", "count", "top", "variables", "watched")
 
@@ -117,6 +135,7 @@ class Composer:
     Args:
         spec: the spec.
         training: whether the network is the one as it is trained.
+        memory: whether `peak` is composed too: the most elements of a sample that are alive at once, at inference.
 
     Attributes:
         unfit: why the spec cannot be composed; None if it can.
@@ -128,10 +147,12 @@ class Composer:
     [11181642, 11689512]
     """
 
-    def __init__(self, spec: Spec, training: bool = False) -> None:
+    def __init__(self, spec: Spec, training: bool = False, memory: bool = False) -> None:
         self.spec = spec
         self.training = training
+        self.memory = memory and fits_memory(spec)
         self.unfit = unfit_of(spec)
+        self.quantities = (*QUANTITIES, "peak") if self.memory else QUANTITIES
         self._used: dict[str, frozenset[str]] = {}
         self._watched: dict[tuple[int, bool], frozenset[str]] = {}
         self._indexed: dict[int, bool] = {}
@@ -155,7 +176,7 @@ class Composer:
             input: the input's sizes, as `expand` takes them.
             batch: samples at once.
         """
-        found = {name: np.zeros(count, np.int64) for name in QUANTITIES}
+        found = {name: np.zeros(count, np.int64) for name in self.quantities}
         refused = np.zeros(count, np.bool_)
         waiting = [np.arange(count)]
         while waiting:
@@ -163,7 +184,7 @@ class Composer:
             values = {name: taken(value, places) for name, value in given.items()}
             try:
                 counts = self._network(len(places), values, taken(input, places), taken(batch, places))
-                for name in QUANTITIES:
+                for name in self.quantities:
                     found[name][places] = counts.get(name, 0)
             except Refused as error:
                 refused[places[error.mask]] = True
@@ -186,10 +207,14 @@ class Composer:
                 own = variable.value
             elif not isinstance(own, Many):
                 own = given_value(own, variable.name)
-            here.variables[variable.name] = own if isinstance(own, Many) else self._value(own, (), here)
+            here.variables[variable.name] = own if isinstance(own, Many) else self._value(own, Shape(()), here)
         here.top = dict(here.variables)
         here.watched = self._watch((0, False), self.spec.layers or [])
-        counts = self._items(self.spec.layers or [], self._input(here, input), here).counts
+        shape = self._input(here, input)
+        if self.memory:
+            shape = Shape(shape, _as_dimension(_product(_arrays(shape))))
+        counts = self._items(self.spec.layers or [], shape, here).counts
+        add(counts, {"peak": _plain_number(shape.own)})  # without a layer the input is there
         _bound(counts.get("layers", 0), MAX_LAYERS, here)
         _unclashed(counts, here)
         return counts
@@ -210,7 +235,7 @@ class Composer:
         found = _each(shape, places.tolist(), codes)
         if len({len(each) for each in found}) > 1:
             raise here.all()
-        return tuple(many(sizes, codes) for sizes in zip(*found, strict=True))
+        return Shape(many(sizes, codes) for sizes in zip(*found, strict=True))
 
     # Values
 
@@ -233,6 +258,10 @@ class Composer:
             return evaluate(value, scope)
 
         codes, places = combined([variables[name] for name in columns]) if columns else _alone(here.count)
+        if len(places) >= MANY and isinstance(value, Expression):
+            found = evaluated(value.text, {name: _array(variables.get(name), places) for name in names})
+            if found is not None:
+                return _spread_values(found, codes)
         return many(_each(at, places.tolist(), codes), codes)
 
     def _whole(self, value: Any, read: Callable[[Any], Any], here: Here) -> Any:
@@ -262,7 +291,7 @@ class Composer:
         places = np.flatnonzero(present)
         others = np.flatnonzero(~present)
         found = self._part(places, shape, here, lambda inner, part: self._repeated(item, inner, part))
-        absent = Result(tuple(taken(size, others) for size in shape), {})
+        absent = Result(shape.part(others), {})
         return joined(here, [(places, found), (others, absent)])
 
     def _present(self, item: Item, shape: Shape, here: Here) -> bool | Mask:
@@ -277,7 +306,7 @@ class Composer:
     def _part(self, places: Codes, shape: Shape, here: Here, run: Callable[[Shape, Here], Result]) -> Result:
         """What is worked out for some of the variants."""
         try:
-            return run(tuple(taken(size, places) for size in shape), here.part(places))
+            return run(shape.part(places), here.part(places))
         except Refused as error:
             mask = np.zeros(here.count, np.bool_)
             mask[places[error.mask]] = True
@@ -321,13 +350,14 @@ class Composer:
             else:
                 places, others = np.flatnonzero(active), np.flatnonzero(~active)
                 part = self._part(places, shape, here, lambda inner, part: self._scoped(item, inner, part))
-                rest = Result(tuple(taken(size, others) for size in shape), {})
+                rest = Result(shape.part(others), {})
                 found = joined(here, [(places, part), (others, rest)])
             still = False if indexed else _same(shape, found.shape)
             if still is True or (still is not False and still.all()):
                 least, most = int(left.min()), int(left.max())
                 rounds = least if least == most else np.maximum(left, 1)  # the counts of variants that are done are 0
-                add(counts, {key: times_of(number, rounds) for key, number in found.counts.items()})
+                several = {key: n if key == "peak" else times_of(n, rounds) for key, n in found.counts.items()}
+                add(counts, several)
                 break
             add(counts, found.counts)
             shape = found.shape
@@ -367,7 +397,8 @@ class Composer:
             value = option.value.expression if isinstance(option.value, Word) else option.value
             arguments[key] = self._value(value, shape, here)
         read = [value for name, value in here.top.items() if name in self._reads(block)]
-        columns = [value for value in (*arguments.values(), *read, *shape, here.batch) if isinstance(value, Many)]
+        given = (*arguments.values(), *read, *shape, shape.own, here.batch)
+        columns = [value for value in given if isinstance(value, Many)]
         inner = Here(here.count, here.top, dict(here.top), here.batch)
         inner.watched = here.watched
         if here.count < FEWEST or not columns:
@@ -377,7 +408,7 @@ class Composer:
             return self._called(block, arguments, shape, inner)
         few = {key: taken(value, places) for key, value in arguments.items()}
         try:
-            found = self._called(block, few, tuple(taken(size, places) for size in shape), inner.part(places))
+            found = self._called(block, few, shape.part(places), inner.part(places))
         except Refused as error:
             raise Refused(error.mask[codes]) from None
         return spread(found, codes)
@@ -419,6 +450,8 @@ class Composer:
         """Some branches, and what they meet in."""
         if not branches:
             raise here.all()
+        if self.memory:
+            return self._meet_in_memory(item, branches, shape, here)
         counts: Counts = {}
         ends = []
         for branch in branches:
@@ -426,6 +459,31 @@ class Composer:
             ends.append(end)
             add(counts, found)
         result = self._place(item, shape, ends, here)
+        add(counts, result.counts)
+        return Result(result.shape, counts)
+
+    def _meet_in_memory(self, item: MergeItem, branches: Sequence[GroupItem], shape: Shape, here: Here) -> Result:
+        """The same with what is alive. The tensor on which branches stand is kept for those that follow, and until they
+        meet where one of them is that tensor itself; so are the ends of those that are done."""
+        counts: Counts = {}
+        ends: list[Shape] = []
+        own = _plain_number(shape.own)
+        ended: Any = 0
+        itself: Any = np.zeros(here.count, np.bool_)
+        for number, branch in enumerate(branches):
+            last = number == len(branches) - 1
+            kept = own * itself if last else own
+            start = Shape(shape, _as_dimension(own - kept))
+            end, found = self._repeated(branch, start, here)
+            if "peak" in found:
+                found["peak"] = plus(found["peak"], plus(kept, ended))
+            add(counts, found)
+            ends.append(end)
+            if not last:
+                itself = itself | (np.asarray(_plain_number(end.own)) == 0)
+            ended = plus(ended, _plain_number(end.own))
+        result = self._place(item, shape, ends, here)
+        result.counts["peak"] = plus(result.counts["peak"], own * itself)
         add(counts, result.counts)
         return Result(result.shape, counts)
 
@@ -466,7 +524,7 @@ class Composer:
             part = here.part(chosen)
             some = {key: taken(value, chosen) for key, value in arrays.items()}
             try:
-                found = self._apply(op, some, [tuple(taken(n, chosen) for n in each) for each in inputs], part)
+                found = self._apply(op, some, [each.part(chosen) for each in inputs], part)
             except Refused as error:
                 mask = np.zeros(here.count, np.bool_)
                 mask[chosen[error.mask]] = True
@@ -479,8 +537,8 @@ class Composer:
         options = {key: value for key, value in options.items() if isinstance(value, Many)}
         columns = [*options.values(), *(size for shape in inputs for size in shape if isinstance(size, Many))]
         if not columns:
-            output, count = self._plain(op, tuple(inputs), here)  # type: ignore[arg-type]
-            return Result(output, _counts(count, here))
+            output, count = self._plain(op, tuple(map(tuple, inputs)), here)  # type: ignore[arg-type]
+            return self._alive(op, inputs, Result(Shape(output), _counts(count, here)))
         sources = {id(column.array): column for column in columns}
         shapes = tuple(tuple(size.array if isinstance(size, Many) else size for size in shape) for shape in inputs)
         try:
@@ -492,8 +550,22 @@ class Composer:
             counts = _counts(count, here)
         except (OpError, OverflowError):
             raise self._misfits(op, options, inputs, columns, here) from None
-        sizes = tuple(_dimension(size, sources) for size in found)
-        return Result(sizes, counts)
+        return self._alive(op, inputs, Result(Shape(_dimension(size, sources) for size in found), counts))
+
+    def _alive(self, op: Op, inputs: Sequence[Shape], result: Result) -> Result:
+        """What is alive while an op runs: its inputs, what it makes on the way, and its output, if that is not its
+        input's memory."""
+        if not self.memory:
+            return result
+        shapes = [tuple(_arrays(shape)) for shape in inputs]
+        output = tuple(_arrays(result.shape))
+        alive: Any = op.temporaries(tuple(shapes), output)
+        for shape in inputs:
+            alive = plus(alive, _plain_number(shape.own))
+        if op.is_view(*shapes):
+            return Result(Shape(result.shape, inputs[0].own), {**result.counts, "peak": alive})
+        made = _product(output)
+        return Result(Shape(result.shape, _as_dimension(made)), {**result.counts, "peak": plus(alive, made)})
 
     def _plain(self, op: Op, shapes: tuple[tuple[int, ...], ...], here: Here) -> tuple[tuple[int, ...], _Count]:
         """The output shape and the counts of an op that is the same for all variants."""
@@ -675,13 +747,20 @@ def times_of(a: Any, b: Any) -> Any:
 
 
 def add(counts: Counts, more: Mapping[Any, Amount]) -> None:
-    """Add counts to others, in place.
+    """Add counts to others, in place; of `peak` the larger is taken.
 
     Raises:
         OverflowError: a sum is beyond 64 bits.
     """
     for key, number in more.items():
-        counts[key] = plus(counts.get(key, 0), number)
+        if key == "peak":
+            counts[key] = (
+                np.maximum(counts.get(key, 0), number)
+                if is_array(number) or is_array(counts.get(key))
+                else max(counts.get(key, 0), number)
+            )
+        else:
+            counts[key] = plus(counts.get(key, 0), number)
 
 
 # Shapes and parts
@@ -696,13 +775,14 @@ def joined(here: Here, parts: Sequence[tuple[Codes, Result]]) -> Result:
     for axis in range(len(shapes[0])):
         values = [(places, shape[axis]) for (places, _), shape in zip(parts, shapes, strict=True)]
         sizes.append(_filled(here.count, values))
+    own = _filled(here.count, [(places, result.shape.own) for places, result in parts])
     counts: Counts = {}
     for key in dict.fromkeys(key for _, result in parts for key in result.counts):
         numbers = np.zeros(here.count, np.int64)
         for places, result in parts:
             numbers[places] = result.counts.get(key, 0)
         counts[key] = numbers
-    return Result(tuple(sizes), counts)
+    return Result(Shape(sizes, own), counts)
 
 
 def _filled(count: int, values: Sequence[tuple[Codes, Dimension]]) -> Dimension:
@@ -717,13 +797,26 @@ def _filled(count: int, values: Sequence[tuple[Codes, Dimension]]) -> Dimension:
 
 def spread(result: Result, codes: Codes) -> Result:
     """What was worked out for combinations, for the variants that have them."""
-    sizes = []
-    for size in result.shape:
-        if isinstance(size, Many):
-            size = Many(size.values, size.codes).take(codes)
-        sizes.append(size)
+    sizes = [_spread_dimension(size, codes) for size in result.shape]
     counts = {key: number[codes] if is_array(number) else number for key, number in result.counts.items()}  # type: ignore[index]
-    return Result(tuple(sizes), counts)
+    return Result(Shape(sizes, _spread_dimension(result.shape.own, codes)), counts)
+
+
+def _spread_dimension(size: Dimension, codes: Codes) -> Dimension:
+    return Many(size.values, size.codes).take(codes) if isinstance(size, Many) else size
+
+
+def _arrays(shape: Shape) -> list[Any]:
+    """The sizes as numbers and arrays."""
+    return [_plain_number(size) for size in shape]
+
+
+def _plain_number(size: Dimension) -> Any:
+    return size.array if isinstance(size, Many) else size
+
+
+def _as_dimension(number: Any) -> Dimension:
+    return _dimension(number, {}) if is_array(number) else int(number)
 
 
 def _dimension(size: Any, sources: Mapping[int, Many]) -> Dimension:
@@ -735,6 +828,21 @@ def _dimension(size: Any, sources: Mapping[int, Many]) -> Dimension:
         return known
     first = int(size[0])
     return first if (size == first).all() else Many.of(size)
+
+
+def _array(value: Any, places: Codes) -> Any:
+    """The numbers of a variable at some places, as an array if they are all whole or all decimals."""
+    if not isinstance(value, Many):
+        return value
+    return value.take(places).numbers
+
+
+def _spread_values(found: Any, codes: Codes) -> Any:
+    """Values of combinations, for the variants that have them; one where all are the same."""
+    values, numbers = np.unique(found, return_inverse=True)
+    if len(values) == 1:
+        return values[0].item()
+    return Many(values.tolist(), numbers[codes])
 
 
 def _sizes(shape: Shape) -> Any:
@@ -752,7 +860,7 @@ def _same(a: Shape, b: Shape) -> bool | Mask:
     if len(a) != len(b):
         return False
     found: bool | Mask = True
-    for n, m in zip(a, b, strict=True):
+    for n, m in zip((*a, a.own), (*b, b.own), strict=True):
         if n is m:
             continue
         if isinstance(n, Many) or isinstance(m, Many):
@@ -871,3 +979,20 @@ def unfit_of(spec: Spec) -> str | None:
                 if isinstance(option.value, Word) and option.value.expression is None:
                     return "a block is given a layer's name"
     return None
+
+
+_WITHOUT_MEMORY_OF_THEIR_OWN = ("flatten", "dropout", "identity")
+_ACTIVATIONS = ("relu", "relu6", "leaky_relu", "silu", "sigmoid", "tanh", "gelu", "hardswish", "hardsigmoid")
+_WINDOWS = ("conv", "depthwise", "conv_transpose", "maxpool", "avgpool", "global_avgpool", "global_maxpool")
+_OTHERS = ("linear", "batchnorm", "upsample", "pad", "add", "multiply", "concat")
+MEMORY_KINDS = frozenset({*_WITHOUT_MEMORY_OF_THEIR_OWN, *_ACTIVATIONS, *_WINDOWS, *_OTHERS})
+"""The kinds whose memory is composed: those of others depends on how tensors lie, or on more than their sizes."""
+
+
+def fits_memory(spec: Spec) -> bool:
+    """Whether what is alive at once can be composed: one input, no heads, and layers of these kinds alone."""
+    items = _walk([*(spec.layers or []), *(item for block in spec.blocks.values() for item in block.items)])
+    return len(spec.inputs) == 1 and all(
+        not isinstance(item, HeadItem) and (not isinstance(item, LayerItem) or item.kind.kind in MEMORY_KINDS)
+        for item in items
+    )

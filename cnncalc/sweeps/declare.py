@@ -224,3 +224,21 @@ def check_names(names: Sequence[str], known: Sequence[str], what: str) -> None:
         if name not in known:
             hint = did_you_mean(name, known) or (f"there are {', '.join(known)}" if known else "there are none")
             raise RequestError(f"there is no {what} '{shorten(name)}'", hint=hint, code="unknown-word")
+
+
+def text_of(axis: Any) -> str:
+    """What a variable can be, in words."""
+    if isinstance(axis, Choices):
+        values = [plain(value) for value in axis.values[:8]]
+        more = f", ... {len(axis.values):,} values to {plain(axis.values[-1])}" if len(axis.values) > 8 else ""
+        return f"[{', '.join(values)}{more}]"
+    if isinstance(axis, Span):
+        return f"{axis.low}:{axis.high}{':log' if axis.log else ''}"
+    return str(axis.text)
+
+
+def plain(value: Any) -> str:
+    """A value as specs have it."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(plain, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

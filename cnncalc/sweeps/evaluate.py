@@ -14,9 +14,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from cnncalc.costs.analysis import Costs
 from cnncalc.costs.memory import DTYPES
 from cnncalc.errors import CnncalcError, SpecError
+from cnncalc.language.expand import expand
 from cnncalc.language.expressions import Expression
+from cnncalc.sources import is_onnx, read_module, read_onnx, refuse_for_onnx
 from cnncalc.sweeps.composed import QUANTITIES as COMPOSED
 from cnncalc.sweeps.composed import Composer
 from cnncalc.sweeps.declare import Declaration
@@ -113,11 +116,17 @@ class Evaluator:
             from cnncalc.zoo.index import load_text
 
             self.spec = load_text(task.source, task.name, task.origin)
-            composer = Composer(self.spec, task.conditions.training)
+            composer = Composer(self.spec, task.conditions.training, "peak" in task.needed)
             self.composer = composer if composer.unfit is None else None
         self.vary = task.declaration.vary
         self.quantities = task.needed
-        self.full = [name for name in self.quantities if self.composer is None or QUANTITIES[name].full]
+        memory = ("peak",) if self.composer is not None and self.composer.memory else ()
+        self.counted = (*COMPOSED, *memory)  # what is composed, and compared
+        self.full = [
+            name
+            for name in self.quantities
+            if self.composer is None or (QUANTITIES[name].full and name not in self.counted)
+        ]
         self.composed = [name for name in self.quantities if name not in self.full]
 
     def chunk(self, start: int, stop: int) -> Chunk:
@@ -127,13 +136,33 @@ class Evaluator:
             CheckError: what was composed differs from the full expansion.
             SpecError: a condition has no value.
         """
-        state = _State(self, start, stop)
-        where = list(self.task.declaration.where)
+        where = self.task.declaration.where
+        return self._worked_out(_State(start, stop, self.space.columns(start, stop)), where)
+
+    def variants(self, columns: dict[str, Many], count: int, start: int = 0) -> Chunk:
+        """What comes of variants with these values; all are kept, whether or not they meet the conditions.
+
+        Raises:
+            CheckError: what was composed differs from the full expansion.
+        """
+        return self._worked_out(_State(start, start + count, self.space.completed(columns, count)), ())
+
+    def first(self) -> Any:
+        """The analysis of the first variant.
+
+        Raises:
+            CnncalcError: it does not expand.
+        """
+        columns = self.space.columns(0, 1)
+        return self._analysis({name: columns[name].at(0) for name in self.vary})
+
+    def _worked_out(self, state: _State, where: Sequence[Expression]) -> Chunk:
+        """What comes of some variants; those that do not meet the conditions are left out."""
         state.hold([part for part in where if not set(part.variables) & QUANTITIES.keys()])
         checked = composed = 0
         if self.composer is not None and len(state):
             composed = len(state)
-            counts, checked = self._compose(state, start == 0)
+            counts, checked = self._compose(state, state.start == 0)
             state.columns.update(counts)
             cheap = [part for part in where if set(part.variables) & QUANTITIES.keys()]
             state.hold([part for part in cheap if not set(part.variables) & set(self.full)])
@@ -142,7 +171,7 @@ class Evaluator:
             state.hold([part for part in where if set(part.variables) & set(self.full)])
         names = [*self.task.declaration.names, *self.task.quantities]
         columns = {name: state.columns[name] if name in state.columns else [None] * len(state) for name in names}
-        return Chunk(start, stop, state.numbers, columns, state.errors, checked, composed)
+        return Chunk(state.start, state.stop, state.numbers, columns, state.errors, checked, composed)
 
     def _compose(self, state: _State, first: bool) -> tuple[dict[str, Any], int]:
         """The counts of the variants, and how many were checked. Those that cannot be composed are expanded."""
@@ -151,7 +180,12 @@ class Evaluator:
         input = state.columns["input"] if "input" in self.vary else self.task.input
         batch = state.columns["batch"] if "batch" in self.vary else self.task.conditions.batch
         totals = self.composer.totals(len(state), given, input, batch)
+        size = DTYPES[self.task.conditions.dtype]
         counts: dict[str, Any] = {name: totals.counts[name] for name in COMPOSED}
+        if "peak" in totals.counts:
+            counts["peak"] = _peak(
+                totals.counts, batch.array if isinstance(batch, Many) else batch, size, totals.refused
+            )
         generator = np.random.default_rng([self.task.declaration.seed, state.start])
         chosen = generator.random(len(state)) < self.task.check
         chosen[0] |= first and self.task.check > 0
@@ -159,10 +193,9 @@ class Evaluator:
         self._compare(state, np.flatnonzero(chosen), counts)
         refused = np.flatnonzero(totals.refused)
         if len(refused):
-            found = self._each(state, refused, list(COMPOSED))
-            for name in COMPOSED:
+            found = self._each(state, refused, self.counted)
+            for name in self.counted:
                 counts[name] = _replaced(counts[name], refused, found[name])
-        size = DTYPES[self.task.conditions.dtype]
         if "param_bytes" in self.composed:
             params = counts["params"]
             whole = isinstance(params, np.ndarray)
@@ -179,12 +212,12 @@ class Evaluator:
             values = state.values(place, self.vary)
             try:
                 analysis = self._analysis(values)
-                expanded = {name: QUANTITIES[name].of(analysis, self.task.conditions) for name in COMPOSED}
+                expanded = {name: QUANTITIES[name].of(analysis, self.task.conditions) for name in self.counted}
             except CnncalcError as error:
                 expanded = {"error": _text(error)}  # type: ignore[dict-item]
-            composed = {name: int(counts[name][place]) for name in COMPOSED}
+            composed = {name: int(counts[name][place]) for name in self.counted}
             if composed != expanded:
-                different = [name for name in COMPOSED if composed[name] != expanded.get(name)]
+                different = [name for name in self.counted if composed[name] != expanded.get(name)]
                 raise CheckError(
                     f"composed counts differ from the full expansion's at {values}: "
                     f"{ {name: composed[name] for name in different} } and {expanded}",
@@ -223,25 +256,29 @@ class Evaluator:
                 state.errors[place] = errors[code]
         return {name: [values[code] for code in codes.tolist()] for name, values in found.items()}
 
-    def _analysis(self, values: Mapping[str, Any]) -> Any:
-        """The analysis of the network with these values."""
-        from cnncalc.face import network
-
+    def _analysis(self, values: Mapping[str, Any]) -> Costs:
+        """The costs of the network with these values."""
         task = self.task
         given = {**task.fixed, **{name: value for name, value in values.items() if name not in SPECIAL}}
-        source = task.source if task.module else self.spec
-        input = values.get("input", task.input)
-        made = network(source, input, training=task.conditions.training, vars=given)
-        return made.analyze(values.get("batch", task.conditions.batch), task.conditions.dtype)
+        input, training = values.get("input", task.input), task.conditions.training
+        if task.module and is_onnx(task.source):
+            refuse_for_onnx(set=given, training=training)
+            graph = read_onnx(task.source, input)
+        elif task.module:
+            graph = read_module(task.source, input, given, training=training).graph
+        else:
+            graph = expand(self.spec, input, given, training)
+        return Costs(graph, values.get("batch", task.conditions.batch), task.conditions.dtype)
 
 
 class _State:
     """The variants of a chunk that are still in question, with what is known of them."""
 
-    def __init__(self, evaluator: Evaluator, start: int, stop: int) -> None:
+    def __init__(self, start: int, stop: int, columns: Mapping[str, Many]) -> None:
         self.start = start
+        self.stop = stop
         self.numbers = np.arange(start, stop, dtype=np.int64)
-        self.columns: dict[str, Column] = dict(evaluator.space.columns(start, stop))
+        self.columns: dict[str, Column] = dict(columns)
         self.errors: dict[int, str] = {}
 
     def __len__(self) -> int:
@@ -321,6 +358,14 @@ def listed(column: Column) -> list[Any]:
     if isinstance(column, Many):
         return column.list()
     return list(column.tolist()) if isinstance(column, np.ndarray) else column
+
+
+def _peak(counts: Mapping[str, Any], batch: Any, size: int, refused: Mask) -> Any:
+    """The bytes at the peak of inference: what is stored, and the elements alive at once of each sample. A variant
+    whose bytes are beyond 64 bits is refused."""
+    rough = (counts["params"] + counts["buffers"] + counts["peak"] * np.asarray(batch, np.float64)) * size
+    refused |= rough >= 2.0**62
+    return (counts["params"] + counts["buffers"] + counts["peak"] * batch) * size
 
 
 def _replaced(column: Column, places: Codes, values: Sequence[Any]) -> Column:

@@ -124,8 +124,12 @@ class Found:
         if self.wanted.sort:
             self._sort()
         if self.wanted.top is not None:
-            self._keep(range(min(self.wanted.top, len(self))))
+            self.first(self.wanted.top)
         return self
+
+    def first(self, number: int) -> None:
+        """Keep the first so many."""
+        self._keep(range(min(number, len(self))))
 
     def _front(self) -> None:
         names, signs = zip(*map(objective, self.wanted.pareto), strict=True)

@@ -73,6 +73,16 @@ class Many:
             self._array = np.array(self.values, np.int64)[self.codes]
         return self._array
 
+    @property
+    def numbers(self) -> Any:
+        """The variants' values as an array, if they are all whole or all decimals; None otherwise."""
+        if self._array is not None:
+            return self._array
+        kinds = {*map(type, self.values)}
+        if kinds == {int}:
+            return self.array
+        return np.array(self.values, np.float64)[self.codes] if kinds == {float} else None
+
     def take(self, places: Codes) -> Many:
         """The values of some variants, or of others made of them: that at each place."""
         codes = None if self._codes is None else self._codes[places]

@@ -13,7 +13,7 @@ from cnncalc.costs.amount import AtLeast
 from cnncalc.errors import RequestError
 
 if TYPE_CHECKING:
-    from cnncalc.face import Analysis
+    from cnncalc.costs.analysis import Costs
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Quantity:
 
     title: str
     meaning: str
-    of: Callable[[Analysis, Conditions], float | None]
+    of: Callable[[Costs, Conditions], float | None]
     full: bool = False
     whole: bool = True
 
@@ -45,7 +45,7 @@ def _known(amount: float | None) -> float | None:
     return None if isinstance(amount, AtLeast) else amount
 
 
-def _field(analysis: Analysis, conditions: Conditions) -> int | None:
+def _field(analysis: Costs, conditions: Conditions) -> int | None:
     """The larger side of the receptive field; the input's where the last maps see all of it."""
     from cnncalc.costs.compare import largest_field
 
@@ -53,14 +53,17 @@ def _field(analysis: Analysis, conditions: Conditions) -> int | None:
     return max(analysis.graph.input[1:] if field is None else field, default=None)
 
 
-def _time(analysis: Analysis, conditions: Conditions) -> float | None:
+def _time(analysis: Costs, conditions: Conditions) -> float | None:
     if conditions.device is None:
         raise RequestError("a time is of a device", hint="name one: --device h100")
-    roofline = analysis.roofline(conditions.device, conditions.dtype)
+    from cnncalc.costs.roofline import Roofline
+    from cnncalc.devices import load
+
+    roofline = Roofline(analysis, load(conditions.device), conditions.dtype)
     return roofline.seconds if roofline.complete else None
 
 
-def _intensity(analysis: Analysis, conditions: Conditions) -> float | None:
+def _intensity(analysis: Costs, conditions: Conditions) -> float | None:
     from cnncalc.costs.compare import intensity
 
     known = _known(analysis.flops) is not None and _known(analysis.memory.traffic) is not None

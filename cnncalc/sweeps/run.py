@@ -1,27 +1,25 @@
-"""Sweeps: a declaration with a network, run chunk by chunk.
-
->>> found = sweep("mobilenet_v1", vary={"width": "0.25:1:0.25", "input": [128, 224]}, where="macs < 200e6").table
->>> found.tried, found.met, found.columns["macs"][0]
-(8, 5, 13647744)
-"""
+"""The variants of a network that a declaration makes, worked out chunk by chunk."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-from cnncalc.errors import RequestError, did_you_mean, shorten
+from cnncalc.errors import CnncalcError, RequestError, did_you_mean, shorten
 from cnncalc.language.model import Spec
-from cnncalc.sweeps.declare import Declaration, check_names, conditions, given_values
+from cnncalc.sources import is_spec
+from cnncalc.sweeps.declare import Choices, Declaration, check_names
 from cnncalc.sweeps.evaluate import SPECIAL, Chunk, Evaluator, Task
 from cnncalc.sweeps.found import Found, Wanted, records
 from cnncalc.sweeps.quantities import DEFAULT, QUANTITIES, Conditions
+from cnncalc.zoo.index import spec_of
 
-if TYPE_CHECKING:
-    from cnncalc.views import View
+Progress: TypeAlias = Callable[[int, int], None]
+"""What is told of each chunk: how many variants it had, and how many of them did not expand."""
 
 CHUNK = 16_384
 """Variants that are worked out together, where all that is asked of them is composed."""
@@ -29,7 +27,7 @@ SMALL_CHUNK = 64
 """The same where each is expanded in full."""
 
 
-class Sweep:
+class Variants:
     """The variants of a network. Iterating works them out and gives a record of each that meets the conditions;
     `table` has those that are wanted, in order.
 
@@ -37,14 +35,28 @@ class Sweep:
         RequestError: a variable that the network does not have, an empty grid, an unknown column.
     """
 
-    def __init__(self, task: Task, wanted: Wanted | None = None, strict: bool = False) -> None:
+    def __init__(
+        self,
+        task: Task,
+        wanted: Wanted | None = None,
+        strict: bool = False,
+        jobs: int = 1,
+        backend: str | None = None,
+        address: str | None = None,
+    ) -> None:
         self.wanted = wanted or Wanted()
         self.strict = strict
+        self.jobs = jobs
+        self.backend = backend
+        self.address = address
+        self.progress: Progress | None = None
+        if jobs != 1 or backend is not None or address is not None:
+            from cnncalc.sweeps.workers import checked_backend
+
+            checked_backend(backend or "loky", address)
         names = [*task.declaration.names, *task.quantities]
         more = [name for name in self.wanted.names if name in QUANTITIES and name not in task.quantities]
         if more:
-            from dataclasses import replace
-
             task = replace(task, quantities=(*task.quantities, *dict.fromkeys(more)))
         self.task = task
         self.names = [*task.declaration.names, *task.quantities]
@@ -64,6 +76,11 @@ class Sweep:
                 hint = did_you_mean(name, [*known, *SPECIAL]) or here
                 message = f"{self.evaluator.spec.name} has no variable '{shorten(name)}'"
                 raise RequestError(message, hint=hint, code="unknown-variable")
+            axis = task.declaration.vary[name]
+            own = None if task.module or name in SPECIAL else self.evaluator.spec.variables[name].value
+            if isinstance(own, tuple) and isinstance(axis, Choices) and not any(map(_is_list, axis.values)):
+                hint = f"a list of lists has several: {name}=[[...], [...]]"
+                raise RequestError(f"'{shorten(name)}' is a list, and is given numbers", hint=hint, code="unfit-values")
             if name in task.fixed or (name == "input" and task.input is not None):
                 raise RequestError(f"'{shorten(name)}' is set and varied", hint="leave one of them out")
         for name in task.declaration.let:
@@ -71,6 +88,8 @@ class Sweep:
                 raise RequestError(
                     f"'{shorten(name)}' is no name for a variable of the sweep", hint="call it otherwise"
                 )
+        if task.module:
+            self._check_arguments()
         check_names([*task.quantities], list(QUANTITIES), "quantity")
         columns = [*task.declaration.names, *QUANTITIES]
         for part in task.declaration.where:
@@ -86,6 +105,14 @@ class Sweep:
             from cnncalc.costs.memory import known as checked
 
             checked(OPTIMIZERS, task.conditions.optimizer, "optimizer")
+
+    def _check_arguments(self) -> None:
+        """Refuse arguments that what makes a PyTorch module does not take: no variant can be right with them."""
+        try:
+            self.evaluator.first()
+        except CnncalcError as error:
+            if error.code in ("unfit-argument", "not-installed", "no-module"):
+                raise
 
     @property
     def name(self) -> str:
@@ -117,22 +144,37 @@ class Sweep:
         for start in range(0, self.size, self.chunk_size):
             yield start, min(start + self.chunk_size, self.size)
 
-    def chunks(self) -> Iterator[Chunk]:
-        """What comes of the variants, chunk by chunk, in order.
+    def begin(self, done: int) -> None:
+        """Say that so many variants were done before."""
+        if self.progress is not None:
+            self.progress(done, 0)
+
+    def chunks(self, ranges: Iterable[tuple[int, int]] | None = None) -> Iterator[Chunk]:
+        """What comes of the variants, chunk by chunk, in order; of some ranges if they are given.
 
         Raises:
             RequestError: a variant cannot be expanded, and the sweep is strict.
         """
-        for start, stop in self.ranges():
-            chunk = self.evaluator.chunk(start, stop)
+        ranges = self.ranges() if ranges is None else ranges
+        if self.jobs == 1 and self.backend is None:
+            found: Iterable[Chunk] = (self.evaluator.chunk(start, stop) for start, stop in ranges)
+        else:
+            from cnncalc.sweeps import workers
+
+            found = workers.chunks(self.data, ranges, self.jobs, self.backend, self.address)
+        for chunk in found:
             if self.strict and chunk.errors:
-                place, error = next(iter(chunk.errors.items()))
-                values = {
-                    name: column[place] for name, column in chunk.lists().items() if name in self.task.declaration.names
-                }
-                said = ", ".join(f"{name}={value}" for name, value in values.items())
-                raise RequestError(f"the variant {said} does not expand: {error}", code="variant")
+                raise self._failed(chunk)
+            if self.progress is not None:
+                self.progress(chunk.stop - chunk.start, len(chunk.errors))
             yield chunk
+
+    def _failed(self, chunk: Chunk) -> RequestError:
+        """The error of a variant that does not expand."""
+        place, error = next(iter(chunk.errors.items()))
+        columns = chunk.lists()
+        said = ", ".join(f"{name}={columns[name][place]}" for name in self.task.declaration.names)
+        return RequestError(f"the variant {said} does not expand: {error}", code="variant")
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """A record per variant that meets the conditions or has an error."""
@@ -159,85 +201,9 @@ class Sweep:
             found.add(chunk)
         return found.finish()
 
-    def to_records(self) -> list[dict[str, Any]]:
-        """A record per variant that is wanted: `pandas.DataFrame(sweep.to_records())`."""
-        return self.table.to_records()
 
-    @property
-    def view(self) -> View:
-        """What is shown of it."""
-        from cnncalc.views.sweep import view
-
-        return view(self, self.table)
-
-    def __repr__(self) -> str:
-        from cnncalc.face import _text
-
-        return _text(self.view)
-
-    def _repr_html_(self) -> str:
-        from cnncalc.face import _html
-
-        return _html(self.view)
-
-
-def sweep(
-    network: str | Path | Spec,
-    vary: Mapping[str, Any] | None = None,
-    *,
-    let: Mapping[str, Any] | None = None,
-    where: str | Sequence[str] = (),
-    columns: Sequence[str] = DEFAULT,
-    sample: int | None = None,
-    seed: int = 0,
-    sort: str | None = None,
-    reverse: bool = False,
-    pareto: Sequence[str] = (),
-    top: int | None = None,
-    input: Any = None,
-    batch: int = 1,
-    vars: Mapping[str, Any] | None = None,
-    training: bool = False,
-    dtype: str = "float32",
-    optimizer: str = "sgd",
-    device: str | None = None,
-    check: float = 0.001,
-    strict: bool = False,
-) -> Sweep:
-    """The variants of a network: an iterator of records, and a table.
-
-    Args:
-        network: a name of the zoo, the path or text of a spec, or a `Spec`; or what names a PyTorch module.
-        vary: the values of the network's variables, of `input` and of `batch`: lists, or texts as the command line
-            takes them, such as "0.25:2:0.25".
-        let: variables of the sweep alone, over which the others may be expressions.
-        where: conditions on variables and quantities.
-        columns: the quantities wanted.
-        sample: so many variants drawn at random, in place of the whole grid; `seed` says which.
-        sort, reverse, top: the order of the table, and how many it has at most.
-        pareto: the table has only what is not worse in all of these quantities than another; `max:NAME` is to be large.
-        input, batch, vars, training, dtype, optimizer, device: what does not vary.
-        check: which part of what is composed is also expanded in full, and compared.
-        strict: whether a variant that does not expand is an error.
-
-    Raises:
-        RequestError: a variable that the network does not have, an empty grid, an unknown column.
-        SpecError: the spec is wrong, or an expression is.
-
-    >>> table = sweep("mobilenet_v1", {"width": [0.5, 1.0]}).table
-    >>> table.columns["params"]
-    [1331592, 4231976]
-    """
-    declaration = Declaration(
-        {name: given_values(values, name) for name, values in (vary or {}).items()},
-        {name: given_values(values, name) for name, values in (let or {}).items()},
-        conditions([where] if isinstance(where, str) else where),
-        sample,
-        seed,
-    )
-    settings = Conditions(batch, training, dtype, optimizer, device)
-    task = task_of(network, declaration, settings, tuple(columns), input, vars or {}, check)
-    return Sweep(task, Wanted(sort, reverse, tuple(pareto), top), strict)
+def _is_list(value: Any) -> bool:
+    return isinstance(value, tuple)
 
 
 def task_of(
@@ -250,14 +216,10 @@ def task_of(
     check: float = 0.001,
 ) -> Task:
     """The task of a network's sweep: its spec as text, so that any worker can read it."""
-    from cnncalc.sources import is_module
-
     quantities = tuple(dict.fromkeys(quantities))
     given = dict(fixed or {})
-    if isinstance(network, str) and "\n" not in network and is_module(network):
+    if isinstance(network, str) and "\n" not in network and not is_spec(network):
         return Task(network, declaration, network, "", True, given, input, settings, quantities, 0.0)
-    from cnncalc.face import _spec
-
-    spec = network if isinstance(network, Spec) else _spec(network)
+    spec = spec_of(network)
     source = spec.source_text
     return Task(source.text, declaration, spec.name, source.name, False, given, input, settings, quantities, check)

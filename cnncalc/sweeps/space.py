@@ -61,7 +61,14 @@ class Space:
             SpecError: an expression has no value.
         """
         found = self._drawn(start, stop) if self.declaration.sample is not None else self._grid(start, stop)
-        count = stop - start
+        return self.completed(found, stop - start)
+
+    def completed(self, found: dict[str, Many], count: int) -> dict[str, Many]:
+        """The values of so many variants, with those of expressions over them, in the order of the declaration.
+
+        Raises:
+            SpecError: an expression has no value.
+        """
         for name, expression in self.derived.items():
             value = mapped(_function(expression), [found[each] for each in expression.variables])
             found[name] = value if isinstance(value, Many) else Many([value], np.zeros(count, np.intp))

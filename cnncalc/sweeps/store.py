@@ -137,13 +137,20 @@ class ParquetFile:
         if len(chunk):
             self._try(lambda: self.writer.write_table(batch_of(chunk, self.schema)))
 
-    def close(self) -> None:
-        """Let the file stand at its path."""
-        self._try(self.writer.close)
+    def close(self, said: Mapping[str, str] | None = None) -> None:
+        """Let the file stand at its path, with something said of it."""
+        if said:
+            self.writer.add_key_value_metadata(dict(said))
+        self._try(self._finish)
+
+    def _finish(self) -> None:
+        self.writer.close()
+        with self.draft.open("rb+") as file:
+            os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
         self.draft.chmod(0o666 & ~umask)
-        self._try(lambda: self.draft.replace(self.path))
+        self.draft.replace(self.path)
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -165,4 +172,4 @@ def cannot_write(path: Path, error: OSError) -> RequestError:
     from cnncalc.errors import shorten
 
     reason = error.strerror or error
-    return RequestError(f"'{shorten(str(path), 80)}' cannot be written: {reason}", code="unreadable-file")
+    return RequestError(f"'{shorten(str(path), 80)}' cannot be written: {reason}")

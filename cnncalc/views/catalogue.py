@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
+from cnncalc.ops.base import show
 from cnncalc.render.choice import unknown_column
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import Column, Table
@@ -62,8 +64,16 @@ def view(found: Sequence[Entry], columns: Sequence[str] = DEFAULT, hidden: int =
     if hidden:
         notes.append(f"{hidden} fragments, parts of networks, are not shown; --fragments adds them.")
     title = "1 network" if len(found) == 1 else f"{len(found)} networks"
-    table = Table(title, shown, [[getattr(entry, column.name) for column in shown] for entry in found], notes=notes)
+    table = Table(title, shown, [[cell(entry, column.name) for column in shown] for entry in found], notes=notes)
     return View((table,), lambda: CatalogueDocument(SCHEMA, [*found]))
+
+
+def cell(entry: Entry, column: str) -> Any:
+    """What a table shows of an entry: of the input, the shape, or those of several, equal ones together."""
+    if column != "input" or len(entry.inputs) == 1:
+        return getattr(entry, column)
+    numbers = Counter(map(show, entry.inputs.values()))
+    return " and ".join(shape if number == 1 else f"{number} of {shape}" for shape, number in numbers.items())
 
 
 def column(name: str) -> Column:

@@ -12,9 +12,7 @@ no charting library is needed to make one, and every tool that reads Vega-Lite c
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnncalc.costs.analysis import Costs
@@ -22,6 +20,7 @@ from cnncalc.costs.receptive_field import UnknownField
 from cnncalc.errors import RequestError
 from cnncalc.graph import Graph
 from cnncalc.ops.window import dimension_names
+from cnncalc.render.chart import Chart
 from cnncalc.render.table import printable
 from cnncalc.views import Detail
 from cnncalc.views.common import Listing
@@ -31,77 +30,10 @@ if TYPE_CHECKING:
     from cnncalc.views.times import Times
     from cnncalc.zoo.catalogue import Accuracy
 
-SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
-"""The name of Vega-Lite's version; nothing is fetched from there."""
-MIME = "application/vnd.vegalite.v5+json"
-
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 """Okabe and Ito's colours, which people tell apart whatever their eyes."""
 
 HEIGHT = 110
-TITLE_LETTER = 6.7
-"""The width of a letter of the title, in pixels."""
-WIDTH = 460
-PAGE = 640
-"""The widths, in pixels, of a chart's panels and of a whole chart in a notebook."""
-
-
-@dataclass(frozen=True, repr=False)
-class Chart:
-    """A chart: what it is called, its values, and the Vega-Lite spec of its panels, one under the other.
-
-    Attributes:
-        kind: depth, memory, roofline, field or scatter.
-        title: what it shows, in words.
-        values: the records of the first panel.
-        panels: Vega-Lite views; each has its data in itself.
-    """
-
-    kind: str
-    title: str
-    values: Sequence[Mapping[str, Any]]
-    panels: Sequence[Mapping[str, Any]]
-
-    def spec(self, width: float = WIDTH, title: str | None = None) -> dict[str, Any]:
-        """The Vega-Lite spec; `width` is that of the panels, in pixels, without axes."""
-        panels = [{**panel, "width": width} for panel in self.panels]
-        whole = panels[0] if len(panels) == 1 else {"vconcat": panels, "spacing": 12}
-        heading = printable(self.title if title is None else title)
-        lines = textwrap.wrap(heading, max(12, int(width / TITLE_LETTER)))  # a long title would widen the figure
-        return {
-            "$schema": SCHEMA,
-            **({"title": {"text": lines, "anchor": "start"}} if lines else {}),
-            **whole,
-            "config": {
-                "font": "Helvetica, Arial, sans-serif",
-                "axis": {"labelFontSize": 10, "titleFontSize": 10, "gridColor": "#e6e6e6"},
-                "title": {"fontSize": 12},
-                "view": {"stroke": "#cccccc"},
-            },
-        }
-
-    def svg(self, width: float = PAGE) -> str:
-        """The chart as SVG, as wide as this in pixels, axes and legends with it.
-
-        Raises:
-            RequestError: vl-convert is not installed; the width leaves no room for the panels.
-        """
-        from cnncalc.render.figure import chart_svg
-
-        return chart_svg(self, width)
-
-    def __repr__(self) -> str:
-        return f"<chart: {self.title}>"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """What a notebook shows: Vega-Lite, which JupyterLab draws by itself, and for others SVG, where vl-convert is
-        installed."""
-        found: dict[str, Any] = {MIME: self.spec(), "text/plain": repr(self)}
-        try:
-            found["image/svg+xml"] = self.svg()
-        except RequestError as error:
-            found["text/plain"] += f"\nnot drawn as SVG: {error.message}; {error.hint}"
-        return found
 
 
 def depth(
@@ -268,15 +200,27 @@ def field(costs: Costs) -> Chart:
     return Chart("field", f"{heading}: growth of the receptive field", values, [whole])
 
 
-def scatter(networks: Sequence[Costs], published: Mapping[Graph, Accuracy] | None = None) -> Chart:
+def scatter(
+    networks: Sequence[Costs],
+    published: Mapping[Graph, Accuracy] | None = None,
+    against: str = "macs",
+    rooflines: Sequence[Roofline] = (),
+) -> Chart:
     """Networks as bubbles: top-1 accuracy against MACs, their size the parameters; MACs against parameters where no
-    accuracy is published. Networks without one are left out of the former, and named in the title."""
+    accuracy is published. Networks without one are left out of the former, and named in the title.
+
+    Args:
+        against: macs, params, or seconds, the least time on a device.
+        rooflines: of each network, if against seconds.
+    """
     values: list[dict[str, Any]] = []
     without = []
-    for costs in networks:
+    for index, costs in enumerate(networks):
         found = (published or {}).get(costs.graph)
         title = _text(costs.graph.title or costs.graph.name)
         value = {"name": _text(costs.graph.name), "title": title, "params": int(costs.params), "macs": int(costs.macs)}
+        if rooflines:
+            value["seconds"] = rooflines[index].seconds
         top1 = found.top1 if found else None
         without += [title] if top1 is None else []
         values.append({**value, "top1": top1})
@@ -291,6 +235,10 @@ def scatter(networks: Sequence[Costs], published: Mapping[Graph, Accuracy] | Non
     }
     y: dict[str, Any] = {"field": "top1", "type": "quantitative", "title": "Top-1, %", "scale": {"zero": False}}
     x = macs
+    if against == "params":
+        x = {**macs, "field": "params", "title": "Parameters"}
+    elif against == "seconds":
+        x = {**macs, "field": "seconds", "title": f"Least seconds, {rooflines[0].device.title}, {rooflines[0].dtype}"}
     if not accurate:
         x = {**macs, "field": "params", "title": "Parameters"}
         y = macs
@@ -308,7 +256,12 @@ def scatter(networks: Sequence[Costs], published: Mapping[Graph, Accuracy] | Non
                 "title": "Parameters",
                 "legend": {"format": "~s", "orient": "bottom"},
             },
-            "tooltip": [{"field": "title"}, {"field": "params", "format": ","}, {"field": "macs", "format": ","}],
+            "tooltip": [
+                {"field": "title"},
+                {"field": "params", "format": ","},
+                {"field": "macs", "format": ","},
+                *([{"field": "seconds"}] if rooflines else []),
+            ],
         },
     }
     names = {
@@ -316,11 +269,18 @@ def scatter(networks: Sequence[Costs], published: Mapping[Graph, Accuracy] | Non
         "mark": {"type": "text", "dy": -10, "fontSize": 9},
         "encoding": {**encoding, "text": {"field": "title"}},
     }
-    title = "Accuracy, work and parameters" if accurate else "Work and parameters"
+    title = _TITLES[against] if accurate else "Work and parameters"
     if accurate and without:
         title += f" (no top-1 is published of {', '.join(without)})"
     return Chart("scatter", title, shown, [{"height": 2 * HEIGHT, "layer": [bubbles, names]}])
 
+
+_TITLES = {
+    "macs": "Accuracy, work and parameters",
+    "params": "Accuracy and parameters",
+    "seconds": "Accuracy, least time and parameters",
+}
+"""What is shown, by what accuracy is set against."""
 
 SI = {"format": "~s"}
 """An axis whose numbers are read as 25M."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cnncalc.costs.analysis import Costs, Row
-from cnncalc.costs.receptive_field import UnknownField
 from cnncalc.ops.base import show
 from cnncalc.render.choice import unknown_column
 from cnncalc.render.table import UNKNOWN, Cell, Column, number
@@ -31,6 +30,8 @@ def _options(row: AnyRow) -> str:
 
 def _field(row: AnyRow) -> Cell:
     """The size of the receptive field along each dimension."""
+    from cnncalc.costs.receptive_field import UnknownField  # most tables have no such column
+
     field = row.receptive_field
     return UNKNOWN if isinstance(field, UnknownField) else field.size or None
 

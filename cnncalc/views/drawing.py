@@ -7,12 +7,12 @@ boxes. What one child gives to several shares one lane.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
 
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import Op, Shape, count
+from cnncalc.render.drawing import ENTRY, EXIT, Box, Drawing, Edge, Slot
 from cnncalc.views.common import MOST_LAYERS
 from cnncalc.views.rows import describe
 
@@ -22,59 +22,6 @@ MOST_KINDS = 4
 """A closed group names so many kinds of layers."""
 SWEEPS = 4
 """How often the rows are put in order, down and up."""
-
-ENTRY, EXIT = -1, -2
-"""The ends of edges that come from outside the group, or go there."""
-
-
-class Edge(NamedTuple):
-    """From one box of a drawing to another, by their numbers; the shape of what goes there."""
-
-    source: int
-    target: int
-    shape: Shape
-
-
-class Slot(NamedTuple):
-    """A place in a row: that of a box, or of the lane of what a box (or the outside) gives further down."""
-
-    box: int
-    lane: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A layer or a group. `times` is how often it stands there one after the other."""
-
-    name: str
-    what: str
-    output: Shape
-    nodes: tuple[Node, ...]
-    inside: Drawing | None = None
-    times: int = 1
-
-    @property
-    def label(self) -> str:
-        """The last part of the name; of a number, with the part before."""
-        before, _, last = self.name.rpartition(".")
-        return f"{before.rpartition('.')[2]}.{last}" if before and last.isdigit() else last
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """Boxes in rows, and the edges between them."""
-
-    boxes: tuple[Box, ...]
-    edges: tuple[Edge, ...]
-    rows: tuple[tuple[Slot, ...], ...]
-
-    def leaves(self) -> Iterator[Box]:
-        """The boxes that are not open."""
-        for box in self.boxes:
-            if box.inside is None:
-                yield box
-            else:
-                yield from box.inside.leaves()
 
 
 def drawing(graph: Graph, depth: int | None = None, fold: bool = True) -> Drawing:

@@ -16,10 +16,12 @@ from cnncalc.costs.receptive_field import Field, ReceptiveField, UnknownField
 from cnncalc.explain import explain_layer
 from cnncalc.graph import Graph, Node
 from cnncalc.ops.base import show
+from cnncalc.render.chart import Chart
+from cnncalc.render.drawing import Drawing
 from cnncalc.render.table import Table
 from cnncalc.views import Detail, charts, compare, flops
 from cnncalc.views.common import heading, sharing_notes, unknown_notes
-from cnncalc.views.drawing import Drawing, drawing
+from cnncalc.views.drawing import drawing
 from cnncalc.views.rows import describe
 
 if TYPE_CHECKING:
@@ -66,7 +68,12 @@ def data(subjects: Sequence[Subject], detail: Detail) -> dict[str, Any]:
         published = {subject.costs.graph: subject.accuracy for subject in subjects if subject.accuracy}
         parts = compare.view(Comparison(networks), detail).parts
         found["compared"] = [_table(part) for part in parts if isinstance(part, Table)]
-        found["scatter"] = _chart(charts.scatter(networks, published))
+        rooflines = [subject.roofline for subject in subjects]
+        known = any(accuracy.top1 is not None for accuracy in published.values())
+        found["scatter"] = [
+            _chart(charts.scatter(networks, published, against, rooflines))
+            for against in (("macs", "params", "seconds") if known else ("macs",))
+        ]
     return found
 
 
@@ -121,7 +128,7 @@ def _warning(graph: Graph, found: Warned) -> dict[str, Any]:
     }
 
 
-def _charts(subject: Subject) -> list[charts.Chart]:
+def _charts(subject: Subject) -> list[Chart]:
     """The charts of a network; none of a very large one."""
     costs, result = subject.costs, subject.roofline
     if len(costs.layers) > MOST_CHARTED:
@@ -278,7 +285,7 @@ def _indexes(nodes: Sequence[Node]) -> list[int]:
     return found
 
 
-def _chart(chart: charts.Chart) -> dict[str, Any]:
+def _chart(chart: Chart) -> dict[str, Any]:
     return {"kind": chart.kind, "title": chart.title, "panels": list(chart.panels)}
 
 

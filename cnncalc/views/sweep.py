@@ -9,12 +9,13 @@ from msgspec import Struct
 
 from cnncalc.render.json import SCHEMA
 from cnncalc.render.table import AMOUNT, UNKNOWN, Cell, Column, Table
+from cnncalc.sweeps.declare import plain, text_of
 from cnncalc.views import View
 
 if TYPE_CHECKING:
     from cnncalc.sweeps.evaluate import Chunk
     from cnncalc.sweeps.found import Found
-    from cnncalc.sweeps.run import Sweep
+    from cnncalc.sweeps.run import Variants
 
 MOST_ROWS = 40
 """More variants than these are shown only if all are asked for."""
@@ -47,12 +48,13 @@ class SweepDocument(Struct):
     variants: list[dict[str, Any]]
 
 
-def view(sweep: Sweep, found: Found, every: bool = False, names: Sequence[str] = ()) -> View:
+def view(sweep: Variants, found: Found, every: bool = False, names: Sequence[str] = (), title: str = "") -> View:
     """The variants that are wanted.
 
     Args:
         every: all of them, however many.
         names: the columns to show; all if there are none.
+        title: what the table is about; if there is none, what the sweep is.
     """
     shown = len(found) if every else min(len(found), MOST_ROWS)
     names = names or sweep.names
@@ -60,15 +62,24 @@ def view(sweep: Sweep, found: Found, every: bool = False, names: Sequence[str] =
     if any(error is not None for error in found.errors):
         columns.append(Column("Error", "error"))
     notes = notes_of(sweep, found)
-    if shown < len(found):
-        notes.insert(0, f"{len(found) - shown:,} more are not shown; --top and --sort choose, --all shows each.")
-    title = heading(sweep, found)
+    hidden = (len(found) if found.wanted.pareto else found.met + found.failed) - shown
+    if hidden > 0 and shown >= MOST_ROWS:  # fewer are what was asked for
+        notes.insert(0, f"{hidden:,} more are not shown; --top and --sort choose, --all shows each.")
+    title = title or heading(sweep, found)
     parts = (Table(title, columns, [_row(found, names, place, len(columns)) for place in range(shown)], notes=notes),)
     csv = Table(title, columns, _Rows(found, names, len(columns)))
     return View(parts, lambda: document(sweep, found), csv)
 
 
-def heading(sweep: Sweep, found: Found) -> str:
+def searched(sweep: Variants, found: Found, every: bool = False, names: Sequence[str] = ()) -> View:
+    """What a search found, as `view` shows a sweep."""
+    trials = f"{found.tried:,} trials, {found.met:,} different ones meet the conditions"
+    front = found.wanted.pareto
+    title = f"{sweep.title}: {trials}" + (f"; a Pareto front in {', '.join(front)}" if front else "")
+    return view(sweep, found, every, names or list(found.columns), title)
+
+
+def heading(sweep: Variants, found: Found) -> str:
     """What the table is about."""
     graph = sweep.title
     if sweep.wanted.pareto:
@@ -82,13 +93,13 @@ def heading(sweep: Sweep, found: Found) -> str:
     return f"{graph}: {which}" if found.tried != 1 else f"{graph}: 1 variant"
 
 
-def notes_of(sweep: Sweep, found: Found) -> list[str]:
+def notes_of(sweep: Variants, found: Found) -> list[str]:
     """What is to be said of the whole."""
     notes = []
     if found.failed:
         of_them = "1 variant does" if found.failed == 1 else f"{found.failed:,} variants do"
         notes.append(f"{of_them} not expand: {'; '.join(found.examples)}.")
-    if sweep.wanted.pareto:
+    if found.wanted.pareto:
         notes.append("Pareto front: no other variant is as good in all of these and better in one.")
     if sweep.evaluator.composer is None and not sweep.task.module:
         from cnncalc.sweeps.composed import unfit_of
@@ -102,7 +113,7 @@ def notes_of(sweep: Sweep, found: Found) -> list[str]:
     return notes
 
 
-def document(sweep: Sweep, found: Found) -> SweepDocument:
+def document(sweep: Variants, found: Found) -> SweepDocument:
     """The document for programs."""
     task = sweep.task
     record = SweepRecord(
@@ -122,24 +133,11 @@ def document(sweep: Sweep, found: Found) -> SweepDocument:
     return SweepDocument(SCHEMA, record, _Records(found))  # type: ignore[arg-type]
 
 
-def text_of(axis: Any) -> str:
-    """What a variable can be, in words."""
-    from cnncalc.sweeps.declare import Choices, Span
-
-    if isinstance(axis, Choices):
-        values = [_plain(value) for value in axis.values[:8]]
-        more = f", ... {len(axis.values):,} values to {_plain(axis.values[-1])}" if len(axis.values) > 8 else ""
-        return f"[{', '.join(values)}{more}]"
-    if isinstance(axis, Span):
-        return f"{axis.low}:{axis.high}{':log' if axis.log else ''}"
-    return str(axis.text)
-
-
-def csv_rows(chunk: Chunk) -> Iterator[list[Any]]:
-    """A chunk's rows in CSV: number, variables and quantities, error; what is unknown is empty."""
+def csv_rows(chunk: Chunk, names: Sequence[str]) -> Iterator[list[Any]]:
+    """A chunk's rows in CSV: number, some columns, error; what is unknown is empty."""
+    lists = chunk.lists()
     columns = [
-        [_plain(value) if isinstance(value, bool | tuple | list) else value for value in values]
-        for values in chunk.lists().values()
+        [plain(value) if isinstance(value, bool | tuple | list) else value for value in lists[name]] for name in names
     ]
     for place, (number, *values) in enumerate(zip(chunk.numbers.tolist(), *columns, strict=True)):
         yield [number, *values, chunk.errors.get(place)]
@@ -153,13 +151,6 @@ def summary(found: Found) -> str:
     if found.failed:
         text += f"; {found.failed:,} do not expand: {'; '.join(found.examples)}"
     return text
-
-
-def _plain(value: Any) -> str:
-    """A value as specs have it."""
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_plain, value))}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _column(name: str, values: Sequence[Any]) -> Column:
@@ -182,7 +173,7 @@ def _row(found: Found, names: Sequence[str], place: int, width: int) -> list[Cel
 def _cell(value: Any, unknown: bool) -> Cell:
     if value is None:
         return UNKNOWN if unknown else None
-    return value if isinstance(value, int | float | str) and not isinstance(value, bool) else _plain(value)
+    return value if isinstance(value, int | float | str) and not isinstance(value, bool) else plain(value)
 
 
 class _Rows:

@@ -47,8 +47,8 @@ class GapRecord(Struct):
 
 
 class ReportRecord(Struct):
-    """What came of verifying one network in one way; `at_least` names the totals part of which is unknown, `notes` says
-    what was not compared, and why."""
+    """What came of verifying one network in one way; `at_least` names the totals part of which is unknown, `unseen` the
+    layers of which fvcore does not see every product, `notes` says what was not compared, and why."""
 
     network: str
     conditions: str
@@ -67,6 +67,7 @@ class ReportRecord(Struct):
     seconds: float
     differences: list[MismatchRecord]
     unknown: list[NotSaidRecord]
+    unseen: list[str]
     gaps: list[GapRecord]
     notes: list[str] = []
 
@@ -154,6 +155,12 @@ def _notes(reports: Sequence[Report], fixed: Sequence[str]) -> list[str]:
         ]
     else:
         notes = [f"{compared}torch.utils.flop_counter and fvcore."]
+    unseen = sum(len(report.unseen) for report in reports)
+    if unseen:
+        notes.append(
+            f"fvcore does not see every product of {unseen:,} layer{'s' * (unseen != 1)}, such as those of attention "
+            "in one step and of recurrent layers: it is held to the others."
+        )
     notes += [note for report in reports for note in report.notes]
     notes += [f"Not compared: {_not_said(report)}." for report in reports if report.not_said]
     if fixed:
@@ -253,6 +260,7 @@ def _record(report: Report) -> ReportRecord:
         seconds=report.seconds,
         differences=[_like(found, MismatchRecord) for found in report.mismatches],
         unknown=[_like(found, NotSaidRecord) for found in report.not_said],
+        unseen=report.unseen,
         gaps=[_like(found, GapRecord) for found in report.gaps],
         notes=report.notes,
     )

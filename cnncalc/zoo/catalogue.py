@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A network of the zoo with its counts at its own input, inference, batch 1; accuracies in percent."""
+    """A network of the zoo with its counts at its own inputs, inference, batch 1; accuracies in percent. `input` is the
+    shape of the first of the `inputs`."""
 
     name: str
     title: str
@@ -34,6 +35,7 @@ class Entry(msgspec.Struct, frozen=True):
     year: int | None
     fragment: bool
     input: tuple[int, ...]
+    inputs: dict[str, tuple[int, ...]]
     layers: int
     params: int
     buffers: int
@@ -132,6 +134,7 @@ def _entry(name: str) -> Entry:
         year=spec.year,
         fragment=zoo.is_fragment(name),
         input=network.input,
+        inputs={node.name: node.output for node in network.inputs},
         layers=len(network.layers),
         params=total.params,
         buffers=total.buffers,

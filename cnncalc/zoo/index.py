@@ -6,6 +6,7 @@ import os
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from cnncalc.errors import Place, RequestError, Source, SpecError, did_you_mean, shorten
 from cnncalc.language.files import read_text
@@ -140,3 +141,22 @@ def _origin(file: Path) -> str:
     if file.is_absolute() and file.is_relative_to(folder()):
         return f"specs/{file.relative_to(folder()).as_posix()}"
     return shorten(str(file), 80)
+
+
+def spec_of(source: Any) -> Spec:
+    """The spec that a name of the zoo, a path or a text means, or the spec itself.
+
+    Raises:
+        RequestError: there is none; it is nothing of the kind.
+        SpecError: the spec is wrong.
+    """
+    if isinstance(source, Spec):
+        return source
+    if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
+        return load_text(source)
+    if isinstance(source, (str, Path)):
+        return load(source)
+    raise RequestError(
+        f"a {type(source).__name__} describes no network",
+        hint="a name of the zoo, the path of a YAML file, the text of a spec, or a Spec",
+    )

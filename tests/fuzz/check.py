@@ -183,5 +183,7 @@ def _check_explanation(row: Row) -> None:
             raise Finding(f"{row.op.kind} does not say all its costs")
         if not step.text.endswith(f"{step.value:,}"):
             raise Finding(f"{row.name}'s {step.label} is explained as {step.text}"[:300])
+        if row.node.shares is not None and step.label in ("params", "weights", "buffers"):
+            continue  # counted where they are first
         if step.label in steps and step.value != counted.get(step.label, 0):
             raise Finding(f"{row.name}'s {step.label} is explained otherwise")

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -52,7 +52,10 @@ def seeds() -> list[Any]:
 
 def model(nodes: list[Any], stored: dict[str, tuple[int, ...]], shape: list[Any], numbers: dict[str, Any]) -> Any:
     """A model from `x`, of a shape, to `y`: stored tensors by their shapes, and known numbers."""
-    tensors = [helper.make_tensor(name, TensorProto.FLOAT, dims, [0.5] * _size(dims)) for name, dims in stored.items()]
+    tensors = [TensorProto(name=name, data_type=TensorProto.FLOAT, dims=dims) for name, dims in stored.items()]
+    for tensor in tensors:
+        if _size(tensor.dims) < 10_000:
+            tensor.float_data.extend([0.5] * _size(tensor.dims))
     tensors += [
         helper.make_tensor(name, TensorProto.INT64, [len(values)] if isinstance(values, list) else [], _list(values))
         for name, values in numbers.items()
@@ -63,7 +66,7 @@ def model(nodes: list[Any], stored: dict[str, tuple[int, ...]], shape: list[Any]
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
 
-def _size(dims: tuple[int, ...]) -> int:
+def _size(dims: Sequence[int]) -> int:
     found = 1
     for size in dims:
         found *= size
@@ -83,8 +86,8 @@ def convolutions() -> Any:
         node("Conv", "x", "c.weight", "c.bias", to="a", kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 2]),
         node("BatchNormalization", "a", "n.weight", "n.bias", "n.mean", "n.var", to="b", epsilon=1e-3),
         node("Sigmoid", "b", to="s"),
-        node("Mul", "b", "s", to="c"),
-        node("MaxPool", "c", to="d", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+        node("Mul", "b", "s", to="u"),
+        node("MaxPool", "u", to="d", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
         node("ConvTranspose", "d", "t.weight", to="e", strides=[2, 2], kernel_shape=[2, 2]),
         node("AveragePool", "e", to="p", kernel_shape=[2, 2], strides=[2, 2], count_include_pad=1),
         node("Concat", "p", "d", to="q", axis=1),
@@ -311,6 +314,15 @@ class Mutator:
         word = self.random.choice(WORDS)
         node = self.random.choice(found.graph.node)
         node.name = word
+        if self.random.random() < 0.3:
+            node.op_type, node.domain = word or "A", "com.example"
+        elif self.random.random() < 0.3 and found.graph.initializer:
+            tensor = self.random.choice(found.graph.initializer)
+            for other in found.graph.node:
+                for number, name in enumerate(other.input):
+                    if name == tensor.name:
+                        other.input[number] = word or "w"
+            tensor.name = word or "w"
         if self.random.random() < 0.5:
             node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=f"['', '{word}', 'a.b', 'c']")
 

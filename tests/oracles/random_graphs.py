@@ -143,23 +143,48 @@ ANYWHERE: tuple[Callable[[Rng, Shape], Op], ...] = (
 )
 """Ops for any shape."""
 
+NEWER: tuple[Callable[[Rng, Shape], Op], ...] = (
+    lambda rng, x: rng.choice([ops.ELU, ops.SELU, ops.CELU, ops.Mish, ops.Softplus, ops.Softsign, ops.HardTanh])(),
+    lambda rng, x: ops.RMSNorm(affine=_flip(rng), over=rng.choice(["channels", "all", "last"])),
+    lambda rng, x: ops.LayerNorm(affine=_flip(rng), over="last"),
+    lambda rng, x: ops.InstanceNorm(affine=_flip(rng)),
+    lambda rng, x: ops.Softmax(axis=rng.randrange(len(x))),
+    lambda rng, x: ops.Apply(rng.choice(["abs", "cos", "neg", "sin", "square", "erf"])),
+    lambda rng, x: ops.Power(rng.choice([1.0, 2.0]), factor=rng.choice([1.0, 0.5]), shift=rng.choice([0.0, 0.5])),
+    lambda rng, x: rng.choice([ops.Mean, ops.Sum, ops.Max])(rng.randrange(len(x)), keep=True),
+    lambda rng, x: ops.PositionEmbedding(),
+    lambda rng, x: ops.Reshape((x[-1], -1) if len(x) == 1 else (-1, x[-1])),
+    lambda rng, x: ops.Roll(rng.randint(-2, 2)),
+    lambda rng, x: ops.Pad(1, mode=rng.choice(["reflect", "replicate", "circular"])),
+    lambda rng, x: ops.PixelUnshuffle(rng.randint(1, 2)),
+    lambda rng, x: ops.WindowAttention(
+        _divisor(rng, x[0]), window=rng.randint(2, 3), shift=rng.randint(0, 1), relative=_flip(rng)
+    ),
+    lambda rng, x: ops.ClassToken(),
+)
+"""Kinds beyond convolutional networks."""
+
 
 def random_op(rng: Rng, x: Shape) -> Op:
     """An op with random options that may fit a tensor."""
     if len(x) == 1:
         families: tuple[Any, ...] = (ANYWHERE, (lambda rng, x: ops.Linear(rng.randint(1, 9), bias=_flip(rng)),))
     else:
-        families = (SPATIAL, ANYWHERE)
+        families = (SPATIAL, SPATIAL, ANYWHERE, ANYWHERE, NEWER)
     return rng.choice(rng.choice(families))(rng, x)  # type: ignore[no-any-return]
+
+
+OTHER_MERGES = (ops.Subtract, ops.Maximum, ops.Minimum)
 
 
 def _merge(rng: Rng, builder: Builder, x: Node) -> Node:
     """A merge of a tensor with others like it, of any age."""
     like = [node for node in builder.nodes if node.output == x.output]
     spread = [node for node in builder.nodes if node.output == (x.output[0], *(1 for _ in x.output[1:]))]
-    kind = rng.choice([ops.Add, ops.Multiply, ops.Concat])
-    others = like + (spread if kind is ops.Multiply else [])
-    return builder.add(kind(), *[rng.choice(others) for _ in range(rng.randint(0, 2))], x)
+    kind = rng.choice([ops.Add, ops.Add, ops.Multiply, ops.Multiply, ops.Concat, *OTHER_MERGES])
+    others = like + (spread if kind not in (ops.Concat, ops.Stack) else [])
+    number = 1 if kind.arity == 2 else rng.randint(0, 2)
+    return builder.add(kind(), *[rng.choice(others) for _ in range(number)], x)
 
 
 def random_graph(rng: Rng, most: int = 12) -> Graph:

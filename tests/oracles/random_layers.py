@@ -356,6 +356,23 @@ def _matmul(draw: Any, name: str) -> Case:
     return Case(name, {}, ((*stack, n, k), second if draw(st.integers(0, 5)) else second[1:] or (3,)))
 
 
+def _einsum(draw: Any, name: str) -> Case:
+    """An equation of few letters, mostly one that is right, and sizes that mostly fit."""
+    letters = draw(st.permutations("abcde"))[: draw(st.integers(2, 5))]
+    places = {letter: draw(st.sampled_from(["first", "second", "both", "summed"])) for letter in letters}
+    first = [letter for letter in letters if places[letter] != "second"]
+    second = draw(st.permutations([letter for letter in letters if places[letter] != "first"]))
+    output = draw(st.permutations([letter for letter in letters if places[letter] != "summed"]))
+    if draw(st.integers(0, 9)) == 0:
+        output = output[1:] + draw(st.lists(st.sampled_from("abf"), max_size=1))
+    sizes = {letter: draw(st.integers(1, 5)) for letter in "abcdef"}
+    shapes = [tuple(sizes[letter] for letter in part) or (2,) for part in (first, second)]
+    if draw(st.integers(0, 9)) == 0:
+        shapes[1] = (*shapes[1], draw(st.integers(1, 3)))
+    arrow = draw(st.sampled_from(["->", " -> "]))
+    return Case(name, {"equation": f"{''.join(first)},{''.join(second)}{arrow}{''.join(output)}"}, tuple(shapes))
+
+
 def _sequence(draw: Any, c: Any = None) -> Shape:
     return (draw(st.integers(1, 7)), draw(st.integers(1, 12)) if c is None else c)
 
@@ -408,6 +425,7 @@ DRAWN_BRANCHES: dict[str, Callable[[Any, str], Case]] = {
     "concat": _merge_along,
     "stack": _merge_along,
     "matmul": _matmul,
+    "einsum": _einsum,
     "attention": _attention,
     "deformable_conv": _deformable_conv,
     "roi_align": _roi_align,
@@ -668,6 +686,19 @@ def _torch_attention(
     return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=factor).transpose(1, 2).flatten(2)
 
 
+def _torch_einsum(first: torch.Tensor, second: torch.Tensor, equation: str) -> torch.Tensor:
+    inputs, output = equation.replace(" ", "").split("->")
+    one, two = inputs.split(",")
+    if not (one and two and output):
+        raise Refused("no axis")
+    if (set(one) ^ set(two)) - set(output):
+        raise Refused("a sum over a letter of one input, which PyTorch would take first")
+    if any(n != m for a, n in zip(one, first.shape[1:]) for b, m in zip(two, second.shape[1:]) if a == b):  # noqa: B905
+        raise Refused("sizes that differ, which PyTorch would spread")
+    y: torch.Tensor = torch.einsum(f"Z{one},Z{two}->Z{output}", first, second)
+    return y
+
+
 def _torch_projected(x: torch.Tensor, options: Options) -> None:
     """Refuse tokens [N, T, C] that the heads cannot share out."""
     if x.dim() != 3:
@@ -804,6 +835,7 @@ ORACLE: dict[str, Callable[..., torch.Tensor]] = {
     "concat": lambda *xs, axis=0: torch.cat(xs, 1 + axis),
     "stack": lambda *xs, axis=0: torch.stack(xs, 1 + axis),
     "matmul": _torch_matmul,
+    "einsum": _torch_einsum,
     "attention": _torch_attention,
     "multihead_attention": _torch_multihead,
     "window_attention": _torch_window_attention,

@@ -105,6 +105,8 @@ class _Drawer:
         outside = self.named
         self.named = dict(outside)
         first, y = self.items(x, depth - 1, 3)
+        if word == "stack" and len(y) > 3:
+            word = "concat"  # PyTorch's layers end at three spatial dimensions
         branches: Items = [first]
         for _ in range(1 if KINDS[word].arity == 2 else self.draw(st.integers(1, 3))):
             self.named = dict(outside)
@@ -122,7 +124,10 @@ class _Drawer:
     def attention(self, x: Shape) -> tuple[Items, Shape]:
         """Queries, keys and values projected from one sequence; or a product of matrices."""
         if self.draw(st.booleans()):
-            return [{"matmul": [[], [{"permute": [1, 0]}]]}], (x[0], x[0])
+            product: dict[str, Any] = {"matmul": [[], [{"permute": [1, 0]}]]}
+            if self.draw(st.booleans()):
+                product = {"einsum": [[], []], "equation": "ab,cb->ac"}
+            return [product], (x[0], x[0])
         heads, d, dv = (self.draw(st.integers(1, 3)) for _ in range(3))
         branches = [[{"linear": heads * n}] for n in (d, d, dv)]
         return [{"attention": branches, "heads": heads, "causal": self.draw(st.booleans())}], (x[0], heads * dv)

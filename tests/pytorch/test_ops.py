@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from cnncalc import ops  # noqa: E402
 from cnncalc.costs.amount import AtLeast  # noqa: E402
@@ -78,7 +79,17 @@ def _cases() -> list[tuple[Op, tuple[Shape, ...]]]:
     found += on(ops.Concat(axis=1), [IMAGE, (4, 2, 5)], [IMAGE]) + on(ops.Concat(axis=2), [IMAGE] * 3)
     found += on(ops.Stack(), [IMAGE] * 2) + on(ops.Stack(2), [(4, 6)] * 3)
     found += on(ops.MatMul(), [(4, 6), (6, 3)], [(2, 4, 6), (2, 6, 3)], [(2, 2, 4, 6), (2, 2, 6, 3)])
-    return found + _attentions() + _recurrent_and_sampling()
+    return found + _sums_of_products() + _attentions() + _recurrent_and_sampling()
+
+
+def _sums_of_products() -> list[tuple[Op, tuple[Shape, ...]]]:
+    found = on(ops.Einsum("tc,sc->ts"), [(5, 4), (7, 4)], [(5, 1), (7, 1)])
+    found += on(ops.Einsum("htd, hsd -> hts"), [(2, 5, 4), (2, 7, 4)]) + on(ops.Einsum("ts,sc->ct"), [(5, 7), (7, 4)])
+    found += on(ops.Einsum("chw,co->ohw"), [IMAGE, (4, 3)]) + on(ops.Einsum("chw,hk->ckw"), [IMAGE, (6, 3)])
+    found += on(ops.Einsum("abc,cab->b"), [(2, 3, 4), (4, 2, 3)]) + on(ops.Einsum("a,b->ba"), [(5,), (3,)])
+    return (
+        found + on(ops.Einsum("abc,abc->abc"), [IMAGE, IMAGE]) + on(ops.Einsum("abcd,bd->ac"), [(2, 3, 4, 5), (3, 5)])
+    )
 
 
 def _attentions() -> list[tuple[Op, tuple[Shape, ...]]]:
@@ -374,6 +385,8 @@ REFUSED = [
     (ops.Stack(), (IMAGE, (3, 6, 5)), "do not meet"),
     (ops.MatMul(), ((4, 6), (4, 6)), "do not meet"),
     (ops.MatMul(), ((4,), (4,)), "do not meet"),
+    (ops.Einsum("ab,cb->ac"), ((4, 5), (4, 6)), "'b' stands for two sizes"),
+    (ops.Einsum("ab,cb->ac"), ((4, 5), (4,)), "a letter for each axis"),
     (ops.Attention(3), ((5, 8), (5, 8), (5, 8)), "divide the features"),
     (ops.Attention(2), ((5, 8), (5, 4), (5, 4)), "same features in a head"),
     (ops.Attention(2), ((5, 8), (5, 8), (6, 8)), "a value for each key"),
@@ -394,6 +407,35 @@ REFUSED = [
 def test_what_does_not_fit_is_refused(op: Op, shapes: tuple[Shape, ...], message: str) -> None:
     with pytest.raises(OpError, match=message):
         op.output_shape(*shapes)
+
+
+@pytest.mark.parametrize(
+    ("equation", "message"),
+    [
+        ("ab,bc", "is no equation"),
+        ("...a,ab->b", "is no equation"),
+        ("ab->ba", "is no equation"),
+        ("aa,ab->b", "a letter twice"),
+        ("ab,bc->ad", "no input has the 'd'"),
+        ("ab,bc->a", "'c' is summed over, and one input alone"),
+        ("ab,ab->", "is no equation"),
+    ],
+)
+def test_an_equation_that_is_none(equation: str, message: str) -> None:
+    with pytest.raises(OpError, match=message):
+        ops.Einsum(equation)
+
+
+@torch.no_grad()
+def test_einsum_is_pytorchs() -> None:
+    for op, shapes in CASES["einsum"]:
+        first, second, output = ("Z" + part for part in op.equation.replace(" ", "").replace("->", ",").split(","))
+        inputs = [torch.randn(3, *shape) for shape in shapes]
+        found = module_of(op, *shapes)(*inputs)
+        with FlopCounterMode(display=False) as counter:
+            expected = torch.einsum(f"{first},{second}->{output}", *inputs)
+        assert torch.allclose(found, expected, atol=1e-6), op
+        assert counter.get_total_flops() == 2 * 3 * Site(op, shapes, op.output_shape(*shapes)).count("mac"), op
 
 
 def test_sizes_may_be_arrays_of_many_variants() -> None:

@@ -86,6 +86,12 @@ def test_several_inputs_and_outputs() -> None:
     assert {name: node.output for name, node in graph.outputs.items()} == {"sum": (3, 8, 8), "first": (1, 8, 8)}
     again = read(Several(), (torch.zeros(2, 3, 8, 8), torch.zeros(2, 3, 8, 8)))
     assert [node.op for node in again.nodes] == [node.op for node in graph.nodes]
+    named = read(Several(), {"right": (3, 8, 8), "left": (3, 8, 8)})
+    assert [node.op for node in named.nodes] == [node.op for node in graph.nodes]
+    with pytest.raises(RequestError, match="needs its input 'left'"):
+        read(Several(), {"right": (3, 8, 8)})
+    with pytest.raises(RequestError, match="has no input 'middle'"):
+        read(Several(), {"middle": (3, 8, 8)})
 
 
 class Unknown(nn.Module):

@@ -309,3 +309,12 @@ def test_the_command_needs_a_network():
     run = cnncalc("verify")
     assert (run.returncode, run.stdout) == (2, "")
     assert "--all" in run.stderr
+
+
+@pytest.mark.parametrize("layer", ["{multihead_attention: 2}", "{lstm: 4, bidirectional: true}", "{gru: 4}"])
+def test_what_runs_in_one_step_is_compared_all_the_same(layer: str) -> None:
+    """On a processor PyTorch's fastest attention and LSTM are no products that the counters know."""
+    report = verify(network(f"input: [6, 8]\nlayers: [{{linear: 8}}, {layer}, {{linear: 3}}]\n"))
+    assert report.equal, report.mismatches
+    assert len(report.unseen) == 1
+    assert report.counted["torch.utils.flop_counter"] == report.macs

@@ -17,7 +17,7 @@ from cnncalc.costs.conventions.base import (
     seen_step_by_step,
 )
 from cnncalc.formula import prod
-from cnncalc.ops import activation, attention, conv, linear, merge, norm, pool, recurrent, sampling, shape
+from cnncalc.ops import activation, attention, conv, einsum, linear, merge, norm, pool, recurrent, sampling, shape
 from cnncalc.ops.base import Site
 from cnncalc.ops.window import covered_elements
 
@@ -76,6 +76,7 @@ PTFLOPS: Rules = {
     pool.AttentionPool: _attention,
     pool.BilinearPool: macs,
     merge.MatMul: macs,
+    einsum.Einsum: macs,
     attention.Attention: seen_step_by_step,
     attention.MultiheadAttention: _projected,
     attention.WindowAttention: _projected,

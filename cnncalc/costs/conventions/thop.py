@@ -17,7 +17,7 @@ from cnncalc.costs.conventions.base import (
     unseen_products,
 )
 from cnncalc.formula import prod
-from cnncalc.ops import activation, attention, conv, linear, merge, norm, pool, recurrent, sampling, shape
+from cnncalc.ops import activation, attention, conv, einsum, linear, merge, norm, pool, recurrent, sampling, shape
 from cnncalc.ops.base import Site
 
 
@@ -60,6 +60,7 @@ THOP: Rules = {
     pool.AttentionPool: _attention,
     pool.BilinearPool: lambda site: {**macs(site), "missed": -site.count("mac")},
     merge.MatMul: lambda site: {**macs(site), "missed": -site.count("mac")},
+    einsum.Einsum: lambda site: {**macs(site), "missed": -site.count("mac")},
     **dict.fromkeys(attention.KINDS, unseen_products),
     **dict.fromkeys(recurrent.KINDS, recurrent_by_gates(8, 7)),
     sampling.DeformableConv: unseen,

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from cnncalc.costs.conventions.base import Convention, Counts, Rules, macs, recurrent_by_gates, rest, unseen_products
 from cnncalc.formula import prod
-from cnncalc.ops import activation, attention, conv, learnt, linear, merge, norm, pool, recurrent, sampling, shape
+from cnncalc.ops import (
+    activation,
+    attention,
+    conv,
+    einsum,
+    learnt,
+    linear,
+    merge,
+    norm,
+    pool,
+    recurrent,
+    sampling,
+    shape,
+)
 from cnncalc.ops.base import Site
 
 
@@ -55,6 +68,7 @@ TORCHINFO: Rules = {
     pool.AttentionPool: _attention,
     pool.BilinearPool: lambda site: {**macs(site), "missed": -site.count("mac")},
     merge.MatMul: lambda site: {**macs(site), "missed": -site.count("mac")},
+    einsum.Einsum: lambda site: {**macs(site), "missed": -site.count("mac")},
     attention.Attention: unseen_products,
     attention.MultiheadAttention: _projected,
     attention.WindowAttention: _projected,
