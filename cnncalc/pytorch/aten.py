@@ -730,6 +730,33 @@ def bicubic(step: Step) -> Result:
     return each_image(step, ops.Upsample(size=short(step.shape[2:]), mode="cubic"), step.x)
 
 
+@entry("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa")
+def antialiased(step: Step) -> Result:
+    """Resizing between as many elements as an output covers, as PyTorch does on a processor: along the rows, then along
+    the columns."""
+    (height, width), (rows, columns) = step.x.shape[-2:], step.shape[-2:]
+    if step["align_corners"]:
+        raise Unread
+    reach = 2 if "bicubic" in step.name else 1
+    images = step.value(None).elements // (rows * columns)
+    across = images * height * _covered(width, columns, reach)
+    down = images * columns * _covered(height, rows, reach)
+    sums = across - images * height * columns + down - images * rows * columns
+    return step.opaque(mac=0, mul=across + down, add=sums, div=0, compare=0, exp=0)
+
+
+def _covered(size: int, output: int, reach: int) -> int:
+    """How many elements of an axis all outputs along it are made of.
+
+    >>> _covered(4, 2, 1), _covered(2, 4, 1)
+    (6, 6)
+    """
+    scale = size / output
+    support = reach * max(scale, 1.0)
+    centres = [(place + 0.5) * scale for place in range(output)]
+    return sum(min(int(at + support + 0.5), size) - max(int(at - support + 0.5), 0) for at in centres)
+
+
 @entry("pixel_shuffle", "pixel_unshuffle")
 def pixels(step: Step) -> Result:
     """Channels dealt out over space, or gathered from it."""

@@ -375,3 +375,16 @@ def test_tied_weights_count_once_and_each_bias() -> None:
     assert not found.unused
     assert cc.Network.of(found.graph).analyze().params == 64 + 16
     assert verify_module(found).equal
+
+
+@pytest.mark.parametrize(
+    ("size", "output", "mode"), [(4, 2, "bilinear"), (2, 4, "bilinear"), (16, 5, "bicubic"), (5, 16, "bicubic")]
+)
+def test_what_antialiased_resizing_covers(size: int, output: int, mode: str) -> None:
+    """The elements that each output is made of are those with a gradient."""
+    from cnncalc.pytorch.aten import _covered
+
+    x = torch.zeros(1, 1, size, 1, dtype=torch.float64, requires_grad=True)
+    y = F.interpolate(x, size=(output, 1), mode=mode, antialias=True)[0, 0, :, 0]
+    seen = sum(int((torch.autograd.grad(one, x, retain_graph=True)[0] != 0).sum()) for one in y)
+    assert _covered(size, output, 2 if mode == "bicubic" else 1) == seen
