@@ -115,7 +115,7 @@ def explained(reading: Reading, found: Printed, counts: ToolCount) -> list[Line]
         if tool == ours:
             alike = [alike[0] + bool(tool), alike[1] + tool]
             continue
-        leaf = path in parts and next(parts[path].children(), None) is None
+        leaf = path in parts and type(parts[path]).__module__.startswith("torch.nn.")  # a layer of PyTorch's own
         kinds = dict.fromkeys(nodes[index].op.kind for index in indices if counts.layer(nodes[index]) != 0)
         what = type(parts[path]).__name__ if path in parts else ""
         because = _because(found.tool, what, leaf, tool, ours)
