@@ -159,4 +159,5 @@ def spec_of(source: Any) -> Spec:
     raise RequestError(
         f"a {type(source).__name__} describes no network",
         hint="a name of the zoo, the path of a YAML file, the text of a spec, or a Spec",
+        code="unknown-network",
     )
