@@ -128,7 +128,7 @@ def test_the_page_says_what_check_says(tmp_path: Path) -> None:
         [each[key] for key in keys] for each in said
     ]
     assert [network["layers"][i][0] for i in network["warnings"][0]["layers"]] == said[0]["layers"]
-    assert network["warnings"][0]["place"].endswith("mine.yaml:1:32")
+    assert network["warnings"][0]["place"].endswith(":1:32")  # a long path is cut
 
 
 def profile_of(name: str, **more: Any) -> dict[str, Any]:
@@ -378,7 +378,7 @@ def test_warnings_lead_to_layers(context: Any, tmp_path: Path) -> None:
     tab = Tab(context, page(tmp_path, str(tmp_path / "mine.yaml")))
     warnings = tab.tab.locator("#warnings")
     assert "[bias-before-norm]" in warnings.inner_text()
-    assert "mine.yaml:1:32" in warnings.inner_text()
+    assert ":1:32" in warnings.inner_text()
     warnings.get_by_role("link", name="stem").click()
     assert tab.tab.locator("#chosen").inner_text() == "stem"
     assert "[bias-before-norm]" in tab.tab.locator("#layer").inner_text()

@@ -40,9 +40,10 @@ class _Again(torch.autograd.Function):
 def _in_single(function: Callable[..., Tensor], x: Tensor, *others: Tensor | None) -> Tensor:
     """A function's output; in mixed precision, as torchvision's operators, worked out in single precision and given in
     the type of the first input."""
-    if not torch.is_autocast_enabled(x.device.type):
+    device = x.device.type
+    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
         return function(x, *others)
-    with torch.autocast(x.device.type, enabled=False):
+    with torch.autocast(device, enabled=False):
         inputs = [given if given is None or given.dtype == torch.float64 else given.float() for given in (x, *others)]
         return function(*inputs).to(x.dtype)
 
