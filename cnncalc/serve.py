@@ -138,6 +138,7 @@ def serve(
         )
         announce(f"http://{HOST}:{port}/")
         server.run(sockets=[listening])
+    raise KeyboardInterrupt  # which asyncio loses where it comes in the server's last moment
 
 
 def allowed_hosts(port: int) -> frozenset[str]:
