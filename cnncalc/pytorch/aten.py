@@ -32,21 +32,11 @@ from cnncalc.reading.forms import (
     spread,
     weight,
 )
-from cnncalc.reading.steps import Result, Unread
+from cnncalc.reading.steps import Result, Unread, entries
 
 Entry = Callable[[Step], Result]
 TABLE: dict[str, Entry] = {}
-
-
-def entry(*names: str) -> Callable[[Entry], Entry]:
-    """Put a function into the table under some names."""
-
-    def put(function: Entry) -> Entry:
-        for name in names:
-            TABLE[name] = function
-        return function
-
-    return put
+entry = entries(TABLE)
 
 
 # Convolutions

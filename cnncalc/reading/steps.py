@@ -7,9 +7,9 @@ tensors, that it makes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 from cnncalc.errors import OpError
 from cnncalc.ops import Parameter, Reshape
@@ -20,8 +20,25 @@ from cnncalc.reading.drafts import Call, Draft, Value, batch_axis
 Result = Value | tuple[Any, ...] | None
 """What an op gives: a tensor, several, or nothing."""
 
+S = TypeVar("S")
+
 OPERATIONS = ("macs", "adds", "muls", "divs", "compares", "exps")
 """The options of an opaque op that are operations."""
+
+
+def entries(
+    table: dict[str, Callable[[S], Result]],
+) -> Callable[..., Callable[[Callable[[S], Result]], Callable[[S], Result]]]:
+    """What puts functions into a table of entries: a decorator that takes their names there."""
+
+    def entry(*names: str) -> Callable[[Callable[[S], Result]], Callable[[S], Result]]:
+        def put(function: Callable[[S], Result]) -> Callable[[S], Result]:
+            table.update(dict.fromkeys(names, function))
+            return function
+
+        return put
+
+    return entry
 
 
 class Unread(Exception):
