@@ -27,9 +27,11 @@ KEPT_PREFIXES = ("CUDA_", "PYTEST_", "COV_")
 # This checkout first, from whatever folder.
 PYTHONPATH = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
-# Examples of earlier runs are not kept: every run is the same whatever ran before. A failure prints how to repeat it.
+# Every run is the same: examples follow from the test's own text, and those of earlier runs are not kept. With
+# `--hypothesis-profile search` a run looks at others, and prints how to repeat what it finds.
 # No test judges a time, and other workers share the processor: no deadline.
-settings.register_profile("cnncalc", database=None, deadline=None, print_blob=True)
+settings.register_profile("cnncalc", database=None, deadline=None, print_blob=True, derandomize=True)
+settings.register_profile("search", settings.get_profile("cnncalc"), derandomize=False)
 settings.load_profile("cnncalc")
 pytest.register_assert_rewrite("tests.oracles")
 

@@ -1,7 +1,7 @@
 """Sums of products over letters, as `numpy.einsum` and `torch.einsum` write them, of two inputs.
 
-Symbols: batch, n, k and m as in a product of matrices: the letters of both inputs that stay, those of the first, those
-that are summed over, those of the second; summed or single, by whether anything is summed.
+Symbols: stack, rows, terms and columns as in `matmul`: the sizes of the letters of both inputs that stay, of those of
+the first, of those that are summed over, of those of the second; summed or single, by whether anything is summed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _SUCH_AS = 'such as equation: "tc,sc->ts": a letter for each axis of the two inp
 
 
 @Formula
-def einsum_macs(batch, n, k, m, summed):
+def einsum_macs(stack, rows, terms, columns, summed):
     """Each output is the sum over the letters that it lacks; torch.einsum makes a product of matrices of it."""
-    return batch * n * k * m * summed
+    return stack * rows * terms * columns * summed
 
 
 @Formula
@@ -128,16 +128,16 @@ class Einsum(Op, frozen=True):
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         plan, sizes = self.plan(), self.sizes(*inputs)
-        batch, n, m, k = (
+        stack, rows, columns, terms = (
             prod([sizes[letter] for letter in letters])
             for letters in (plan.stack, plan.rows, plan.columns, plan.summed)
         )
         summed = self.sums(*inputs)
         return {
-            "batch": batch if plan.stack else Switch(1),
-            "n": n,
-            "k": k,
-            "m": m,
+            "stack": stack if plan.stack else Switch(1),
+            "rows": rows,
+            "terms": terms,
+            "columns": columns,
             "elements": prod(output),
             "summed": Switch(summed),
             "single": Switch(not summed),
