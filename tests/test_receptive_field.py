@@ -415,7 +415,7 @@ def test_what_an_op_does_not_say_is_unknown_from_there_on() -> None:
     net = builder.graph(end)
     fields = receptive_fields(net)
     assert fields[1].size == (3, 3)
-    assert fields[2:] == [UnknownField("sphinx")] * 6
+    assert fields[2:] == [UnknownField("sphinx does not say what its units see")] * 6
     assert field_steps(net, fields, end) == []
     with pytest.raises(RequestError, match="what add1 sees is unknown: sphinx does not say"):
         seen_by(net, both, (0, 0))
@@ -428,9 +428,9 @@ def test_a_riddle_on_another_input_is_no_matter() -> None:
     riddle = builder.add(Riddle(), right)
     net = builder.graph(builder.add(Add(), riddle, builder.add(ReLU(), left)))
     fields = receptive_fields(net)
-    assert fields[2] == UnknownField("riddle1")
+    assert fields[2] == UnknownField("riddle1 does not say what its units see")
     assert fields[-1].size == (1,)
-    assert receptive_fields(net, right)[-1] == UnknownField("riddle1")
+    assert receptive_fields(net, right)[-1] == UnknownField("riddle1 does not say what its units see")
     assert seen_by(net, "add1", (4,)) == (Seen(4, 4, 1),)
     with pytest.raises(RequestError, match="riddle1 does not say"):
         seen_by(net, "add1", (4,), right)

@@ -126,7 +126,7 @@ def misaligned(subject: Subject) -> Iterator[Found]:
     causal convolutions do so knowingly.
     """
     for node in subject.graph.layers:
-        seen = subject.fields[node.index] if len(node.inputs) > 1 and subject.fields else None
+        seen = subject.fields[node.index] if len(node.inputs) > 1 else None
         if seen is not None and not seen.aligned:
             hint = "give the branches the same padding and strides"
             yield Found(node, f"the branches of '{node.name}' are not aligned", "", hint)
@@ -139,7 +139,7 @@ def field(subject: Subject) -> Iterator[Found]:
     Deeper layers, larger strides or dilation widen the field. A unit need not see all of an object to find it; that of
     an output should.
     """
-    if subject.size is None or not subject.fields:
+    if subject.size is None:
         return
     for name, node in subject.graph.outputs.items():
         seen = subject.fields[node.index]

@@ -136,7 +136,7 @@ class Row:
 
     @property
     def receptive_field(self) -> Field:
-        """What a unit sees of the network's input; an `UnknownField` where a layer on the way does not say."""
+        """What a unit sees of the network's input; an `UnknownField` where that is not known."""
         return self.analysis.receptive_fields[self.node.index]
 
     @property
@@ -362,12 +362,30 @@ class Costs:
         """Memory and traffic, of each layer and in total."""
         return Memory(self.graph, self.batch, self.dtype, self.inplace, self.mixed)
 
-    @cached_property
+    @property
     def receptive_fields(self) -> list[Field]:
-        """What a unit of each node sees of the network's input, by the node's index."""
-        from cnncalc.costs.receptive_field import receptive_fields  # most commands do not ask
+        """What a unit of each node sees of the network's input, by the node's index; `UnknownField`s where they cannot
+        be worked out."""
+        return self._fields[0]
 
-        return receptive_fields(self.graph)
+    def check_fields(self) -> None:
+        """Nothing where the receptive fields can be worked out.
+
+        Raises:
+            RequestError: they cannot.
+        """
+        if self._fields[1] is not None:
+            raise self._fields[1]
+
+    @cached_property
+    def _fields(self) -> tuple[list[Field], RequestError | None]:
+        """The receptive fields, and why they cannot be worked out."""
+        from cnncalc.costs.receptive_field import UnknownField, receptive_fields  # most commands do not ask
+
+        try:
+            return receptive_fields(self.graph), None
+        except RequestError as error:
+            return [UnknownField(error.message)] * len(self.graph.nodes), error
 
     @cached_property
     def unknown(self) -> dict[str, list[Row]]:
