@@ -75,9 +75,9 @@ def sequence_axis(subject: Subject) -> Iterator[Found]:
     """A layer that takes the first axis of a sequence [T, C] for the channels, between layers that take the last.
 
     `linear`, attention, `embedding` and recurrent layers read and give sequences [T, C]. Convolutions, poolings,
-    `scale` and normalisation take the first axis of any tensor for its channels: on a sequence those are its T positions, and
-    the counts are of another network. `layernorm` and `rmsnorm` say `over: last`; `mean: 0` takes the positions away;
-    before the others `permute: [1, 0]` makes [C, T].
+    `scale` and normalisation take the first axis of any tensor for its channels: on a sequence those are its T
+    positions, and the counts are of another network. `layernorm` and `rmsnorm` say `over: last`; `mean: 0` takes the
+    positions away; before the others `permute: [1, 0]` makes [C, T].
     """
     sequences = _sequences(subject)
     for node in subject.graph.layers:
