@@ -57,7 +57,11 @@ CASES = {
         "this item has no kind",
         "a branch that reads elsewhere is no list: {from: conv1}",
     ),
-    "branches that are no list": ("- add: {from: s.*}", "'add' takes a list of branches", "add: [{from: stack.*.skip}]"),
+    "branches that are no list": (
+        "- add: {from: s.*}",
+        "'add' takes a list of branches",
+        "add: [{from: stack.*.skip}]",
+    ),
     "a pattern with a slip": (
         "- {relu: , name: stack1}\n- add: [{from: stak*}]",
         "no layer before it is called like 'stak*'",
