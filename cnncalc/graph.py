@@ -30,7 +30,7 @@ from cnncalc.ops.base import Input, Op, Shape, count, show
 MAX_SIZE = 10**9
 MAX_DIMENSIONS = 6
 
-Origin: TypeAlias = Place | str | None
+Origin: TypeAlias = Place | str | tuple[str, ...] | None
 """Where a node was written: a place in a spec, or a text such as the path of a PyTorch module."""
 
 

@@ -270,7 +270,7 @@ def _instancenorm(place: Place) -> str:
 
 def _groupnorm(place: Place) -> str:
     scale, shift = _affine(place, place.op.affine, place.channels)
-    return place.add("GroupNormalization", place.x, scale, shift, num_groups=place.op.groups, epsilon=1e-5)
+    return place.add("GroupNormalization", place.x, scale, shift, num_groups=place.op.groups, epsilon=place.op.eps)
 
 
 def _channels_last(place: Place, make: Callable[[str], str]) -> str:
@@ -441,7 +441,8 @@ def _pad(place: Place) -> str:
     op = place.op
     channels = op.channels if op.mode == "zero" else (0, 0)
     pads = _pads([(0, 0), channels, *op.pads(place.shapes[0])])
-    return place.add("Pad", place.x, place.numbers(*pads), mode=_MODES[op.mode])
+    value = [place.number(op.value)] if op.value else []
+    return place.add("Pad", place.x, place.numbers(*pads), *value, mode=_MODES[op.mode])
 
 
 def _slice(place: Place) -> str:

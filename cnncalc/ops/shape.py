@@ -77,7 +77,8 @@ class Pad(Op, frozen=True):
 
     Input [C, *spatial], output [C', *spatial']. `channels` also adds channels of zeros, [before, after]: the
     shortcut without parameters of He et al. 2015 (CIFAR ResNets). `mode` puts something else than zeros around it:
-    its mirror image without the border (`reflect`), its border again (`replicate`), or its other end (`circular`).
+    its mirror image without the border (`reflect`), its border again (`replicate`), or its other end (`circular`);
+    `value` another number in place of the zeros.
 
     >>> Pad(((0, 1), (0, 1))).output_shape((64, 112, 112))
     (64, 113, 113)
@@ -90,6 +91,7 @@ class Pad(Op, frozen=True):
     padding: Whole | tuple[Whole | tuple[Whole, ...], ...]
     channels: tuple[Whole, Whole] = (0, 0)
     mode: Literal["zero", "reflect", "replicate", "circular"] = "zero"
+    value: float = 0.0
 
     kind: ClassVar[str] = "pad"
     keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
@@ -124,6 +126,8 @@ class Pad(Op, frozen=True):
                 hint="slice takes a range of the channels",
             )
         if self.mode != "zero":
+            if self.value:
+                raise OpError(f"{self.mode} padding has no value", option="value", hint="leave out mode, or value")
             self._check_mode(inputs[0], pads)
         return (inputs[0][0] + sum(self.channels), *sizes)
 

@@ -210,7 +210,7 @@ def _prelu(op: activation.PReLU, site: Site) -> nn.Module:
 
 def _pad(op: shape.Pad, site: Site) -> nn.Module:
     if op.mode == "zero":
-        return modules.Pad((op.channels, *op.pads(site.inputs[0])))
+        return modules.Pad((op.channels, *op.pads(site.inputs[0])), value=op.value)
     if site.dimensions > 3:
         raise RequestError(f"PyTorch has no {op.mode} padding for an input of {show(site.inputs[0])}")
     return modules.Pad(op.pads(site.inputs[0]), op.mode)
@@ -251,7 +251,7 @@ BUILDERS: dict[type[Op], Builder] = {
     norm.LayerNorm: _layernorm,
     norm.RMSNorm: _rmsnorm,
     norm.InstanceNorm: _instancenorm,
-    norm.GroupNorm: lambda op, site: nn.GroupNorm(op.groups, _channels(site), affine=op.affine),
+    norm.GroupNorm: lambda op, site: nn.GroupNorm(op.groups, _channels(site), op.eps, op.affine),
     norm.LRN: _lrn,
     norm.L2Norm: lambda op, site: modules.L2Norm(op.eps),
     activation.ReLU: lambda op, site: nn.ReLU(),
