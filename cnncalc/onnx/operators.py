@@ -467,7 +467,9 @@ _RESIZED: dict[str, dict[str, Any]] = {
 
 def _upsample(place: Place) -> str:
     sizes = place.node.output[1:]
-    options: dict[str, Any] = _RESIZED[place.op.mode]
+    options: dict[str, Any] = dict(_RESIZED[place.op.mode])
+    if place.op.align_corners:
+        options["coordinate_transformation_mode"] = "align_corners"
     axes = list(range(2, 2 + len(sizes)))
     return place.add("Resize", place.x, "", "", place.numbers(*sizes), mode=place.op.mode, axes=axes, **options)
 
@@ -743,7 +745,7 @@ WRITINGS: dict[type[Op], Writing] = {
     activation.Sigmoid: one("Sigmoid"),
     activation.Tanh: one("Tanh"),
     activation.SiLU: lambda place: place.add("Mul", place.x, place.add("Sigmoid", place.x)),
-    activation.GELU: one("Gelu"),
+    activation.GELU: one("Gelu", approximate=lambda op: op.approximate),
     activation.HardSwish: one("HardSwish"),
     activation.HardSigmoid: one("HardSigmoid", alpha=lambda op: 1 / 6, beta=lambda op: 0.5),
     activation.ELU: one("Elu", alpha=lambda op: op.alpha),

@@ -389,7 +389,7 @@ TABLE |= {
     "Mish": activation(lambda step: ops.Mish()),
     "Softplus": activation(lambda step: ops.Softplus()),
     "Softsign": activation(lambda step: ops.Softsign()),
-    "Gelu": activation(lambda step: ops.GELU()),
+    "Gelu": activation(lambda step: ops.GELU("tanh" if step.text("approximate", "none") == "tanh" else "none")),
     "Swish": activation(lambda step: ops.SiLU()),
 }
 for _name in ("Abs", "Cos", "Erf", "Exp", "Log", "Neg", "Reciprocal", "Sign", "Sin", "Sqrt"):
@@ -745,7 +745,9 @@ def resize(step: Step) -> Result:
     if step.shape[:2] != x.shape[:2]:
         raise Unread
     mode = step.text("mode", "nearest")
-    return emit(step, ops.Upsample(size=short(step.shape[2:]), mode=mode), x)  # type: ignore[arg-type]
+    corners = mode != "nearest" and step.text("coordinate_transformation_mode", "half_pixel") == "align_corners"
+    size = short(step.shape[2:])
+    return emit(step, ops.Upsample(size=size, mode=mode, align_corners=corners), x)  # type: ignore[arg-type]
 
 
 @entry("DepthToSpace", "SpaceToDepth")

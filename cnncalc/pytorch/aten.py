@@ -346,7 +346,7 @@ TABLE |= {
     "sigmoid": activation(lambda step: ops.Sigmoid()),
     "tanh": activation(lambda step: ops.Tanh()),
     "silu": activation(lambda step: ops.SiLU()),
-    "gelu": activation(lambda step: ops.GELU()),
+    "gelu": activation(lambda step: ops.GELU(step["approximate"])),
     "hardswish": activation(lambda step: ops.HardSwish()),
     "hardsigmoid": activation(lambda step: ops.HardSigmoid()),
     "selu": activation(lambda step: ops.SELU()),
@@ -856,7 +856,8 @@ def nearest(step: Step) -> Result:
 @entry("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d")
 def interpolated(step: Step) -> Result:
     """Upsampling between the nearest elements."""
-    return each_image(step, ops.Upsample(size=short(step.shape[2:]), mode="linear"), step.x)
+    size = short(step.shape[2:])
+    return each_image(step, ops.Upsample(size=size, mode="linear", align_corners=step["align_corners"]), step.x)
 
 
 @entry("upsample_bicubic2d")
@@ -865,7 +866,8 @@ def bicubic(step: Step) -> Result:
     if step.x.axis is None:  # of a weight, such as a table of positions: 16 products each
         n = step.value(None).elements
         return step.opaque(mac=0, mul=16 * n, add=15 * n, div=0, compare=0, exp=0)
-    return each_image(step, ops.Upsample(size=short(step.shape[2:]), mode="cubic"), step.x)
+    size = short(step.shape[2:])
+    return each_image(step, ops.Upsample(size=size, mode="cubic", align_corners=step["align_corners"]), step.x)
 
 
 @entry("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa")

@@ -221,7 +221,7 @@ def _upsample(op: shape.Upsample, site: Site) -> nn.Module:
         raise RequestError(f"PyTorch has no upsampling for an input of {show(site.inputs[0])}")
     linear_mode = ("linear", "bilinear", "trilinear")[site.dimensions - 1]
     mode = {"nearest": "nearest", "linear": linear_mode, "cubic": "bicubic"}[op.mode]
-    return nn.Upsample(size=site.output[1:], mode=mode)
+    return nn.Upsample(size=site.output[1:], mode=mode, align_corners=op.align_corners or None)
 
 
 def _opaque(op: opaque.Opaque, site: Site) -> nn.Module:
@@ -261,7 +261,7 @@ BUILDERS: dict[type[Op], Builder] = {
     activation.Sigmoid: lambda op, site: nn.Sigmoid(),
     activation.Tanh: lambda op, site: nn.Tanh(),
     activation.SiLU: lambda op, site: nn.SiLU(),
-    activation.GELU: lambda op, site: nn.GELU(),
+    activation.GELU: lambda op, site: nn.GELU(op.approximate),
     activation.HardSwish: lambda op, site: nn.Hardswish(),
     activation.HardSigmoid: lambda op, site: nn.Hardsigmoid(),
     activation.ELU: lambda op, site: nn.ELU(op.alpha),

@@ -151,7 +151,7 @@ def _pool(draw: Any, x: Shape, *, dilation: bool = False, padding: bool = True, 
 def _upsample(draw: Any, x: Shape) -> Options:
     d = len(x) - 1
     target = {"factor": draw(sizes(d, 1, 3))} if draw(st.booleans()) else {"size": draw(sizes(d, 1, 12))}
-    return _some(draw, target, mode=st.sampled_from(["nearest", "linear", "cubic"]))
+    return _some(draw, target, mode=st.sampled_from(["nearest", "linear", "cubic"]), align_corners=st.booleans())
 
 
 def _pad(draw: Any, x: Shape) -> Options:
@@ -574,12 +574,14 @@ def _torch_pad(x: torch.Tensor, padding: Any, mode: str = "zero", value: float =
     return F.pad(x, flat, "constant" if mode == "zero" else mode, value or None)
 
 
-def _torch_upsample(x: torch.Tensor, factor: Any = None, size: Any = None, mode: str = "nearest") -> torch.Tensor:
+def _torch_upsample(
+    x: torch.Tensor, factor: Any = None, size: Any = None, mode: str = "nearest", align_corners: bool = False
+) -> torch.Tensor:
     if mode == "linear":
         mode = ("linear", "bilinear", "trilinear")[x.dim() - 3]
     elif mode == "cubic":
         mode = "bicubic"
-    return F.interpolate(x, size=size, scale_factor=factor, mode=mode)
+    return F.interpolate(x, size=size, scale_factor=factor, mode=mode, align_corners=align_corners or None)
 
 
 def _torch_shuffle(x: torch.Tensor, groups: int) -> torch.Tensor:

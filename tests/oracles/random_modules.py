@@ -345,8 +345,7 @@ def of_each(d: random.Random, shape: Shape) -> nn.Module | None:
             lambda x: x.clone().neg_(),
         ),
         *(lambda x: x.double().float(), lambda x: x.to(torch.float64).to(x.dtype), lambda x: x.contiguous()),
-        *(lambda x: x.clone(), lambda x: x.detach(), lambda x: x.type_as(x)),
-        lambda x: (x * 0).half().float() + x,  # whose rounding is no difference
+        *(lambda x: x.clone(), lambda x: x.detach(), lambda x: x.type_as(x), lambda x: x.float()),
         *(lambda x: torch.zeros_like(x) + x, lambda x: torch.ones_like(x) * x, lambda x: x + torch.full_like(x, 2.0)),
         *(lambda x: x * x.new_ones(x.shape[-1]), lambda x: x + x.new_zeros(x.shape), lambda x: x + x.new_full((1,), 3)),
     )

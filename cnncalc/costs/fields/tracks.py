@@ -8,7 +8,7 @@ All of it is whole numbers: nothing is rounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import gcd, lcm
 from typing import TypeAlias
@@ -164,15 +164,26 @@ def taps(window: Window, n: int, m: int, work: Work) -> Taps:
     work.spend(6 * period)
     if isinstance(window, Binned):
         return Taps(period, shift, tuple((u * n // m, -(-(u + 1) * n // m) - 1) for u in range(period)))
+    if window.corners and (n == 1 or m == 1):
+        return Taps(m, n, ((0, 0),) * m)
+    if window.corners:  # around u (n - 1) / (m - 1)
+        period, shift = (m - 1) // gcd(n - 1, m - 1), (n - 1) // gcd(n - 1, m - 1)
+        return Taps(period, shift, _around([u * (n - 1) for u in range(period)], m - 1, window.cubic))
     if window.linear or window.cubic:  # around ((2 u + 1) n - m) / (2 m)
-        middles = [(2 * u + 1) * n - m for u in range(period)]
-        further = [int(window.cubic and middle % (2 * m) != 0) for middle in middles]  # one more on each side
-        spans = [
-            (middle // (2 * m) - more, -(-middle // (2 * m)) + more)
-            for middle, more in zip(middles, further, strict=True)
-        ]
-        return Taps(period, shift, tuple(spans))
+        return Taps(period, shift, _around([(2 * u + 1) * n - m for u in range(period)], 2 * m, window.cubic))
     return Taps(period, shift, tuple((u * n // m, u * n // m) for u in range(period)))
+
+
+def _around(middles: Sequence[int], parts: int, cubic: bool) -> tuple[tuple[int, int], ...]:
+    """The first and last position around each of some middles, of so many parts: one on each side, or two.
+
+    >>> _around([0, 3, 4], 2, False), _around([0, 3], 2, True)
+    (((0, 0), (1, 2), (2, 2)), ((0, 0), (0, 3)))
+    """
+    further = [int(cubic and middle % parts != 0) for middle in middles]  # one more on each side
+    return tuple(
+        (middle // parts - more, -(-middle // parts) + more) for middle, more in zip(middles, further, strict=True)
+    )
 
 
 def _folded(window: Folded, n: int, m: int, work: Work) -> Taps:
