@@ -30,6 +30,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,10 +42,10 @@ CORE = [
     *(f"cnncalc/language/{name}.py" for name in ("expressions", "expand", "model", "reader")),
 ]
 TESTS = [
-    *("analysis", "arrays", "check", "conventions", "errors", "every_kind", "expand", "expressions", "face", "figures"),
-    *("formula", "growth", "language_limits", "memory", "receptive_field", "receptive_field_random", "rewrite"),
-    *("roofline", "sweep_composed", "unknown", "write", "write_random", "zoo_attention", "zoo_documents", "zoo_plain"),
-    *("pytorch/build", "pytorch/differential", "pytorch/mixed", "pytorch/ops", "pytorch/random_quantities"),
+    *("every_kind", "formula", "expressions", "pytorch/ops", "memory", "receptive_field", "expand", "conventions"),
+    *("analysis", "errors", "unknown", "language_limits", "receptive_field_random", "rewrite", "roofline", "face"),
+    *("pytorch/build", "pytorch/random_quantities", "pytorch/mixed", "write_random", "zoo_attention", "write"),
+    *("check", "arrays", "pytorch/differential", "sweep_composed", "zoo_plain", "growth"),
 ]
 FILES = [str(Path("tests", name).with_name(f"test_{Path(name).name}.py")) for name in TESTS]
 MOST_MEMORY = 16 * 2**30
@@ -75,8 +76,8 @@ class Change(NamedTuple):
         return data[: self.start] + self.new.encode() + data[self.end :]
 
 
-def changes(file: str, data: bytes) -> Iterator[Change]:
-    """Every change of a file that gives another program."""
+def changes(file: str, data: bytes) -> list[Change]:
+    """Every change of a file, in the order of their places; some give no program, or the same."""
     text = data.decode()
     starts = [0]
     for line in data.split(b"\n"):
@@ -129,16 +130,18 @@ def changes(file: str, data: bytes) -> Iterator[Change]:
         for child in ast.iter_child_nodes(node):
             yield from walk(child, raised or isinstance(node, ast.Raise))
 
-    tree = ast.parse(text)
-    same = ast.dump(tree)
-    for found in sorted({change for node in walk(tree, False) for change in of(node)}):
-        change = Change(file, *found)
-        with suppress(SyntaxError):
-            if ast.dump(ast.parse(change.made(data))) != same:
-                yield change
+    return sorted({Change(file, *found) for node in walk(ast.parse(text), False) for found in of(node)})
 
 
-def functions(data: bytes, change: Change) -> tuple[int, int]:
+def differs(data: bytes, change: Change) -> bool:
+    """Whether a change gives another program."""
+    try:
+        return ast.dump(ast.parse(change.made(data))) != ast.dump(ast.parse(data))
+    except SyntaxError:
+        return False
+
+
+def lines_around(data: bytes, change: Change) -> tuple[int, int]:
     """The lines of what a change stands in: the innermost function; outside of all, the outermost class, or the file."""
     line = data[: change.start].count(b"\n") + 1
     tree = ast.parse(data)
@@ -187,23 +190,24 @@ def forked(job: Callable[[], int], seconds: float) -> int | None:
     return None
 
 
-def tested(copy: Path, files: list[str], plugin: object, write: bool = False) -> int:
-    """Run pytest in the copy, which is imported from there. For a child."""
+def tested(copy: Path, files: list[str], plugin: object | None, *options: str, write: bool = False) -> int:
+    """Run pytest in the copy, which is imported from there. For a child; `write`: it leaves bytecode there, for those
+    that come after it."""
     os.chdir(copy)
     sys.path[:] = [str(copy), *(path for path in sys.path if path and Path(path).resolve() != ROOT)]
     for name in [name for name in sys.modules if name.split(".")[0] == "benchmarks"]:
         del sys.modules[name]
     os.environ["PYTHONPATH"] = str(copy)
     sys.dont_write_bytecode = not write
-    return int(pytest.main(["-x" if not write else "-v", "-p", "no:cacheprovider", *files], plugins=[plugin]))
+    return int(pytest.main(["-p", "no:cacheprovider", *options, *files], plugins=[plugin] if plugin else []))
 
 
 class Survey:
     """A plugin that notes of each test how long it takes and which functions of the core it enters. What runs outside
     of a test, as in a fixture of its file, counts for all of the file."""
 
-    def __init__(self, copy: Path, core: list[str], found: Path) -> None:
-        self.core = tuple(str(copy / name) for name in core)
+    def __init__(self, copy: Path, found: Path) -> None:
+        self.core = str(copy / "cnncalc")
         self.skip = len(str(copy)) + 1
         self.found = found
         self.tests: dict[str, tuple[float, list[str]]] = {}
@@ -261,6 +265,27 @@ class Survey:
         self.found.write_text(json.dumps({"modules": modules, "tests": rows}))
 
 
+def surveyed(copy: Path, files: list[str], kept: Path | None) -> dict[str, tuple[float, list[str]]]:
+    """The surveyed tests of some files; what they import beside cnncalc is imported here too. A file whose survey is
+    kept already is not surveyed again."""
+    known: dict[str, Any] = json.loads(kept.read_text()) if kept and kept.exists() else {}
+    found = copy.parent / "survey.json"
+    for file in files:
+        if file not in known:
+            found.write_text(json.dumps({"modules": [], "tests": {}}))
+            start = time.monotonic()
+            forked(lambda file=file: tested(copy, [file], Survey(copy, found), write=True), 600)
+            known[file] = json.loads(found.read_text())
+            print(f"{file}: {len(known[file]['tests'])} tests, {time.monotonic() - start:.0f} s", file=sys.stderr)
+            if kept:
+                kept.write_text(json.dumps(known))
+        for name in known[file]["modules"]:
+            if name not in sys.modules:
+                with suppress(Exception):
+                    importlib.import_module(name)
+    return {name: row for file in files for name, row in known[file]["tests"].items()}
+
+
 class Selection:
     """A plugin that runs these tests only, in this order."""
 
@@ -277,10 +302,10 @@ class Selection:
 class Tests:
     """The surveyed tests."""
 
-    def __init__(self, found: dict[str, Any], longest: float) -> None:
+    def __init__(self, found: dict[str, tuple[float, list[str]]], longest: float) -> None:
         self.seconds: dict[str, float] = {}
         self.of: dict[tuple[str, int], list[str]] = defaultdict(list)
-        for name, (seconds, entered) in found["tests"].items():
+        for name, (seconds, entered) in found.items():
             if seconds > longest:
                 continue
             self.seconds[name] = seconds
@@ -291,7 +316,7 @@ class Tests:
     def of_change(self, data: bytes, change: Change, budget: float) -> list[str]:
         """The tests for a change, in order: of each test function the quickest that enters its function, then the
         next quickest of each, until the budget in seconds is spent."""
-        first, last = functions(data, change)
+        first, last = lines_around(data, change)
         entering = {name for line in range(first, last + 1) for name in self.of.get((change.file, line), [])}
         if not entering:  # as outside of all functions
             entering = {name for (file, _), names in self.of.items() if file == change.file for name in names}
@@ -316,7 +341,7 @@ def main() -> int:
     parser.add_argument("changes", type=int, nargs="?", default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--files", nargs="+", default=CORE, help="what is changed")
-    parser.add_argument("--tests", nargs="+", default=[*FILES, *CORE], help="test files, and files with doctests")
+    parser.add_argument("--tests", nargs="+", default=[*CORE, *FILES], help="test files, and files with doctests")
     parser.add_argument("--survey", type=Path, help="where the survey is kept; made where it is not yet")
     parser.add_argument("--longest", type=float, default=5, help="tests that take more seconds are left out")
     parser.add_argument("--seconds", type=float, default=60, help="of tests for one change")
@@ -327,29 +352,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "__pycache__", ".*_cache"))
-        survey = arguments.survey.resolve() if arguments.survey else Path(folder) / "survey.json"
         paths = [path for name in arguments.files for path in sorted((copy / name).rglob("*.py")) or [copy / name]]
-        if not survey.exists():
-            core = sorted({*CORE, *arguments.files})
-            forked(lambda: tested(copy, arguments.tests, Survey(copy, core, survey), write=True), 3600)
-        found = json.loads(survey.read_text())
-        for name in found["modules"]:
-            with suppress(Exception):
-                importlib.import_module(name)
-        tests = Tests(found, arguments.longest)
+        tests = Tests(surveyed(copy, arguments.tests, arguments.survey), arguments.longest)
+        forked(lambda: tested(copy, arguments.tests, None, "--collect-only", write=True), 600)
+        gc.freeze()  # a child that looks through all objects of PyTorch copies their pages
+        texts = {str(path.relative_to(copy)): path.read_bytes() for path in paths}
+        every = [change for file, data in texts.items() for change in changes(file, data)]
         if arguments.again:
             named = set(arguments.again.read_text().splitlines())
-            every = [change for path in paths for change in changes(str(path.relative_to(copy)), path.read_bytes())]
-            chosen = [change for change in every if change.described((copy / change.file).read_bytes()) in named]
+            chosen = [change for change in every if change.described(texts[change.file]) in named]
         else:
-            chosen = sample(paths, copy, arguments.changes, random.Random(arguments.seed))
+            random.Random(arguments.seed).shuffle(every)
+            drawn = (change for change in every if differs(texts[change.file], change))
+            chosen = sorted(islice(drawn, arguments.changes))
         return judge(chosen, copy, tests, arguments)
-
-
-def sample(paths: list[Path], copy: Path, count: int, rng: random.Random) -> list[Change]:
-    """Changes, as many of each file as its share of all."""
-    every = [change for path in paths for change in changes(str(path.relative_to(copy)), path.read_bytes())]
-    return sorted(rng.sample(every, min(count, len(every))))
 
 
 def judge(chosen: list[Change], copy: Path, tests: Tests, arguments: argparse.Namespace) -> bool:
@@ -364,7 +380,7 @@ def judge(chosen: list[Change], copy: Path, tests: Tests, arguments: argparse.Na
         limit = 60 + 4 * sum(tests.seconds[name] for name in names)
         target.write_bytes(change.made(data))
         start = time.monotonic()
-        status = forked(lambda files=files, names=names: tested(copy, files, Selection(names)), limit) if names else 0
+        status = forked(lambda files=files, names=names: tested(copy, files, Selection(names), "-x"), limit) if names else 0
         took = time.monotonic() - start
         target.write_bytes(data)
         os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cnncalc import network, ops
 from cnncalc.costs.analysis import Row
+from cnncalc.costs.compare import Comparison, intensity
 from cnncalc.ops.base import Site
 from cnncalc.ops.window import dimension_names
 from tests.oracles.loops import slow_convolution
@@ -102,6 +103,18 @@ def test_groups_sum_to_the_totals():
     for quantity in ("params", "macs", "flops", "activations", "buffers"):
         assert sum(getattr(group, quantity) for group in groups) == getattr(analysis, quantity)
     assert sum(len(group.rows) for group in analysis.groups(depth=2)) == len(analysis.layers)
+
+
+def test_two_networks_are_compared_group_by_group():
+    small, large = network("resnet18"), network("resnet34")
+    comparison = Comparison([small.analyze(), large.analyze()])
+    groups = comparison.groups()
+    assert groups == comparison.groups(depth=1)
+    for side, net in (("first", small), ("second", large)):
+        counts = {pair.name: getattr(pair, side) for pair in groups if getattr(pair, side)}
+        assert list(counts) == [group.name for group in net.analyze().groups()]
+        assert sum(count.macs for count in counts.values()) == getattr(comparison.whole, side).macs == net.analyze().macs
+    assert intensity(net.analyze(2)) * net.analyze(2).memory.traffic == pytest.approx(net.analyze(2).flops)
 
 
 def test_flops_are_twice_the_macs_and_the_rest():

@@ -119,6 +119,18 @@ def test_differences_sum_to_the_difference() -> None:
         assert {difference.part for difference in differences} <= set(CLASSES)
 
 
+def test_a_tool_that_runs_one_image_says_so_of_what_the_papers_count_too() -> None:
+    for name in ("alexnet_torchvision", "mobilenet_v3_small"):
+        costs = cnncalc.network(name).analyze(3)
+        papers = costs.count_as("paper").classes
+        for difference in costs.reconciliation.deviations:
+            tool = CONVENTIONS[difference.convention]
+            one_image = tool.per_image and difference.part in papers
+            expected = "it runs one image, not the batch of 3" if one_image else tool.reasons[difference.part]
+            assert difference.reason == expected
+    assert costs.count_as("ptflops").total == cnncalc.network(name).analyze(1).count_as("ptflops").total
+
+
 def test_layers_sum_to_the_classes() -> None:
     costs = cnncalc.network("mobilenet_v3_small").analyze()
     for tool in TOOLS:
