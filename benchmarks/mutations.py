@@ -6,10 +6,12 @@
 Each change is made in a copy of the repository: a number one larger or smaller, an operator or a word turned round, a
 term or a condition dropped. First the tests run once as they are, and it is noted how long each takes and which
 functions of the core it enters; `--survey` keeps that in a file. A change is then judged by the tests that enter its
-function, the quick ones first, until one fails. Every run is forked from this process, which has imported PyTorch and all
-else that is no part of cnncalc. Prints the changes that lived: each is the same program still, dead code, or a test that
-is missing. With the same sources and seed the changes are the same. Texts of messages are left out: what stands within
-`raise` in quotes.
+function, the quick ones first, until one fails. Every run is forked from this process, which has imported PyTorch and
+all else that is no part of cnncalc.
+
+Prints the changes that lived: each is the same program still, dead code, or a test that is missing. With the same
+sources and seed the changes are the same. Left out are the texts of errors, `zip`'s `strict`, and the last for the first
+of a list.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import argparse
 import ast
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -42,10 +45,10 @@ CORE = [
     *(f"cnncalc/language/{name}.py" for name in ("expressions", "expand", "model", "reader")),
 ]
 TESTS = [
-    *("every_kind", "formula", "expressions", "pytorch/ops", "memory", "receptive_field", "expand", "conventions"),
-    *("analysis", "errors", "unknown", "language_limits", "receptive_field_random", "rewrite", "roofline", "face"),
-    *("pytorch/build", "pytorch/random_quantities", "pytorch/mixed", "write_random", "zoo_attention", "write"),
-    *("check", "arrays", "pytorch/differential", "sweep_composed", "zoo_plain", "growth"),
+    *("every_kind", "operations", "formula", "expressions", "pytorch/ops", "memory", "receptive_field", "expand"),
+    *("conventions", "analysis", "errors", "unknown", "language_limits", "receptive_field_random", "rewrite"),
+    *("roofline", "face", "pytorch/build", "pytorch/random_quantities", "pytorch/mixed", "write_random"),
+    *("zoo_attention", "write", "check", "arrays", "pytorch/differential", "sweep_composed", "zoo_plain", "growth"),
 ]
 FILES = [str(Path("tests", name).with_name(f"test_{Path(name).name}.py")) for name in TESTS]
 MOST_MEMORY = 16 * 2**30
@@ -91,7 +94,8 @@ def changes(file: str, data: bytes) -> list[Change]:
     def of(node: ast.AST) -> Iterator[tuple[int, int, str]]:
         if isinstance(node, ast.Constant) and type(node.value) is int:
             yield (*place(node), str(node.value + 1))
-            yield (*place(node), str(node.value - 1))
+            if node not in firsts:
+                yield (*place(node), str(node.value - 1))
         elif isinstance(node, ast.Constant) and type(node.value) is bool:
             yield (*place(node), str(not node.value))
         elif isinstance(node, ast.BinOp):
@@ -124,13 +128,20 @@ def changes(file: str, data: bytes) -> list[Change]:
             yield (*place(node), NAMES[node.id])
 
     def walk(node: ast.AST, raised: bool) -> Iterator[ast.AST]:
-        if isinstance(node, ast.JoinedStr) and raised:
+        if (isinstance(node, ast.JoinedStr) and raised) or (isinstance(node, ast.keyword) and node.arg == "strict"):
             return
         yield node
         for child in ast.iter_child_nodes(node):
             yield from walk(child, raised or isinstance(node, ast.Raise))
 
-    return sorted({Change(file, *found) for node in walk(ast.parse(text), False) for found in of(node)})
+    tree = ast.parse(text)
+    # The first of a list that is the only one is the last as well.
+    firsts = {node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript) and is_zero(node.slice)}
+    return sorted({Change(file, *found) for node in walk(tree, False) for found in of(node)})
+
+
+def is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0
 
 
 def differs(data: bytes, change: Change) -> bool:
@@ -142,7 +153,7 @@ def differs(data: bytes, change: Change) -> bool:
 
 
 def lines_around(data: bytes, change: Change) -> tuple[int, int]:
-    """The lines of what a change stands in: the innermost function; outside of all, the outermost class, or the file."""
+    """The lines of what a change stands in: the innermost function; outside of all, the class, or the file."""
     line = data[: change.start].count(b"\n") + 1
     tree = ast.parse(data)
     found = (1, data.count(b"\n") + 1)
@@ -190,7 +201,7 @@ def forked(job: Callable[[], int], seconds: float) -> int | None:
     return None
 
 
-def tested(copy: Path, files: list[str], plugin: object | None, *options: str, write: bool = False) -> int:
+def ran(copy: Path, files: list[str], plugin: object | None, *options: str, write: bool = False) -> int:
     """Run pytest in the copy, which is imported from there. For a child; `write`: it leaves bytecode there, for those
     that come after it."""
     os.chdir(copy)
@@ -271,11 +282,12 @@ def surveyed(copy: Path, files: list[str], kept: Path | None) -> dict[str, tuple
     known: dict[str, Any] = json.loads(kept.read_text()) if kept and kept.exists() else {}
     found = copy.parent / "survey.json"
     for file in files:
-        if file not in known:
+        text = (copy / file).read_text() if file.startswith("tests") else ""
+        if known.get(file, {}).get("text") != (version := hashlib.sha256(text.encode()).hexdigest()):
             found.write_text(json.dumps({"modules": [], "tests": {}}))
             start = time.monotonic()
-            forked(lambda file=file: tested(copy, [file], Survey(copy, found), write=True), 600)
-            known[file] = json.loads(found.read_text())
+            forked(lambda file=file: ran(copy, [file], Survey(copy, found), write=True), 600)
+            known[file] = {"text": version, **json.loads(found.read_text())}
             print(f"{file}: {len(known[file]['tests'])} tests, {time.monotonic() - start:.0f} s", file=sys.stderr)
             if kept:
                 kept.write_text(json.dumps(known))
@@ -354,7 +366,7 @@ def main() -> int:
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "__pycache__", ".*_cache"))
         paths = [path for name in arguments.files for path in sorted((copy / name).rglob("*.py")) or [copy / name]]
         tests = Tests(surveyed(copy, arguments.tests, arguments.survey), arguments.longest)
-        forked(lambda: tested(copy, arguments.tests, None, "--collect-only", write=True), 600)
+        forked(lambda: ran(copy, arguments.tests, None, "--collect-only", write=True), 600)
         gc.freeze()  # a child that looks through all objects of PyTorch copies their pages
         texts = {str(path.relative_to(copy)): path.read_bytes() for path in paths}
         every = [change for file, data in texts.items() for change in changes(file, data)]
@@ -380,7 +392,9 @@ def judge(chosen: list[Change], copy: Path, tests: Tests, arguments: argparse.Na
         limit = 60 + 4 * sum(tests.seconds[name] for name in names)
         target.write_bytes(change.made(data))
         start = time.monotonic()
-        status = forked(lambda files=files, names=names: tested(copy, files, Selection(names), "-x"), limit) if names else 0
+        status = (
+            forked(lambda files=files, names=names: ran(copy, files, Selection(names), "-x"), limit) if names else 0
+        )
         took = time.monotonic() - start
         target.write_bytes(data)
         os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))

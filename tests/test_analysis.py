@@ -113,7 +113,9 @@ def test_two_networks_are_compared_group_by_group():
     for side, net in (("first", small), ("second", large)):
         counts = {pair.name: getattr(pair, side) for pair in groups if getattr(pair, side)}
         assert list(counts) == [group.name for group in net.analyze().groups()]
-        assert sum(count.macs for count in counts.values()) == getattr(comparison.whole, side).macs == net.analyze().macs
+        assert (
+            sum(count.macs for count in counts.values()) == getattr(comparison.whole, side).macs == net.analyze().macs
+        )
     assert intensity(net.analyze(2)) * net.analyze(2).memory.traffic == pytest.approx(net.analyze(2).flops)
 
 
