@@ -398,7 +398,7 @@ def judge(chosen: list[Change], copy: Path, tests: Tests, arguments: argparse.Na
         took = time.monotonic() - start
         target.write_bytes(data)
         os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
-        if status == 0:
+        if status in (0, 5):  # passed, or none of the tests is there any more
             lived.append(change.described(data))
             line = data[: change.start].count(b"\n") + 1
             print(f"line {line}, {len(names)} tests: {lived[-1]}", flush=True)
