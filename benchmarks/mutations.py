@@ -94,7 +94,7 @@ def changes(file: str, data: bytes) -> list[Change]:
     def of(node: ast.AST) -> Iterator[tuple[int, int, str]]:
         if isinstance(node, ast.Constant) and type(node.value) is int:
             yield (*place(node), str(node.value + 1))
-            if node not in firsts:
+            if node.value or node not in firsts:
                 yield (*place(node), str(node.value - 1))
         elif isinstance(node, ast.Constant) and type(node.value) is bool:
             yield (*place(node), str(not node.value))
@@ -135,13 +135,15 @@ def changes(file: str, data: bytes) -> list[Change]:
             yield from walk(child, raised or isinstance(node, ast.Raise))
 
     tree = ast.parse(text)
-    # The first of a list that is the only one is the last as well.
-    firsts = {node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript) and is_zero(node.slice)}
+    firsts = {node for found in ast.walk(tree) for node in indices(found)}
     return sorted({Change(file, *found) for node in walk(tree, False) for found in of(node)})
 
 
-def is_zero(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value == 0
+def indices(node: ast.AST) -> list[ast.expr]:
+    """What is a place in a list, or may be a list of one place: of a list of one the first is the last as well."""
+    if isinstance(node, ast.Tuple) and len(node.elts) == 1:
+        return node.elts
+    return [node.slice] if isinstance(node, ast.Subscript) else []
 
 
 def differs(data: bytes, change: Change) -> bool:
@@ -327,7 +329,7 @@ class Tests:
 
     def of_change(self, data: bytes, change: Change, budget: float) -> list[str]:
         """The tests for a change, in order: of each test function the quickest that enters its function, then the
-        next quickest of each, until the budget in seconds is spent."""
+        next quickest of each, as many as the budget in seconds allows."""
         first, last = lines_around(data, change)
         entering = {name for line in range(first, last + 1) for name in self.of.get((change.file, line), [])}
         if not entering:  # as outside of all functions
@@ -336,14 +338,13 @@ class Tests:
         order = []
         for name in sorted(entering, key=lambda name: (self.seconds[name], name)):
             function = name.split("[")[0]
-            order.append((turns[function], name.split("::")[0] if turns[function] else "", len(order), name))
+            order.append((turns[function], len(order), name))
             turns[function] += 1
         chosen = []
         for *_, name in sorted(order):
-            budget -= self.seconds[name]
-            if budget < 0 and chosen:
-                break
-            chosen.append(name)
+            if self.seconds[name] <= budget:
+                budget -= self.seconds[name]
+                chosen.append(name)
         return chosen
 
 

@@ -88,6 +88,14 @@ def test_it_is_known_in_every_cost(kind: type[Op]) -> None:
         assert costs.roofline("h100").complete
 
 
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_it_is_a_value(kind: type[Op]) -> None:
+    """Equal ops are one in the tables of what is known already, and none changes after."""
+    assert kind.__struct_config__.frozen
+    if kind in KNOWN.values():
+        assert len({example(kind), example(kind)}) == 1
+
+
 @pytest.mark.parametrize("kind", SAYING.values(), ids=SAYING)
 def test_it_has_its_word_and_its_pages(kind: type[Op]) -> None:
     assert KINDS[kind.kind] is kind
