@@ -264,7 +264,11 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
         """Whether its weights on inputs of some shapes have the same shapes as on others, so that they can be shared.
         Where the channels say what the weights are, it is enough that there are as many."""
         own = self.stored(inputs)
-        return inputs == others or (None not in own and own == self.stored(others))
+        return inputs == others or (not self.weighs_each() and None not in own and own == self.stored(others))
+
+    def weighs_each(self) -> bool:
+        """Whether its weights have the shape of its input, one for each element."""
+        return False
 
     def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         """Elements of the tensors alive at once inside an op that PyTorch runs in several steps, at inference, besides

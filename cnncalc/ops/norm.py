@@ -189,10 +189,8 @@ class LayerNorm(Elementwise, frozen=True):
     words: ClassVar[Words] = OVER_WORDS
     costs: ClassVar[Costs] = MOMENTS
 
-    def same_weights(self, inputs: tuple[Shape, ...], others: tuple[Shape, ...]) -> bool:
-        # Over all, the weights have the shape of the input.
-        sized = self.affine and self.over == "all"
-        return inputs == others or (not sized and super().same_weights(inputs, others))
+    def weighs_each(self) -> bool:
+        return self.affine and self.over == "all"
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         c, m = normalised(self.over, output)
@@ -297,6 +295,9 @@ class RMSNorm(Elementwise, frozen=True):
         "div": rms_divs,
         "exp": moments_roots,
     }
+
+    def weighs_each(self) -> bool:
+        return self.affine and self.over == "all"
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         c, m = normalised(self.over, output)
