@@ -113,7 +113,9 @@ def both(form, *parts):
 
 def made_of(inner):
     return (
-        st.builds(lambda x, operator, y: both(f"({{}} {operator} {{}})", x, y), inner, st.sampled_from(OPERATORS), inner)
+        st.builds(
+            lambda x, operator, y: both(f"({{}} {operator} {{}})", x, y), inner, st.sampled_from(OPERATORS), inner
+        )
         | st.builds(lambda x, n: both(f"({{}} ** {n})", x), inner, st.integers(-2, 3))
         | st.builds(lambda x, y, z: both("({} < {} >= {})", x, y, z), inner, inner, inner)
         | st.builds(lambda x, y, z: both("({} if {} else {})", x, y, z), inner, inner, inner)

@@ -107,8 +107,8 @@ class PositionEmbedding(Elementwise, frozen=True):
     costs: ClassVar[Costs] = {"params": each, "weights": none_of_them, "add": each}
     saves: ClassVar[Saved | None] = Saved()
 
-    def weighs_each(self) -> bool:
-        return True
+    def weights_by(self, x: Shape) -> Shape | int | None:
+        return x
 
 
 class Parameter(Op, frozen=True):

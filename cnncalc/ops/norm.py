@@ -189,8 +189,8 @@ class LayerNorm(Elementwise, frozen=True):
     words: ClassVar[Words] = OVER_WORDS
     costs: ClassVar[Costs] = MOMENTS
 
-    def weighs_each(self) -> bool:
-        return self.affine and self.over == "all"
+    def weights_by(self, x: Shape) -> Shape | int | None:
+        return x if self.affine and self.over == "all" else None
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         c, m = normalised(self.over, output)
@@ -296,8 +296,8 @@ class RMSNorm(Elementwise, frozen=True):
         "exp": moments_roots,
     }
 
-    def weighs_each(self) -> bool:
-        return self.affine and self.over == "all"
+    def weights_by(self, x: Shape) -> Shape | int | None:
+        return x if self.affine and self.over == "all" else None
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         c, m = normalised(self.over, output)
