@@ -17,7 +17,7 @@ from cnncalc.language.schema import spec_schema
 from cnncalc.ops import FAMILIES, KINDS, Op
 from cnncalc.ops.base import OPERATIONS, QUANTITIES, UNKNOWN_COSTS, Costs, Shape, Site, cost_steps
 from cnncalc.ops.sight import UNKNOWN
-from tests.examples_of_kinds import PLACES, SAYING, UNSAID, example, inputs_of, network_of, places
+from tests.examples_of_kinds import PLACES, SAYING, UNSAID, example, inputs_of, network_of, other_options, places
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -177,36 +177,6 @@ def values_by_symbol(row: Any) -> dict[str, dict[object, str]]:
     for step in steps:
         for symbol in step.formula.names if step.formula else ():
             found.setdefault(symbol, {})[step.values[symbol]] = step.label
-    return found
-
-
-OTHERWISE: tuple[dict[str, object], ...] = (
-    {},
-    {"kernel": 1},
-    {"kernel": 3, "stride": 2, "padding": 1},
-    {"kernel": 3, "stride": 2, "dilation": 2, "padding": 1},
-    {"kernel": 3, "stride": 2, "padding": "same"},
-    {"kernel": 3, "stride": 2, "padding": "valid"},
-    {"kernel": 3, "stride": 2, "ceil": True},
-    {"kernel": 3, "stride": 2, "output_padding": 1},
-    {"kernel": 3, "padding": ((0, 1),)},
-    {"kernel": 3, "padding": ((0, 1), (0, 1))},
-    {"groups": 2, "bias": False},
-    {"affine": False},
-    {"over": "last"},
-    {"over": "all"},
-    {"over": "all", "affine": False},
-)
-
-
-def other_options(kind: type[Op]) -> list[Op]:
-    """The example of a kind with other options, where it has them."""
-    options = example(kind).named()
-    found = []
-    for other in OTHERWISE:
-        if set(other) <= set(options):
-            with contextlib.suppress(OpError):
-                found.append(kind(**{**options, **other}))
     return found
 
 

@@ -161,9 +161,11 @@ def test_agrees_with_python(texts):
 
 @pytest.mark.parametrize(
     "around",
-    ["-({})", "not ({})", "({}) * 1", "0 * ({})", "({}) < 1", "1 < ({})", "({}) and a", "a and ({})", "({}) or 0"]
-    + ["0 if ({}) else 1", "({}) if a else 0", "0 if a else ({})", "min({}, 1)", "max(0, {})", "depths[{}]"]
-    + ["(depths if {} else depths)[0]"],
+    [
+        *("-({})", "not ({})", "({}) * 1", "0 * ({})", "({}) < 1", "1 < ({})", "({}) and a", "a and ({})", "({}) or 0"),
+        *("0 if ({}) else 1", "({}) if a else 0", "0 if a else ({})", "min({}, 1)", "max(0, {})", "depths[{}]"),
+        "(depths if {} else depths)[0]",
+    ],
 )
 def test_every_way_down_is_bounded(around, monkeypatch):
     """As many levels as there may be, and one more."""

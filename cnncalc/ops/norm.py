@@ -285,6 +285,7 @@ class RMSNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-6
 
     kind: ClassVar[str] = "rmsnorm"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = Casts("float32", "given")
     words: ClassVar[Words] = OVER_WORDS
     costs: ClassVar[Costs] = {

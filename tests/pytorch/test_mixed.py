@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import warnings
 from math import prod
@@ -14,16 +13,15 @@ torch = pytest.importorskip("torch")
 
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from cnncalc import OpError, ops  # noqa: E402
+from cnncalc import ops  # noqa: E402
 from cnncalc.costs.memory import Memory  # noqa: E402
 from cnncalc.graph import Builder, Graph, Node  # noqa: E402
 from cnncalc.ops import KINDS, Op  # noqa: E402
 from cnncalc.ops.base import Site  # noqa: E402
 from cnncalc.pytorch.build import build  # noqa: E402
-from tests.examples_of_kinds import PLACES, inputs_of  # noqa: E402
+from tests.examples_of_kinds import PLACES, everywhere  # noqa: E402
 from tests.oracles.memory import disagreement  # noqa: E402
 from tests.pytorch.test_ops import CASES  # noqa: E402
-from tests.test_every_kind import other_options  # noqa: E402
 
 BATCH = 2
 
@@ -107,13 +105,3 @@ def test_the_weights_of_products_are_those_of_which_autocast_makes_copies() -> N
         assert Site(op, shapes, graph.nodes[-1].output).count("weights") == weights, (op, shapes)
         compared.add(op.kind) if weights else None
     assert compared >= {"conv", "conv_transpose", "depthwise", "separable", "linear", "prelu", "multihead_attention"}
-
-
-def everywhere(kind: type[Op]) -> list[tuple[Op, tuple[Any, ...]]]:
-    """A kind with other options, on inputs of one to three dimensions and none."""
-    found = []
-    for op, shape in itertools.product(other_options(kind), ((4, 9, 7), (4, 11), (4, 6, 5, 7), (4,))):
-        with contextlib.suppress(OpError):
-            op.output_shape(*inputs_of(op, shape))
-            found.append((op, inputs_of(op, shape)))
-    return found

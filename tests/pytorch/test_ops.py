@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
+from math import prod
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from cnncalc.errors import OpError, RequestError  # noqa: E402
 from cnncalc.ops.base import Op, Shape, Site  # noqa: E402
 from cnncalc.ops.sight import UNKNOWN, WHOLE, Folded, Reach, Resampled, Sliding, Spread  # noqa: E402
 from cnncalc.pytorch.build import build, build_op  # noqa: E402
+from tests.examples_of_kinds import PLACES, SAYING, everywhere  # noqa: E402
 from tests.oracles.memory import peak_by_pytorch  # noqa: E402
 from tests.oracles.one_op import differences, graph_of  # noqa: E402
 
@@ -145,6 +147,48 @@ def test_against_pytorch_and_every_tool(kind: str) -> None:
         warnings.simplefilter("ignore")
         wrong = [difference for op, shapes in CASES[kind] for difference in differences(op, shapes)]
     assert not wrong
+
+
+# How outputs lie in memory
+
+
+def in_order(shape: Shape, last: bool) -> Any:
+    """Two samples of a shape; `last`: their channels lie last in memory."""
+    x = torch.rand(2, *shape)
+    if last:
+        x = x.movedim(1, -1).contiguous().movedim(-1, 1)
+    return x.requires_grad_()
+
+
+def trivial(op: Op, x: Shape) -> bool:
+    """What PyTorch does in another way, for nothing is to be done, or little: rolls by nothing; kernels of volumes with
+    one place in height and width; shuffles of pixels, which are a view where they can."""
+    if op.kind in ("conv", "conv_transpose", "depthwise"):
+        return len(x) == 4 and op.kernel == 1
+    return op.kind in ("pixel_shuffle", "pixel_unshuffle") or (op.kind == "roll" and op.shift == 0)
+
+
+def test_how_channels_lie_in_memory() -> None:
+    """On one thread: on several, convolutions of volumes differ."""
+    torch.set_num_threads(1)
+    alike = [case for kind in SAYING.values() if kind.kind not in PLACES for case in everywhere(kind)]
+    compared = set()
+    for op, shapes in [*(case for cases in CASES.values() for case in cases), *alike]:
+        output = op.output_shape(*shapes)
+        # Of one channel, or of one position, there are no two orders.
+        if any(len(shape) < 2 or shape[0] == 1 or prod(shape[1:]) == 1 for shape in (output, *shapes)):
+            continue
+        if op.is_view(*shapes, training=True) or trivial(op, shapes[0]) or op.kind == "embedding":
+            continue
+        module = build_op(op, Site(op, shapes, output)).train()
+        for last in (True, False):
+            y = module(*(in_order(shape, last) for shape in shapes))
+            theirs = y.movedim(1, -1).is_contiguous()
+            if theirs != y.is_contiguous():
+                assert op.gives_last(shapes, (last,) * len(shapes)) == theirs, (op, shapes, last)
+                compared.add((op.kind, len(output) - 1))
+    assert len(compared) > 150
+    assert {dimensions for kind, dimensions in compared if kind == "conv"} == {1, 2, 3}
 
 
 # What is alive at once
