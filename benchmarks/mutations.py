@@ -154,24 +154,26 @@ def differs(data: bytes, change: Change) -> bool:
         return False
 
 
-def lines_around(data: bytes, change: Change) -> tuple[int, int]:
-    """The lines of what a change stands in: the innermost function; outside of all, the class, or the file."""
+def around(data: bytes, change: Change) -> str:
+    """The qualified name of the innermost function that a change stands in; outside of all that of the class with a
+    dot, or nothing."""
     line = data[: change.start].count(b"\n") + 1
-    tree = ast.parse(data)
-    found = (1, data.count(b"\n") + 1)
-    inner = False
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.Lambda) and node.lineno <= line <= (
-            node.end_lineno or line
-        ):
-            body = node.body[0] if isinstance(node.body, list) else node.body
-            if isinstance(node, ast.ClassDef):
-                if not inner:
-                    found = (node.lineno, node.end_lineno or line)
-            elif line >= body.lineno:
-                first = min([node.lineno, *(item.lineno for item in getattr(node, "decorator_list", []))])
-                found, inner = (first, first), True
-    return found
+
+    def inside(node: ast.AST, names: tuple[str, ...]) -> str:
+        """As the whole, of what stands in a node; `names` are those of the scopes around, outermost first."""
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef) and child.lineno <= line <= (child.end_lineno or 0):
+                return inside(child, (*names, child.name)) or f"{'.'.join((*names, child.name))}."
+            if isinstance(child, ast.FunctionDef | ast.Lambda):
+                body = child.body[0] if isinstance(child.body, list) else child.body
+                if body.lineno <= line <= (child.end_lineno or 0):
+                    name = ".".join((*names, "<lambda>" if isinstance(child, ast.Lambda) else child.name))
+                    return inside(child, (name, "<locals>")) or name
+            elif found := inside(child, names):
+                return found
+        return ""
+
+    return inside(ast.parse(data), ())
 
 
 # Running. A child never returns: what it finds is in a file.
@@ -237,7 +239,7 @@ class Survey:
         """The functions entered since this was last asked."""
         entered, self.entered = self.entered, {}
         codes = [code for code in entered.values() if code.co_filename.startswith(self.core)]
-        return {f"{code.co_filename[self.skip :]}:{code.co_firstlineno}" for code in codes}
+        return {f"{code.co_filename[self.skip :]}:{code.co_qualname}" for code in codes}
 
     def pytest_collection_finish(self) -> None:
         self.caches = [item for item in gc.get_objects() if hasattr(type(item), "cache_clear")]
@@ -318,22 +320,23 @@ class Tests:
 
     def __init__(self, found: dict[str, tuple[float, list[str]]], longest: float) -> None:
         self.seconds: dict[str, float] = {}
-        self.of: dict[tuple[str, int], list[str]] = defaultdict(list)
+        self.of: dict[str, list[str]] = defaultdict(list)
         for name, (seconds, entered) in found.items():
             if seconds > longest:
                 continue
             self.seconds[name] = seconds
             for place in entered:
-                file, line = place.rsplit(":", 1)
-                self.of[file, int(line)].append(name)
+                self.of[place].append(name)
 
     def of_change(self, data: bytes, change: Change, budget: float) -> list[str]:
         """The tests for a change, in order: of each test function the quickest that enters its function, then the
         next quickest of each, as many as the budget in seconds allows."""
-        first, last = lines_around(data, change)
-        entering = {name for line in range(first, last + 1) for name in self.of.get((change.file, line), [])}
-        if not entering:  # as outside of all functions
-            entering = {name for (file, _), names in self.of.items() if file == change.file for name in names}
+        place = f"{change.file}:{around(data, change)}"
+        entering = set(self.of.get(place, []))
+        if place.endswith((".", ":")):
+            entering = {name for found, names in self.of.items() if found.startswith(place) for name in names}
+        if place.endswith(".") and not entering:  # a class without functions of its own
+            entering = {name for found, names in self.of.items() if found.startswith(change.file) for name in names}
         turns: dict[str, int] = defaultdict(int)
         order = []
         for name in sorted(entering, key=lambda name: (self.seconds[name], name)):

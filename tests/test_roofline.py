@@ -9,6 +9,7 @@ import pytest
 
 from cnncalc import RequestError, SpecError, devices, network
 from cnncalc.costs.bottleneck import class_name
+from cnncalc.costs.roofline import Bound
 
 TOY = """
 title: a toy
@@ -122,6 +123,16 @@ def test_classes_and_rankings_sum() -> None:
     assert sum(group.saved for group in found.classes) == costs.memory.saved
     assert [ranking.total for ranking in found.rankings[:2]] == [costs.params, costs.macs]
     assert all(len(ranking.layers) == 5 for ranking in found.rankings)
+
+
+def test_a_bound_of_what_is_known_in_part_is_unknown() -> None:
+    for flops, moved in ((None, 8), (8, None), (None, None)):
+        bound = Bound(flops, moved, None if flops is None else 1.0, None if moved is None else 1.0)
+        assert bound.intensity is bound.seconds is None
+        assert bound.limit == ""
+    assert (Bound(8, 4, 2.0, 1.0).intensity, Bound(8, 4, 2.0, 1.0).limit) == (2, "arithmetic")
+    assert (Bound(8, 4, 2.0, 1.0).seconds, Bound(8, 4, 2.0, 1.0, several=True).seconds) == (2, 3)
+    assert (Bound(0, 0, 0.0, 0.0).intensity, Bound(0, 0, 0.0, 0.0).limit) == (0, "")
 
 
 def test_shares_are_percent_of_the_whole() -> None:
