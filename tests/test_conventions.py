@@ -51,7 +51,15 @@ LAYERS = (
     *("layernorm", "{layernorm: , affine: false}", "{layernorm: , over: all}", "{groupnorm: 2}", "{lrn: 3}"),
     *("{groupnorm: 2, affine: false}", "relu", "relu6", "leaky_relu", "prelu", "sigmoid", "tanh", "silu", "gelu"),
     *("hardswish", "hardsigmoid", "softmax", "log_softmax", "{dropout: 0.5}", "{scale: , bias: true}", "{pad: 1}"),
-    *("{upsample: 2}", "{upsample: 2, mode: linear}", "{channel_shuffle: 2}", "{slice: [0, 2]}", "flatten", "identity"),
+    *(
+        "{upsample: 2}",
+        "{upsample: 2, mode: linear}",
+        "{upsample: 2, mode: cubic}",
+        "{channel_shuffle: 2}",
+        "{slice: [0, 2]}",
+        "flatten",
+        "identity",
+    ),
     *("{add: [[], [relu]]}", "{multiply: [[], [sigmoid]]}", "{concat: [[], [relu]]}"),
 )
 
@@ -150,8 +158,10 @@ def test_reasons_are_of_known_classes() -> None:
 
 
 def test_unknown_convention() -> None:
-    with pytest.raises(RequestError, match="convention"):
-        cnncalc.network("lenet5").analyze().count_as("fvcor")
+    for name, hint in (("fvcor", "did you mean 'fvcore'?"), ("???", "one of paper, torch, fvcore")):
+        with pytest.raises(RequestError, match="convention") as caught:
+            cnncalc.network("lenet5").analyze().count_as(name)
+        assert (caught.value.hint or "").startswith(hint)
 
 
 @pytest.mark.parametrize("tool", TOOLS)

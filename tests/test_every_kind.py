@@ -148,6 +148,16 @@ def test_weights_are_shared_where_pytorchs_have_the_same_shapes(kind: type[Op]) 
                 assert op.same_weights(shapes, others) == (weights == theirs), (op, shapes, others)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in SAYING.values() if "valid" in kind.words.get("padding", ())])
+def test_valid_padding_is_none(kind: type[Op]) -> None:
+    """In sizes and in what units see; a pooling that pads by words is made of other steps in PyTorch."""
+    options = example(kind).named()
+    valid, none = (kind(**{**options, "kernel": 2, "padding": padding}) for padding in ("valid", 0))
+    shapes = [(4, 9, 7), (8, 8, 6)] if kind.kind == "deformable_conv" else [(4, 9, 7)]
+    assert valid.output_shape(*shapes) == none.output_shape(*shapes)
+    assert valid.windows(*shapes) == none.windows(*shapes)
+
+
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_it_has_as_many_inputs_as_it_says(kind: type[Op]) -> None:
     for number in (1, 2, 3, 4):

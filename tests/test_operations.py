@@ -89,6 +89,33 @@ def test_linear(bias: bool) -> None:
         assert ours(op, x) == each(scalars.linear, prod(x[:-1]), scalars.row(6), 3, bias)
 
 
+def test_einsum() -> None:
+    """A sum of products, or a product for each output where nothing is summed."""
+    for equation, shapes in (
+        ("ab,cb->ac", ((5, 4), (7, 4))),
+        ("ab,ab->ab", ((5, 4), (5, 4))),
+        ("a,b->ab", ((5,), (4,))),
+    ):
+        first, second, output = equation.replace("->", ",").split(",")
+        sizes = dict(zip(first + second, (*shapes[0], *shapes[1]), strict=True))
+        summed = prod(size for letter, size in sizes.items() if letter not in output)
+        outputs = prod(sizes[letter] for letter in output)
+        alone = set(first + second) == set(output)
+        assert ours(ops.Einsum(equation), *shapes) == ({"mul": outputs} if alone else {"mac": outputs * summed})
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_norms_by_mean_and_deviation(affine: bool) -> None:
+    """Of the additions here that of eps is none, and the two sums of each group begin at zero: one more."""
+    x = (4, 5, 6)
+    for op, groups in (
+        *((ops.LayerNorm(affine, over), 120 // n) for over, n in (("channels", 4), ("last", 6), ("all", 120))),
+        *((ops.InstanceNorm(affine), 4), (ops.GroupNorm(2, affine), 2), (ops.GroupNorm(1, affine), 1)),
+    ):
+        expected = each(scalars.normalised, groups, scalars.row(120 // groups), affine)
+        assert ours(op, x) == {**expected, "add": expected["add"] + groups}
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_layers_that_interpolate(bias: bool, groups: int) -> None:

@@ -105,6 +105,13 @@ def log_softmax(x: Row) -> Row:
     return [one - whole for one in shifted]
 
 
+def normalised(x: Row, affine: bool) -> Row:
+    mean = plus(x) / len(x)
+    centred = [one - mean for one in x]
+    factor = 1 / exp(plus([one * one for one in centred]) / len(x) + 1e-6)
+    return [one * factor * X + X if affine else one * factor for one in centred]
+
+
 def rms_norm(x: Row, affine: bool) -> Row:
     factor = 1 / exp(plus([one * one for one in x]) / len(x) + 1e-6)
     return [one * factor * X if affine else one * factor for one in x]

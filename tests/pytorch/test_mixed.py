@@ -102,6 +102,8 @@ def test_the_weights_of_products_are_those_of_which_autocast_makes_copies() -> N
         with torch.autocast("cpu"), Copies(model) as copies:
             model(*(torch.rand(BATCH, *shape) for shape in shapes))
         weights = sum(size for name, size in copies.sizes.items() if "bias" not in name)
-        assert Site(op, shapes, graph.nodes[-1].output).count("weights") == weights, (op, shapes)
+        site = Site(op, shapes, graph.nodes[-1].output)
+        assert site.count("weights") == weights, (op, shapes)
+        assert site.count("params") == sum(parameter.numel() for parameter in model.parameters()), (op, shapes)
         compared.add(op.kind) if weights else None
     assert compared >= {"conv", "conv_transpose", "depthwise", "separable", "linear", "prelu", "multihead_attention"}
