@@ -84,6 +84,8 @@ CASES = {
     "padding pairs": ("- {conv: 64, kernel: 3, padding: [[1, 2, 3], 1]}", "padding must say", "[1, 2, 3]"),
     "groups of inputs": ("- {conv: 64, kernel: 3, groups: 2}", "groups must divide the input channels", "3 input"),
     "groups of outputs": ("- {conv: 64, kernel: 3, groups: 3}", "groups must divide the output channels", "64"),
+    "negative axis": ("- {softmax: , axis: -1}", "axis of 'softmax' has an unfit value", ">= 0"),
+    "axis too far": ("- {softmax: , axis: 6}", "axis of 'softmax' has an unfit value", "<= 5"),
     "no room": ("- {conv: 64, kernel: 33}", "conv's kernel is larger than its input", "the height is 32"),
     "no room in a pool": ("- {maxpool: 40}", "maxpool's kernel is larger than its input", "32"),
     "pool padding": ("- {maxpool: 3, padding: 2}", "a pool's padding is at most half its kernel", "2"),
@@ -315,6 +317,19 @@ def test_requests_that_do_not_fit_the_network():
         expand(spec)["conv11"]
     with pytest.raises(RequestError, match="did you mean 'conv1'"):
         expand(spec).node("conv11")
+
+
+def test_channels_that_stand_last_are_told_from_small_images():
+    for channels in range(1, 8):
+        spec = load_text(f"input: [{channels}, 9, 9]\nlayers: [relu]\n")
+        assert expand(spec, input=(channels, 9, 7)).input == (channels, 9, 7)
+        if channels <= 4:
+            with pytest.raises(RequestError, match="stand last") as caught:
+                expand(spec, input=(9, 7, channels))
+            assert caught.value.hint == f"channels come first: {channels}x9x7"
+        else:
+            assert expand(spec, input=(9, 7, channels)).input == (9, 7, channels)
+    assert expand(load_text("input: [4, 9, 9]\nlayers: [relu]\n"), input=(4, 4, 4)).input == (4, 4, 4)
 
 
 def test_yaml_1_2_words_are_words():

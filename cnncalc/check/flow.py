@@ -79,11 +79,17 @@ def sequence_axis(subject: Subject) -> Iterator[Found]:
     positions, and the counts are of another network. `layernorm` and `rmsnorm` say `over: last`; `mean: 0` takes the
     positions away; before the others `permute: [1, 0]` makes [C, T].
     """
-    sequences = _sequences(subject)
-    for node in subject.graph.layers:
-        if node.op.kind not in _CHANNELS_FIRST or node.inputs[0] not in sequences:
-            continue
-        if getattr(node.op, "over", "channels") != "channels":
+    asked = [
+        node
+        for node in subject.graph.layers
+        if len(node.output) == 2
+        and node.op.kind in _CHANNELS_FIRST
+        and len(node.inputs[0].output) == 2
+        and getattr(node.op, "over", "channels") == "channels"
+    ]
+    sequences = _sequences(subject) if asked else set()
+    for node in asked:
+        if node.inputs[0] not in sequences:
             continue
         positions, channels = node.inputs[0].output
         yield Found(

@@ -41,12 +41,6 @@ class _Merge(Elementwise, frozen=True):
     arity: ClassVar[int | None] = None
     saves: ClassVar[Saved | None] = Saved()
 
-    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
-        # The first input that is not spread over the output decides.
-        output = self.output_shape(*inputs)
-        whole = [order for shape, order in zip(inputs, last, strict=True) if _equal(shape, output)]
-        return (whole or last)[0]
-
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "b": len(inputs)}
 
@@ -91,6 +85,12 @@ class _Together(_Merge, frozen=True):
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return meet(self.kind, inputs)
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        # The first input that is not spread over the output decides.
+        output = self.output_shape(*inputs)
+        whole = [order for shape, order in zip(inputs, last, strict=True) if _equal(shape, output)]
+        return (whole or last)[0]
 
     def is_view(self, *inputs: Shape, training: bool = False) -> bool:
         return len(inputs) == 1

@@ -99,6 +99,9 @@ class Pad(Op, frozen=True):
     costs: ClassVar[Costs] = {}
     main: ClassVar[str | None] = "padding"
 
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return self.mode != "circular" and super().gives_last(inputs, last)
+
     def pads(self, x: Shape) -> tuple[tuple[int, int], ...]:
         """[before, after] of each spatial dimension."""
         d = len(spatial(x, self.kind))

@@ -338,7 +338,12 @@ def of_each(d: random.Random, shape: Shape) -> nn.Module | None:
         ),
         *(torch.floor, torch.ceil, torch.round, torch.trunc, torch.expm1, torch.atan, torch.sinh, torch.cosh),
         *(lambda x: x.abs().log1p(), lambda x: (x.abs() + 1).log2(), lambda x: (x.abs() + 1).log10(), torch.exp2),
-        *(lambda x: x.tanh().acos(), lambda x: x.tanh().asin(), lambda x: x.clone().neg_(), lambda x: +x),
+        *(
+            lambda x: (x.tanh() * 0.9).acos(),
+            lambda x: (x.tanh() * 0.9).asin(),
+            lambda x: +x,
+            lambda x: x.clone().neg_(),
+        ),
         *(lambda x: x.double().float(), lambda x: x.to(torch.float64).to(x.dtype), lambda x: x.contiguous()),
         *(lambda x: x.clone(), lambda x: x.detach(), lambda x: x.type_as(x), lambda x: x.float()),
         *(lambda x: torch.zeros_like(x) + x, lambda x: torch.ones_like(x) * x, lambda x: x + torch.full_like(x, 2.0)),
