@@ -36,6 +36,7 @@ from cnncalc.ops import (
     Scale,
     Upsample,
 )
+from cnncalc.rewrite import together
 from cnncalc.zoo import load, load_text, names
 from tests.examples_of_kinds import places
 
@@ -398,8 +399,26 @@ def test_a_scope_in_two_pieces():
     x = builder.add(ReLU(), x)
     with builder.scope("a"):
         x = builder.add(ReLU(), x, name="last")
+    graph = builder.graph(x)
     with pytest.raises(RequestError, match="the layers of 'a' do not stand together"):
-        to_yaml(builder.graph(x))
+        plain_document(graph)
+    written = again(to_yaml(graph), graph)
+    assert [node.name for node in written.layers] == ["a_relu1", "relu1", "a_last"]
+    assert first_difference(together(graph), written) is None
+
+
+def test_groups_that_are_torn_are_opened_and_those_in_them_stay():
+    builder = Builder()
+    x = builder.add(ReLU(), builder.input(3), name="blocks_1")
+    for number in range(3):
+        with builder.scope("blocks"), builder.scope(str(number)):
+            y = builder.add(ReLU(), builder.add(Linear(3), x, name="fc"))
+        x = builder.add(Add(), x, y)
+    graph = builder.graph(x)
+    names = ["blocks_1", "blocks_0.fc", "blocks_0.relu1", "add1", "blocks_1_2.fc", "blocks_1_2.relu1", "add2"]
+    written = again(to_yaml(graph), graph)
+    assert [node.name for node in written.layers] == [*names, "blocks_2.fc", "blocks_2.relu1", "add3"]
+    assert written.layers[-1].input_shapes == ((3,), (3,))
 
 
 def test_a_name_for_two_things():

@@ -22,6 +22,7 @@ from cnncalc.language.reader import read_spec
 from cnncalc.language.text import Document, Written, document, option_defaults, same, takes_branches
 from cnncalc.ops import KINDS, Op
 from cnncalc.ops.base import show
+from cnncalc.rewrite import together
 
 MOST_NESTED = 3
 """Merges inside branches of merges; what lies deeper is written one after the other, with `from`."""
@@ -36,7 +37,8 @@ def to_yaml(graph: Graph) -> str:
     """The spec of a network: YAML that expands to the same nodes, with the same names, ops, inputs and shapes.
 
     Repeated structure is written as blocks with variables and as `repeat`. A network that is `training` is written
-    with its auxiliary heads, and gives itself again when it is expanded with `training=True`.
+    with its auxiliary heads, and gives itself again when it is expanded with `training=True`. A group between whose
+    layers others stand is none in a spec: its name joins those of what is in it (`blocks_0`, `rewrite.together`).
 
     Raises:
         RequestError: the language cannot say the network: an op of no kind that it knows, names that are no names of
@@ -52,6 +54,7 @@ def to_yaml(graph: Graph) -> str:
       - add: [[relu], []]
     <BLANKLINE>
     """
+    graph = together(graph)
     plain = plain_document(graph)
     for written in (compress(plain), plain):
         text = document(written)
