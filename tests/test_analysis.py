@@ -169,3 +169,13 @@ def test_defaults_and_stored_numbers() -> None:
         assert pool(2).output_shape((1, 5, 5)) == (1, 2, 2)
     assert ops.Pad(3).output_shape((1, 4, 5)) == (1, 10, 11)
     assert Site(ops.BatchNorm(), ((7, 4),), (7, 4)).count("buffers") == 14
+
+
+def test_a_group_ends_where_others_read_it():
+    """And not with the head that stands last in it."""
+    head = "{head: classes, layers: [{conv: 5, kernel: 3}]}"
+    items = f"{{layers: [{{conv: 16, kernel: 3, padding: 1}}, {head}], name: a}}, {{conv: 8, kernel: 1}}"
+    analysis = network(f"input: [3, 32, 32]\nlayers: [{items}]").analyze()
+    assert analysis["a"].output == (16, 32, 32)
+    assert analysis["a"].receptive_field.size == (3, 3)
+    assert analysis["a.classes"].output == (5, 30, 30)

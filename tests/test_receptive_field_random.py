@@ -63,7 +63,10 @@ def windows(rng: random.Random) -> tuple[Window, int, int]:
     """A window, and the sizes that it is between."""
     n, m = rng.randint(1, 30), rng.randint(1, 30)
     k, s, before, d = rng.randint(1, 5), rng.randint(1, 5), rng.randint(-4, 6), rng.randint(1, 4)
-    kinds = (Sliding(k, s, before, 0, d), Transposed(k, s, before, 0, d), Binned(m), Resampled(m), Resampled(m, True))
+    kinds = (
+        *(Sliding(k, s, before, 0, d), Transposed(k, s, before, 0, d), Binned(m)),
+        *(Resampled(m), Resampled(m, True), Resampled(m, True, corners=True)),
+    )
     return rng.choice(kinds), n, m
 
 
@@ -75,6 +78,7 @@ def by_definition(window: Window, n: int, m: int, unit: int) -> list[int]:
         places = [unit - window.before + window.dilation * t for t in range(window.kernel)]
         return [place // window.stride for place in places if place % window.stride == 0]
     word = "bins" if isinstance(window, Binned) else "linear" if window.linear else "nearest"
+    word = "corners" if isinstance(window, Resampled) and window.corners else word
     return oracle.taps((word, n, m), unit)
 
 

@@ -62,6 +62,9 @@ def meet(kind: str, inputs: tuple[Shape, ...]) -> Shape:
     """
     rule = f"{kind} needs sizes that are equal or 1: match the channels, strides and padding"
     if not all(len(shape) == len(inputs[0]) for shape in inputs):
+        if any(len(shape) == 1 for shape in inputs):
+            mend = "1x1 convolutions in place of flatten and linear, or a reshape to [C, 1, 1]"
+            rule = f"{kind} needs branches of as many axes: {mend}"
         raise _mismatch(kind, inputs, rule)
     sizes = list(inputs[0])
     for shape in inputs[1:]:

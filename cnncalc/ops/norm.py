@@ -330,6 +330,7 @@ class GroupNorm(Elementwise, frozen=True):
 
     groups: Positive
     affine: bool = True
+    eps: Epsilon = 1e-5
 
     kind: ClassVar[str] = "groupnorm"
     gathers: ClassVar[bool] = True

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
+from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -73,6 +74,8 @@ def _cases() -> list[tuple[Op, tuple[Shape, ...]]]:
     found += on(ops.Slice((1, 4), axis=1), IMAGE) + on(ops.Slice((0, 5), axis=2, step=2), IMAGE)
     found += on(ops.Slice((0, 4), step=3), IMAGE)
     found += on(ops.Upsample(2, mode="cubic"), IMAGE) + on(ops.Upsample(size=(3, 9), mode="cubic"), IMAGE)
+    found += on(ops.Upsample(2, mode="linear", align_corners=True), IMAGE)
+    found += on(ops.Upsample(size=(9, 3), mode="cubic", align_corners=True), IMAGE)
     for bias in (True, False):
         found += on(ops.Linear(3, bias=bias), (4,), (5, 4)) + on(ops.Linear(3, bias=bias, over="last"), IMAGE)
     found += on(ops.Embedding(6, count=10), (7,)) + on(ops.ClassToken(), (5, 6)) + on(ops.ClassToken(2), (5, 6))
@@ -236,10 +239,12 @@ def seen_along(window: Any, unit: int, n: int, m: int) -> set[int]:
     assert isinstance(window, Resampled)
     if not window.linear and not window.cubic:
         return {unit * n // m}
-    twice = (2 * unit + 1) * n - m  # the middle, times 2 m
-    if twice % (2 * m) == 0:
-        return {twice // (2 * m)}
-    low = twice // (2 * m)
+    middle = Fraction((2 * unit + 1) * n - m, 2 * m)
+    if window.corners:
+        middle = Fraction(unit * (n - 1), m - 1) if m > 1 else Fraction(0)
+    low = int(middle // 1)
+    if middle == low:
+        return {low}
     around = range(low - 1, low + 3) if window.cubic else range(low, low + 2)
     return {min(max(place, 0), n - 1) for place in around}
 
