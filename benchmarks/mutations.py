@@ -10,8 +10,8 @@ function, the quick ones first, until one fails. Every run is forked from this p
 all else that is no part of cnncalc.
 
 Prints the changes that lived: each is the same program still, dead code, or a test that is missing, or that takes
-longer than `--longest`, or stands behind `--seconds` of others. With the same sources and seed the changes are the same.
-Left out are the texts of errors, `zip`'s `strict`, and the last for the first of a list of one.
+longer than `--longest`, or stands behind `--seconds` of others. With the same sources and seed the changes are the
+same. Left out are the texts of errors, `zip`'s `strict`, and the last for the first of a list of one.
 """
 
 from __future__ import annotations
