@@ -23,6 +23,7 @@ WIDTH = 100
 _INDENT = "  "
 _PLAIN = re.compile(r"[A-Za-z0-9_(][A-Za-z0-9_+\-*/%=!<>(). ]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_+\-.]*")
+_FROM = re.compile(r"[0-9]+\.\.")
 _YAML_1_1 = yaml.resolver.Resolver()  # what other readers than ours take a plain word for
 
 
@@ -156,12 +157,12 @@ def text(words: str) -> str:
 def word_text(word: str) -> str:
     """A name as a scalar: plain where no reader takes it for something else.
 
-    >>> print(word_text("conv1"), word_text("1"), word_text("010"), word_text("yes"))
-    conv1 1 "010" "yes"
+    >>> print(word_text("conv1"), word_text("1"), word_text("010"), word_text("yes"), word_text("0.."))
+    conv1 1 "010" "yes" 0..
     """
     if word.isascii() and word.isdigit() and len(word) < 20 and str(int(word)) == word and int(word) <= MAX_NUMBER:
         return word
-    return word if _WORD.fullmatch(word) and _is_string(word) else _quoted(word)
+    return word if (_WORD.fullmatch(word) or _FROM.fullmatch(word)) and _is_string(word) else _quoted(word)
 
 
 def _is_string(plain: str) -> bool:

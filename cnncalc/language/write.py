@@ -20,7 +20,7 @@ from cnncalc.language.compress import compress
 from cnncalc.language.expand import expand
 from cnncalc.language.reader import read_spec
 from cnncalc.language.text import Document, Written, document, option_defaults, same, takes_branches
-from cnncalc.ops import KINDS, Op
+from cnncalc.ops import KINDS, Op, Opaque
 from cnncalc.ops.base import show
 
 MOST_NESTED = 3
@@ -151,6 +151,8 @@ def given_options(op: Op) -> dict[str, object]:
     {'out_channels': 64, 'kernel': 3}
     """
     values = op.named()
+    if isinstance(op, Opaque) and None not in [value for name, value in values.items() if name != "others"]:
+        values = {name: value or None for name, value in values.items()} | {"others": 0}
     return {
         name: values[name] for name, default in option_defaults(type(op)).items() if not same(values[name], default)
     }
@@ -184,6 +186,7 @@ class _Tree:
             for source in node.inputs:
                 self.last_reader[source.index] = node.index
         self.paths = [node.name.split(".") for node in graph.nodes]
+        self.split = split_scopes(graph.layers)
         named = "output" not in graph.outputs or _elsewhere(graph)  # by the layers' names, and not as heads
         self.heads = {} if named else {name: node for name, node in graph.outputs.items() if name != "output"}
         self.last = graph.nodes[-1] if named else graph.outputs["output"]
@@ -204,40 +207,41 @@ class _Tree:
     def scope(self, depth: int, nodes: Sequence[Node]) -> list[_Unit]:
         """The units of the nodes in a scope of a depth."""
         units: list[_Unit] = []
-        seen: set[str] = set()
-        for name, members in self.runs(depth, nodes):
-            if name is None:
+        for inner, members in self.runs(depth, nodes):
+            if inner is None:
                 node = members[0]
-                units.append(self.merge(node, units) if takes_branches(node.op.kind) else self.layer(node))
-                continue
-            if name in seen:
-                path = ".".join([*self.paths[members[0].index][:depth], name])
-                reason = f"the layers of '{shorten(path)}' do not stand together: a group is one list of layers"
-                raise _unsayable(self.graph, reason)
-            seen.add(name)
-            units.append(self.group(depth, name, members))
+                units.append(self.merge(depth, node, units) if takes_branches(node.op.kind) else self.layer(depth, node))
+            else:
+                units.append(self.group(depth, inner, members))
         return units
 
-    def runs(self, depth: int, nodes: Sequence[Node]) -> Iterator[tuple[str | None, list[Node]]]:
-        """The nodes by the scopes directly inside, each layer of this scope itself alone."""
+    def runs(self, depth: int, nodes: Sequence[Node]) -> Iterator[tuple[int | None, list[Node]]]:
+        """The nodes by the scopes directly inside, with the depth in those; each layer of this scope itself alone.
+        Scopes whose layers do not stand together are none: what is in them bears their names with a dot."""
         run: list[Node] = []
-        name: str | None = None
+        inner: int | None = None
         for node in nodes:
             path = self.paths[node.index]
-            inner = path[depth] if len(path) > depth + 1 else None
-            if run and (inner is None or inner != name):
-                yield name, run
+            until: int | None = depth + 1
+            while until is not None and (until >= len(path) or ".".join(path[:until]) in self.split):
+                until = until + 1 if until < len(path) else None
+            if run and (until is None or until != inner or self.paths[run[0].index][:until] != path[:until]):
+                yield inner, run
                 run = []
-            name = inner
+            inner = until
             run.append(node)
-            if inner is None:
+            if until is None:
                 yield None, run
                 run = []
         if run:
-            yield name, run
+            yield inner, run
 
-    def layer(self, node: Node) -> _Unit:
-        item = Written(node.op.kind, given_options(node.op), name=self.paths[node.index][-1], node=node)
+    def name(self, depth: int, node: Node) -> str:
+        """What a layer is called in a scope of a depth: with a dot if the scopes between are none."""
+        return ".".join(self.paths[node.index][depth:])
+
+    def layer(self, depth: int, node: Node) -> _Unit:
+        item = Written(node.op.kind, given_options(node.op), name=self.name(depth, node), node=node)
         if node.shares is not None:
             self.shared.append((item, node.shares))
         return self.unit(item, node.inputs[0], node, node.index, node.index)
@@ -248,23 +252,32 @@ class _Tree:
         )
         return _Unit(item, entry, end, first, last, merges, leaks)
 
-    def group(self, depth: int, name: str, members: list[Node]) -> _Unit:
-        """A scope as a group, or as a head if an output bears its name."""
-        path = ".".join([*self.paths[members[0].index][:depth], name])
-        units = self.scope(depth + 1, members)
-        entry = units[0].entry
+    def group(self, depth: int, inner: int, members: list[Node]) -> _Unit:
+        """A scope as a group, or as a head if an output bears its name. `inner` is the depth in it."""
+        parts = self.paths[members[0].index][:inner]
+        name, path = ".".join(parts[depth:]), ".".join(parts)
+        units = self.scope(inner, members)
+        entry = self.entry(units[0].entry, members)
         items, end = self.line(units, entry)
-        inner = [head for head in self.heads if head.rpartition(".")[0] == path and head not in self.written_heads]
-        end = self.ended(items, end, path, inner)
+        within = [head for head in self.heads if head.rpartition(".")[0] == path and head not in self.written_heads]
+        end = self.ended(items, end, path, within)
         merges = max(unit.merges for unit in units)
         head = self.heads.get(path)
-        if head is None:
+        if head is None or "." in name:
             item = Written("layers", name=name, items=items)
             return self.unit(item, entry, end, members[0].index, members[-1].index, merges)
         self.written_heads.add(path)
         self.steer(items, end, head)
         item = Written("head", name=name, items=items)
         return self.unit(item, entry, entry, members[0].index, members[-1].index, merges)
+
+    def entry(self, first: Node, members: Sequence[Node]) -> Node:
+        """Where a group starts: where its first layer does. If that is a learnt tensor or a constant, which read
+        nothing and formally stand on the input, the latest tensor that the group reads."""
+        if not first.is_input:
+            return first
+        start = members[0].index
+        return max((node for member in members for node in member.inputs if node.index < start), key=lambda n: n.index)
 
     def ended(self, items: list[Written], end: Node, path: str, heads: Sequence[str]) -> Node:
         """Add the heads that are layers of this scope, or end here; the tensor at the end."""
@@ -298,9 +311,11 @@ class _Tree:
             here = unit.end
         return [unit.item for unit in units], here
 
-    def merge(self, node: Node, units: list[_Unit]) -> _Unit:
+    def merge(self, depth: int, node: Node, units: list[_Unit]) -> _Unit:
         """A merge, with the chains of units that lead to it alone as its branches; they are taken off the list."""
-        bounds = self.chains(node, units)
+        name = self.name(depth, node)
+        apart = [(len(units), len(units))] * len(node.inputs)
+        bounds = apart if "." in name else self.chains(node, units)  # whose branches would be in its scope
         start = bounds[0][0]
         wanted = [units[a].entry if a < b else end for (a, b), end in zip(bounds, node.inputs, strict=True)]
         times = Counter(wanted)
@@ -316,7 +331,7 @@ class _Tree:
         taken = units[start:]
         del units[start:]
         options = given_options(node.op)
-        item = Written(node.op.kind, options, name=self.paths[node.index][-1], items=branches, node=node)
+        item = Written(node.op.kind, options, name=name, items=branches, node=node)
         if node.shares is not None:
             self.shared.append((item, node.shares))
         merges = 1 + max((unit.merges for unit in taken), default=0)
@@ -365,8 +380,8 @@ class _Tree:
         reserved.update(part for name in self.heads for part in name.split("."))
         automatic = {kind: re.compile(re.escape(automatic_stem(kind)) + r"\d+") for kind in KINDS}
         for node in self.graph.layers:
-            local = self.paths[node.index][-1]
-            if not automatic[node.op.kind].fullmatch(local):
+            *scopes, local = self.paths[node.index]
+            if not automatic[node.op.kind].fullmatch(local) or ".".join(scopes) in self.split:
                 reserved.add(local)
         for _ in range(_NAME_PASSES):
             wrong = self.misnamed(reserved)
@@ -376,7 +391,7 @@ class _Tree:
         else:
             return
         for item in walk(items):
-            if item.node is not None and item.name not in reserved:
+            if item.node is not None and self.paths[item.node.index][-1] not in reserved:
                 item.name = None
 
     def misnamed(self, reserved: set[str]) -> set[str]:
@@ -402,6 +417,22 @@ class _Tree:
                 full = join(scope, part)
                 scope = scopes.setdefault(full, Scope(part, scope))
         return scopes[path]
+
+
+def split_scopes(layers: Sequence[Node]) -> set[str]:
+    """The scopes whose layers do not stand together: others stand between them."""
+    first: dict[str, int] = {}
+    found: Counter[str] = Counter()
+    split = set()
+    for node in layers:
+        parts = node.name.split(".")
+        for depth in range(1, len(parts)):
+            scope = ".".join(parts[:depth])
+            start = first.setdefault(scope, node.index)
+            if node.index - start != found[scope]:
+                split.add(scope)
+            found[scope] += 1
+    return split
 
 
 def walk(items: Sequence[Written]) -> Iterator[Written]:
@@ -453,9 +484,10 @@ class _Names:
         if id(item) in self.shared:
             item.share = self.word(self.shared[id(item)], scope, layer=True)
         if item.node is not None:
+            inner = item.node.name.rpartition(".")[0]
             for branch in item.items:
-                self.item(branch, scope, here)
-            self.gather(item, scope)
+                self.item(branch, inner, here)
+            self.gather(item, inner)
             self.bind(item.node.name, item.node)
             return item.node
         if item.name is None:
