@@ -261,7 +261,7 @@ class _Tree:
         items, end = self.line(units, entry)
         within = [head for head in self.heads if head.rpartition(".")[0] == path and head not in self.written_heads]
         end = self.ended(items, end, path, within)
-        merges = max(unit.merges for unit in units)
+        merges = max(max(unit.merges for unit in units) - 2, 0)  # a group with a name is read on its own
         head = self.heads.get(path)
         if head is None or "." in name:
             item = Written("layers", name=name, items=items)
@@ -315,7 +315,8 @@ class _Tree:
         """A merge, with the chains of units that lead to it alone as its branches; they are taken off the list."""
         name = self.name(depth, node)
         apart = [(len(units), len(units))] * len(node.inputs)
-        bounds = apart if "." in name else self.chains(node, units)  # whose branches would be in its scope
+        # In the scopes of a name with dots the branches would stand too; what moves elements is a step among others.
+        bounds = apart if "." in name or isinstance(node.op, Opaque) else self.chains(node, units)
         start = bounds[0][0]
         wanted = [units[a].entry if a < b else end for (a, b), end in zip(bounds, node.inputs, strict=True)]
         times = Counter(wanted)
@@ -347,6 +348,8 @@ class _Tree:
             found.append((start, position))
             position = start
         found.reverse()
+        self.widen(node, found, units)
+        position = min(a for a, _ in found)
         inside = [(a, b) for a, b in found if a < b]
         starts = Counter([units[a].entry for a, _ in inside] + list(node.inputs))
         forked = len(inside) == len(node.inputs) == 1 or any(starts[units[a].entry] > 1 for a, _ in inside)
@@ -359,6 +362,37 @@ class _Tree:
         if not forked and len(units) - position > MOST_FREE:
             return [(len(units), len(units))] * len(node.inputs)
         return found
+
+    def widen(self, node: Node, found: list[tuple[int, int]], units: Sequence[_Unit]) -> None:
+        """Let the earliest branch begin where another does, if all that stands between leads to it alone: layers with
+        layers beside them, such as parts of a tensor that are taken apart and put together again."""
+        inside = [place for place, (a, b) in enumerate(found) if a < b]
+        if not inside or len(found) < 2:
+            return
+        first = min(inside, key=lambda place: found[place])
+        start, stop = found[first]
+        others = {units[a].entry if a < b else end for (a, b), end in zip(found, node.inputs, strict=True)}
+        for tensor in others - {units[start].entry}:
+            wider = start
+            while wider and units[wider - 1].first > tensor.index:
+                wider -= 1
+            if self.leads(units[wider:stop], tensor, node.inputs[first]):
+                found[first] = (wider, stop)
+                return
+
+    def leads(self, units: Sequence[_Unit], entry: Node, end: Node) -> bool:
+        """Whether units begin at a tensor and lead to another alone."""
+        last = units[-1].last
+        return (
+            units[0].entry is entry
+            and units[-1].end is end
+            and all(unit.merges < MOST_NESTED for unit in units)
+            and all(
+                self.last_reader[node.index] <= last
+                for node in self.graph.nodes[units[0].first : last + 1]
+                if node is not end
+            )
+        )
 
     def chain_start(self, units: Sequence[_Unit], stop: int, end: Node) -> int:
         """Where the chain of units before `stop` begins that leads to a tensor, and to nothing else."""
