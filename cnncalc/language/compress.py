@@ -15,6 +15,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 from cnncalc.language.reader import ITEM_KEYS, RESERVED
@@ -30,6 +31,7 @@ from cnncalc.language.text import (
     takes_branches,
 )
 from cnncalc.ops import KINDS
+from cnncalc.ops.base import Shape
 
 MAX_VARIABLES = 8
 """Variables of a block that is still readable."""
@@ -40,12 +42,18 @@ MAX_CLASSES = 60
 _FACTORS = (2, 3, 4, 6, 8)
 
 # What an option measures: only like things are expressed by each other.
-_MEASURES = {
+_MEASURES: dict[Any, str] = {
     "out_channels": "channels",
     "out_features": "channels",
     "groups": "channels",
     "reduction": "channels",
+    "shape": "size",
+    "output": "size",
+    ("slice", "channels"): "size",
+    **{("opaque", option): "count" for option in ("macs", "adds", "muls", "divs", "compares", "exps")},
 }
+_MOST_TIMES = 64
+"""A size is at most so many times another that gives it."""
 _MEANINGLESS = {"first", "rest", "last", "main"}
 # What a variable is called, by the option that it gives.
 _VARIABLE_NAMES = {
@@ -315,10 +323,14 @@ class _Compressor:
         parent.head, parent.options, parent.items = first.head, first.options, first.items
         parent.entries, parent.repeat = first.entries, len(inner)
 
+    def text(self, items: Sequence[Written]) -> tuple[str, ...]:
+        """The lines of items."""
+        text = Text({name: next(iter(block.variables), None) for name, block in self.blocks.items()})
+        return tuple(line for item in items for line in text.item(item, ""))
+
     def lines(self, items: Sequence[Written]) -> int:
         """How many lines items take."""
-        text = Text({name: next(iter(block.variables), None) for name, block in self.blocks.items()})
-        return sum(len(text.item(item, "")) for item in items)
+        return len(self.text(items))
 
     # Blocks.
 
@@ -330,14 +342,34 @@ class _Compressor:
         groups = [self.overlaid(numbers, places) for numbers in classes.values()]
         for columns in self.joined(groups, places):
             numbers = sorted({number for column in columns for number in column.cells})
-            if len(numbers) < 2 or all(places[number].branch for number in numbers):
-                continue
-            try:
-                made = _Maker(self, columns, {number: places[number] for number in numbers}).made()
-            except _Unfit:
-                continue
-            if self.gain(made, [places[number] for number in numbers]) > 0:
-                self.call(made, {number: places[number] for number in numbers})
+            self.make_block(columns, numbers, places)
+
+    def make_block(self, columns: list[_Column], numbers: Sequence[int], places: Sequence[_Place]) -> None:
+        """Make a block of columns; of those that no block covers, of such as read like shapes, or are equal."""
+        if len(numbers) < 2 or all(places[number].branch for number in numbers):
+            return
+        own = {number: places[number] for number in numbers}
+        try:
+            made = _Maker(self, columns, own).made()
+        except _Unfit:
+            for part in self.parts(own):
+                self.make_block(self.overlaid(part, places), part, places)
+            return
+        if self.gain(made, list(own.values())) > 0:
+            self.call(made, own)
+
+    def parts(self, places: Mapping[int, _Place]) -> list[list[int]]:
+        """Lists of a class in smaller ones: by their items and the shapes before them, or those that are equal."""
+        for key in (
+            lambda place: (_skeleton(place.items), tuple(place.holder.entries)),
+            lambda place: self.text(place.items),
+        ):
+            found: dict[Any, list[int]] = defaultdict(list)
+            for number, place in places.items():
+                found[key(place)].append(number)
+            if len(found) > 1:
+                return list(found.values())
+        return []
 
     def overlaid(self, numbers: Sequence[int], places: Sequence[_Place]) -> list[_Column]:
         """The columns of lists of one skeleton."""
@@ -461,7 +493,7 @@ class _Compressor:
         block, call = self.blocks[name], items[position]
         values = {**block.variables, **call.options}
         for value in values.values():
-            if isinstance(value, Code) and re.search(r"\bchannels\b", value.text):
+            if isinstance(value, Code) and re.search(r"\b(channels|sizes)\b", value.text):
                 return False
         try:
             inner = [_substituted(item, values) for item in block.items]
@@ -576,8 +608,8 @@ class _Maker:
         self.places = places
         self.variables: list[_Variable] = []
         self.numbers = list(places)
-        # The channels before the block, at each place; several if a place is repeated.
-        self.before = {number: [shape[0] for shape in place.holder.entries] for number, place in places.items()}
+        # The shapes before the block, at each place; several if a place is repeated.
+        self.before = {number: place.holder.entries for number, place in places.items()}
         self.differing: list[tuple[str, str, dict[int, Any], dict[int, Written], _Slot]] = []
         self.lacking: list[tuple[_Column, list[int], Written]] = []
 
@@ -595,7 +627,7 @@ class _Maker:
                     self.condition(column, numbers, item)
             for option, measure, values, cells, put in self.differing:
                 if (measure == "channels") is channels:
-                    put(self.expression(option, measure, values, cells))
+                    put(self.elements(option, measure, values, cells) or self.expression(option, measure, values, cells))
         if len(self.variables) > MAX_VARIABLES:
             raise _Unfit
         return self.result(items)
@@ -631,7 +663,7 @@ class _Maker:
             ):
                 raise _Unfit
             item.options[option] = None  # keeps the order
-            measure = self.compressor.measures.get((item.head, option)) or _MEASURES.get(option, option)
+            measure = self.compressor.measures.get((item.head, option)) or measure_of(item.head, option)
             self.slot(option, measure, given, dict(cells), lambda value, key=option: item.options.update({key: value}))
 
     def defaults(self, head: str) -> dict[str, Any]:
@@ -651,22 +683,59 @@ class _Maker:
         else:
             self.differing.append((option, measure, values, dict(cells), put))
 
+    def elements(
+        self, option: str, measure: str, values: dict[int, Any], cells: Mapping[int, Written]
+    ) -> tuple[Any, ...] | None:
+        """A list of sizes with an expression for each that differs, if at most one of them is a new variable."""
+        lists = list(values.values())
+        if measure != "size" or not all(type(value) is tuple and len(value) == len(lists[0]) for value in lists):
+            return None
+        each = [{number: value[place] for number, value in values.items()} for place in range(len(lists[0]))]
+        if not all(type(value) is int for part in each for value in part.values()):
+            return None
+        fixed = {place for place, part in enumerate(each) if len(set(part.values())) == 1}
+        found = {place: self.known(measure, part, cells, place) for place, part in enumerate(each) if place not in fixed}
+        unknown = [place for place, code in found.items() if code is None]
+        if unknown:
+            if len({repr(each[place]) for place in unknown}) > 1:
+                return None
+            name = self.variable("size", measure, each[unknown[0]], self.outer(measure, each[unknown[0]])).name
+            found.update(dict.fromkeys(unknown, name))
+        return tuple(
+            lists[0][place] if place in fixed else Code(str(found[place])) for place in range(len(lists[0]))
+        )
+
+    def known(
+        self, measure: str, values: Mapping[int, Any], cells: Mapping[int, Written], place: int | None = None
+    ) -> str | None:
+        """A value as what is known already: a variable, or the sizes of the tensor that the item reads."""
+        found = self.of_variables(measure, values)
+        if found is None and measure in ("channels", "size", "count"):
+            found = of_tensor(measure, {n: (value, cells[n].entries) for n, value in values.items()}, place)
+        return found
+
+    def outer(self, measure: str, values: Mapping[int, Any]) -> str | None:
+        """A value as the sizes of the tensor before the block."""
+        if measure not in ("channels", "size"):
+            return None
+        return of_tensor(measure, {n: (value, self.before[n]) for n, value in values.items()})
+
     def expression(self, option: str, measure: str, values: dict[int, Any], cells: Mapping[int, Written]) -> Code:
         """The expression that gives an option its value at every place; a new variable if there is no other."""
-        found = self.of_variables(measure, values) or (measure == "channels" and self.of_channels(values, cells))
+        found = self.known(measure, values, cells)
         if found:
             return Code(found)
-        if measure == "channels":
-            outer = _multiple({number: (value, self.before[number]) for number, value in values.items()})
-            if outer:
-                return Code(self.variable(option, measure, values, outer).name)
+        outer = self.outer(measure, values)
+        if outer:
+            return Code(self.variable(option, measure, values, outer).name)
         found = self.of_condition(option, measure, values)
         return Code(found or self.variable(option, measure, values).name)
 
     def of_variables(self, measure: str, values: Mapping[int, Any]) -> str | None:
         """A value as one of the variables, or a multiple or part of one."""
         for variable in self.variables:
-            if variable.measure == measure and all(same(variable.values[n], value) for n, value in values.items()):
+            alike = variable.measure == measure or (measure == "size" and variable.measure == "channels")
+            if alike and all(same(variable.values[n], value) for n, value in values.items()):
                 return variable.name
         if not all(type(value) is int for value in values.values()):
             return None
@@ -683,11 +752,11 @@ class _Maker:
                         return f"{factor} * {variable.name}"
                     if all(factor * value == mine[number] for number, value in values.items()):
                         return f"{variable.name} // {factor}"
+            if measure == "size" and variable.measure in ("channels", "size"):
+                found = _times([(value, mine[number]) for number, value in values.items()])
+                if found:
+                    return found.format(variable.name)
         return None
-
-    def of_channels(self, values: Mapping[int, Any], cells: Mapping[int, Written]) -> str | None:
-        """A value as a multiple or part of the channels that the item itself reads."""
-        return _multiple({n: (value, [shape[0] for shape in cells[n].entries]) for n, value in values.items()})
 
     def of_condition(self, option: str, measure: str, values: dict[int, Any]) -> str | None:
         """A value that only the first of numbered siblings has, as a choice."""
@@ -733,7 +802,7 @@ class _Maker:
 
     def test(self, text: str, variable: _Variable, holds: Callable[..., bool]) -> Iterator[tuple[str, dict[int, bool]]]:
         """A condition of the channels, if it has one truth at each place."""
-        truths = {n: {bool(holds(c, variable.values[n])) for c in self.before[n]} for n in self.numbers}
+        truths = {n: {bool(holds(shape[0], variable.values[n])) for shape in self.before[n]} for n in self.numbers}
         if all(len(truth) == 1 for truth in truths.values()):
             yield text, {n: truth.pop() for n, truth in truths.items()}
 
@@ -815,11 +884,70 @@ class _Maker:
             self.gather(inner)
 
 
-def _multiple(places: Mapping[int, tuple[Any, Sequence[int]]]) -> str | None:
-    """`channels`, or a multiple or part of it, that gives each value from each of its numbers of channels."""
-    if not all(type(value) is int and channels for value, channels in places.values()):
+def measure_of(head: str, option: str) -> str:
+    """What an option measures.
+
+    >>> measure_of("conv", "out_channels"), measure_of("slice", "channels"), measure_of("linear", "out_features")
+    ('channels', 'size', 'channels')
+    """
+    return _MEASURES.get((head, option)) or _MEASURES.get(option, option)
+
+
+def of_tensor(measure: str, places: Mapping[int, tuple[Any, Sequence[Shape]]], first: int | None = None) -> str | None:
+    """An expression of the sizes of the tensor before an item that gives each value from each of its shapes. Of sizes
+    that give it alike the `first` is taken, if it is one of them.
+
+    >>> of_tensor("size", {1: (192, [(7, 7, 96)]), 2: (384, [(7, 7, 192)])}), of_tensor("channels", {1: (8, [(32, 5)])})
+    ('2 * sizes[1]', 'channels // 4')
+    """
+    pairs = [(value, shape) for value, shapes in places.values() for shape in shapes]
+    if not pairs or not all(type(value) is int and shapes for value, shapes in places.values()):
         return None
-    pairs = [(value, number) for value, channels in places.values() for number in channels]
+    if measure == "channels":
+        return _multiple([(value, shape[0]) for value, shape in pairs])
+    rank = len(pairs[0][1])
+    if any(len(shape) != rank for _, shape in pairs):
+        return None
+    axes = [*([first] if first is not None and first < rank else []), *range(rank)]
+    for factor in (False, True):
+        for axis in axes:
+            found = _times([(value, shape[axis]) for value, shape in pairs], factor)
+            if found:
+                return found.format(_size(axis))
+    for start, stop in ((start, stop) for start in range(rank) for stop in range(start + 2, rank + 1)):
+        found = _times([(value, prod(shape[start:stop])) for value, shape in pairs], measure == "count")
+        if found:
+            return found.format(" * ".join(map(_size, range(start, stop))))
+    return None
+
+
+def _size(axis: int) -> str:
+    """A size of the tensor before an item, as expressions call it."""
+    return f"sizes[{axis - 1}]" if axis else "channels"
+
+
+def _times(pairs: Sequence[tuple[int, int]], factors: bool = True) -> str | None:
+    """How each value comes of a number, with a {} for it: as it is, or a multiple or part of it.
+
+    >>> _times([(6, 3), (8, 4)]), _times([(1, 7), (2, 14)]), _times([(6, 3), (8, 5)])
+    ('2 * {}', '{} // 7', None)
+    """
+    if all(value == number for value, number in pairs):
+        return "{}"
+    value, number = pairs[0]
+    if not factors or not value or not number:
+        return None
+    factor, rest = divmod(value, number)
+    if not rest and 1 < factor <= _MOST_TIMES and all(value == factor * number for value, number in pairs):
+        return f"{factor} * {{}}"
+    factor, rest = divmod(number, value)
+    if not rest and 1 < factor <= _MOST_TIMES and all(factor * value == number for value, number in pairs):
+        return f"{{}} // {factor}"
+    return None
+
+
+def _multiple(pairs: Sequence[tuple[int, int]]) -> str | None:
+    """`channels`, or a multiple or part of it, that gives each value from each number of channels."""
     if all(value == number for value, number in pairs):
         return "channels"
     for factor in _FACTORS:
