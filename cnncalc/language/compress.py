@@ -29,6 +29,7 @@ from cnncalc.language.text import (
     option_defaults,
     same,
     takes_branches,
+    value_text,
 )
 from cnncalc.ops import KINDS
 from cnncalc.ops.base import Shape
@@ -41,10 +42,11 @@ MAX_CLASSES = 60
 """Lists that look different, of one level; of more none are joined."""
 _FACTORS = (2, 3, 4, 6, 8)
 
+_SIZES = ("size", "channels", "features")
 # What an option measures: only like things are expressed by each other.
 _MEASURES: dict[Any, str] = {
     "out_channels": "channels",
-    "out_features": "channels",
+    "out_features": "features",
     "groups": "channels",
     "reduction": "channels",
     "shape": "size",
@@ -52,6 +54,8 @@ _MEASURES: dict[Any, str] = {
     ("slice", "channels"): "size",
     **{("opaque", option): "count" for option in ("macs", "adds", "muls", "divs", "compares", "exps")},
 }
+_LIKE = {"channels": {"channels", "features"}, "features": {"features", "channels"}, "size": {*_SIZES}}
+"""What is measured alike: such variables give each other's values."""
 _MOST_TIMES = 64
 """A size is at most so many times another that gives it."""
 _MEANINGLESS = {"first", "rest", "last", "main"}
@@ -63,6 +67,7 @@ _VARIABLE_NAMES = {
     "repeat": "depth",
     "size": "to",
     "k": "offset",
+    "shape": "size",
 }
 
 
@@ -492,9 +497,8 @@ class _Compressor:
         """Put a block's items in the place of its one call, if its variables' values can stand for them there."""
         block, call = self.blocks[name], items[position]
         values = {**block.variables, **call.options}
-        for value in values.values():
-            if isinstance(value, Code) and re.search(r"\b(channels|sizes)\b", value.text):
-                return False
+        if any(re.search(r"\b(channels|sizes)\b", value_text(value)) for value in values.values()):
+            return False
         try:
             inner = [_substituted(item, values) for item in block.items]
         except _Unfit:
@@ -520,6 +524,11 @@ def _overlay(columns: Sequence[_Column], others: Sequence[_Column]) -> None:
         _overlay(column.inner, other.inner)
 
 
+def _has_words(value: Any) -> bool:
+    """Whether a value is a word or an expression, or a list with one."""
+    return any(map(_has_words, value)) if isinstance(value, tuple) else isinstance(value, (Code, str))
+
+
 def _letters(name: str) -> str:
     """The words in a name, without its numbers: what numbered siblings have in common."""
     return "_".join(word for word in re.findall(r"[A-Za-z]+", name.lower()) if len(word) > 1)
@@ -540,6 +549,8 @@ def _substituted(item: Written, values: Mapping[str, Any]) -> Written:
     """An item with values in the place of variables."""
 
     def value_of(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(value_of, value))
         if not isinstance(value, Code):
             return value
         if value.text in values:
@@ -626,7 +637,7 @@ class _Maker:
                 for column, numbers, item in self.lacking:
                     self.condition(column, numbers, item)
             for option, measure, values, cells, put in self.differing:
-                if (measure == "channels") is channels:
+                if (measure in ("channels", "features")) is channels:
                     put(self.elements(option, measure, values, cells) or self.expression(option, measure, values, cells))
         if len(self.variables) > MAX_VARIABLES:
             raise _Unfit
@@ -658,7 +669,7 @@ class _Maker:
             if all(option not in cell.options for cell in cells.values()):
                 continue
             if (
-                any(value is None or isinstance(value, (Code, str)) for value in given.values())
+                any(value is None or _has_words(value) for value in given.values())
                 and len(set(map(repr, given.values()))) > 1
             ):
                 raise _Unfit
@@ -699,7 +710,7 @@ class _Maker:
         if unknown:
             if len({repr(each[place]) for place in unknown}) > 1:
                 return None
-            name = self.variable("size", measure, each[unknown[0]], self.outer(measure, each[unknown[0]])).name
+            name = self.variable("shape", measure, each[unknown[0]], self.outer(measure, each[unknown[0]])).name
             found.update(dict.fromkeys(unknown, name))
         return tuple(
             lists[0][place] if place in fixed else Code(str(found[place])) for place in range(len(lists[0]))
@@ -710,13 +721,13 @@ class _Maker:
     ) -> str | None:
         """A value as what is known already: a variable, or the sizes of the tensor that the item reads."""
         found = self.of_variables(measure, values)
-        if found is None and measure in ("channels", "size", "count"):
+        if found is None and measure in (*_SIZES, "count"):
             found = of_tensor(measure, {n: (value, cells[n].entries) for n, value in values.items()}, place)
         return found
 
     def outer(self, measure: str, values: Mapping[int, Any]) -> str | None:
         """A value as the sizes of the tensor before the block."""
-        if measure not in ("channels", "size"):
+        if measure not in _SIZES:
             return None
         return of_tensor(measure, {n: (value, self.before[n]) for n, value in values.items()})
 
@@ -734,8 +745,7 @@ class _Maker:
     def of_variables(self, measure: str, values: Mapping[int, Any]) -> str | None:
         """A value as one of the variables, or a multiple or part of one."""
         for variable in self.variables:
-            alike = variable.measure == measure or (measure == "size" and variable.measure == "channels")
-            if alike and all(same(variable.values[n], value) for n, value in values.items()):
+            if variable.measure in _LIKE.get(measure, {measure}) and all(same(variable.values[n], value) for n, value in values.items()):
                 return variable.name
         if not all(type(value) is int for value in values.values()):
             return None
@@ -746,13 +756,13 @@ class _Maker:
             of_kernel = measure == "padding" and variable.measure == "kernel"
             if of_kernel and all(value == mine[number] // 2 for number, value in values.items()):
                 return f"{variable.name} // 2"
-            if measure == variable.measure == "channels":
+            if measure != "size" and variable.measure in _LIKE.get(measure, ()):
                 for factor in _FACTORS:
                     if all(value == factor * mine[number] for number, value in values.items()):
                         return f"{factor} * {variable.name}"
                     if all(factor * value == mine[number] for number, value in values.items()):
                         return f"{variable.name} // {factor}"
-            if measure == "size" and variable.measure in ("channels", "size"):
+            if measure == "size" and variable.measure in _SIZES:
                 found = _times([(value, mine[number]) for number, value in values.items()])
                 if found:
                     return found.format(variable.name)
@@ -789,7 +799,7 @@ class _Maker:
             if variable.measure == "condition":
                 yield variable.name, variable.values
         for variable in list(self.variables):
-            if variable.measure != "channels" or variable.code:
+            if variable.measure not in ("channels", "features") or variable.code:
                 continue
             for factor, text in [(1, variable.name), *((f, f"{f} * {variable.name}") for f in _FACTORS)]:
                 yield from self.test(f"channels != {text}", variable, lambda c, v, f=factor: c != f * v)
@@ -866,7 +876,9 @@ class _Maker:
             usual = next(value for value in variable.values.values() if repr(value) == shown)
             if variable.measure == "stride" and any(same(value, 1) for value in variable.values.values()):
                 usual, times = 1, len(self.numbers)
-            has_default = times * 2 > len(self.numbers) and (position or variable.measure != "channels")
+            has_default = times * 2 > len(self.numbers) and (
+                position or variable.measure not in ("channels", "features")
+            )
             defaults[variable.name] = usual if has_default else None
             for number in self.numbers:
                 if not has_default or not same(variable.values[number], usual):
@@ -888,7 +900,7 @@ def measure_of(head: str, option: str) -> str:
     """What an option measures.
 
     >>> measure_of("conv", "out_channels"), measure_of("slice", "channels"), measure_of("linear", "out_features")
-    ('channels', 'size', 'channels')
+    ('channels', 'size', 'features')
     """
     return _MEASURES.get((head, option)) or _MEASURES.get(option, option)
 
@@ -904,9 +916,11 @@ def of_tensor(measure: str, places: Mapping[int, tuple[Any, Sequence[Shape]]], f
     if not pairs or not all(type(value) is int and shapes for value, shapes in places.values()):
         return None
     if measure == "channels":
-        return _multiple([(value, shape[0]) for value, shape in pairs])
+        return _multiple("channels", [(value, shape[0]) for value, shape in pairs])
     rank = len(pairs[0][1])
-    if any(len(shape) != rank for _, shape in pairs):
+    if measure == "features" and (rank == 1) is (min(len(shape) for _, shape in pairs) == 1):
+        return _multiple(_size(rank - 1), [(value, shape[-1]) for value, shape in pairs])
+    if any(len(shape) != rank for _, shape in pairs) or measure == "features":
         return None
     axes = [*([first] if first is not None and first < rank else []), *range(rank)]
     for factor in (False, True):
@@ -946,13 +960,13 @@ def _times(pairs: Sequence[tuple[int, int]], factors: bool = True) -> str | None
     return None
 
 
-def _multiple(pairs: Sequence[tuple[int, int]]) -> str | None:
-    """`channels`, or a multiple or part of it, that gives each value from each number of channels."""
+def _multiple(word: str, pairs: Sequence[tuple[int, int]]) -> str | None:
+    """A word such as `channels`, or a multiple or part of it, that gives each value from each number of channels."""
     if all(value == number for value, number in pairs):
-        return "channels"
+        return word
     for factor in _FACTORS:
         if all(value == factor * number for value, number in pairs):
-            return f"{factor} * channels"
+            return f"{factor} * {word}"
         if all(factor * value == number for value, number in pairs):
-            return f"channels // {factor}"
+            return f"{word} // {factor}"
     return None

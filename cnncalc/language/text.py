@@ -276,7 +276,7 @@ class Text:
         flow = self.flow(item)
         plain = takes_branches(item.head) and not self.common(item) and not item.options
         bare = flow[1:-1] if plain else flow
-        if not item.items or (len(flow) <= WIDTH - len(indent) and self.is_short(item)):
+        if not self.has_inside(item) or (len(flow) <= WIDTH - len(indent) and self.is_short(item)):
             return [f"{indent}- {bare}"]
         inner = indent + _INDENT
         if takes_branches(item.head):
@@ -288,6 +288,12 @@ class Text:
             lines = [f"{inner}{key}" for key in self.common(item)]
             lines += self.listed("layers", item.items, inner)
         return [f"{indent}- {lines[0].lstrip()}", *lines[1:]]
+
+    def has_inside(self, item: Written) -> bool:
+        """Whether there are items inside an item; a merge of a few tensors that stand elsewhere has none."""
+        if takes_branches(item.head) and len(item.items) <= 3:
+            return any(branch.items for branch in item.items)
+        return bool(item.items)
 
     def is_short(self, item: Written) -> bool:
         """Whether an item with items inside reads well on one line: one layer in each branch, two in a group."""
