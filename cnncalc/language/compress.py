@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
+from cnncalc.graph import automatic_stem
 from cnncalc.language.reader import ITEM_KEYS, RESERVED
 from cnncalc.language.text import (
     Code,
@@ -58,6 +59,7 @@ _LIKE = {"channels": {"channels", "features"}, "features": {"features", "channel
 """What is measured alike: such variables give each other's values."""
 _MOST_TIMES = 64
 """A size is at most so many times another that gives it."""
+_AUTOMATIC = {automatic_stem(kind) for kind in KINDS}
 _MEANINGLESS = {"first", "rest", "last", "main"}
 # What a variable is called, by the option that it gives.
 _VARIABLE_NAMES = {
@@ -90,6 +92,41 @@ def equal(one: Written, other: Written) -> bool:
         and len(one.items) == len(other.items)
         and all(map(equal, one.items, other.items))
     )
+
+
+def same_items(one: Sequence[Written], other: Sequence[Written]) -> bool:
+    """Whether two lists of items are written alike."""
+    return len(one) == len(other) and all(map(equal, one, other))
+
+
+def of_index(values: Sequence[Any]) -> Any:
+    """What gives the values one after the other in a repeated item: themselves, or an expression of `index`; None if
+    there is none.
+
+    >>> of_index([3, 3]), of_index([0, 2, 0, 2]), of_index([True, False, False]), of_index([1, 2, 3]), of_index([1, 5, 2])
+    (3, Code(text='2 * (index % 2)'), Code(text='index == 0'), Code(text='index + 1'), None)
+    """
+    first = values[0]
+    if all(same(value, first) for value in values):
+        return first
+    if len(values) < 3 or any(type(value) not in (bool, int) for value in values):
+        return None
+    rest = values[1]
+    if isinstance(first, bool):
+        tests = {"index == 0": lambda i: i == 0, "index % 2 == 0": lambda i: i % 2 == 0}
+        tests |= {"index > 0": lambda i: i > 0, "index % 2 == 1": lambda i: i % 2 == 1}
+        found = next((text for text, test in tests.items() if [test(i) for i in range(len(values))] == [*values]), None)
+        return Code(found) if found else None
+    if len(values) > 3 and all(same(value, rest) for value in values[1:]):
+        return Code(f"{first} if index == 0 else {rest}")
+    step = rest - first
+    if all(value == first + step * i for i, value in enumerate(values)):
+        times = "index" if step == 1 else f"{step} * index"
+        return Code(f"{times} + {first}" if first else times)
+    if all(value == values[i % 2] for i, value in enumerate(values)):
+        times = "index % 2" if abs(step) == 1 else f"{abs(step)} * (index % 2)"
+        return Code(f"{first} - {times}" if step < 0 else f"{first} + {times}" if first else times)
+    return None
 
 
 def absorb(one: Written, other: Written) -> None:
@@ -265,6 +302,7 @@ class _Compressor:
 
     def fold(self, items: list[Written]) -> None:
         """Write equal neighbours once, with `repeat`."""
+        self.fold_named(items)
         position = 0
         while position < len(items):
             period, times = self.period(items, position)
@@ -275,6 +313,63 @@ class _Compressor:
                         absorb(one, other)
                 items[position : position + period * times] = [self.repeated(group, times)]
             position += 1
+
+    def fold_named(self, items: list[Written]) -> None:
+        """Write neighbours whose names end in one number after the other once, if they are equal or differ by what
+        their number says."""
+        position = 0
+        while position < len(items):
+            run = self.run(items[position:])
+            while len(run) > 1 and not self.numbered(run):
+                run.pop()
+            if len(run) > 1:
+                del items[position + 1 : position + len(run)]
+            position += 1
+
+    def run(self, items: Sequence[Written]) -> list[Written]:
+        """The items at the beginning that are called alike but for their numbers, which follow each other."""
+        first = items[0]
+        stem = (first.name or "").rstrip("0123456789")
+        number = (first.name or "")[len(stem) :]
+        if str(int(number or -1)) != number or first.head == "head" or stem.rpartition(".")[2] in _AUTOMATIC:
+            return []
+        found = []
+        for item in items:
+            alone = item.start is None and item.share is None and item.when is None and item.repeat is None
+            if not alone or item.name != f"{stem}{int(number) + len(found)}" or item.head != first.head:
+                break
+            found.append(item)
+        return found
+
+    def numbered(self, run: Sequence[Written]) -> bool:
+        """Let the first of a run stand for all, if it can."""
+        first = run[0]
+        if not all(same_items(first.items, item.items) for item in run):
+            return False
+        keys = {key: None for item in run for key in item.options}
+        options = {}
+        for key in keys:
+            values = [item.options.get(key, self.default(item.head, key)) for item in run]
+            value = of_index(values)
+            if value is None:
+                return False
+            options[key] = value
+        if sum(isinstance(value, Code) and "index" in value.text for value in options.values()) > 1:
+            return False
+        assert first.name is not None
+        first.options = options
+        first.repeat, first.name = len(run), f"{first.name}.."
+        for item in run[1:]:
+            first.entries = first.entries + item.entries
+            for inner, twin in zip(first.items, item.items, strict=True):
+                absorb(inner, twin)
+        return True
+
+    def default(self, head: str, option: str) -> Any:
+        """The default of an option of a kind or block."""
+        if head in KINDS:
+            return option_defaults(KINDS[head])[option]
+        return self.blocks[head].variables[option] if head in self.blocks else None
 
     def period(self, items: list[Written], start: int) -> tuple[int, int]:
         """How many items from here on are repeated, and how often: what saves most."""
@@ -631,7 +726,9 @@ class _Maker:
             _Unfit: there is none, or none that is readable.
         """
         items = [self.item(column, self.numbers) for column in self.columns]
-        # Channels first: conditions speak of them, and the other options of conditions.
+        # Channels first: conditions speak of them, and the other options of conditions. What stands in all lists before
+        # what some lack, whose values elsewhere do not matter.
+        self.differing.sort(key=lambda slot: -len(slot[2]))
         for channels in (True, False):
             if not channels:
                 for column, numbers, item in self.lacking:
@@ -710,8 +807,9 @@ class _Maker:
         if unknown:
             if len({repr(each[place]) for place in unknown}) > 1:
                 return None
-            name = self.variable("shape", measure, each[unknown[0]], self.outer(measure, each[unknown[0]])).name
-            found.update(dict.fromkeys(unknown, name))
+            part = each[unknown[0]]
+            word = self.base(part) or self.variable("shape", measure, part, self.outer(measure, part)).name
+            found.update(dict.fromkeys(unknown, word))
         return tuple(
             lists[0][place] if place in fixed else Code(str(found[place])) for place in range(len(lists[0]))
         )
@@ -730,6 +828,19 @@ class _Maker:
         if measure not in _SIZES:
             return None
         return of_tensor(measure, {n: (value, self.before[n]) for n, value in values.items()})
+
+    def base(self, values: Mapping[int, Any]) -> str | None:
+        """Values as multiples or parts of a size before the block, which becomes a variable."""
+        code = self.outer("size", values)
+        if code is None or len(values) < len(self.numbers) or " * " in re.sub(r"^\d+ \* ", "", code):
+            return None
+        word = re.sub(r"^\d+ \* | // \d+$", "", code)
+        axis = 0 if word == "channels" else int(word[6:-1]) + 1
+        sizes = {number: {shape[axis] for shape in shapes} for number, shapes in self.before.items()}
+        if word == code or any(len(found) > 1 for found in sizes.values()):
+            return None
+        self.variable("shape", "size", {number: found.pop() for number, found in sizes.items()}, word)
+        return self.of_variables("size", values)
 
     def expression(self, option: str, measure: str, values: dict[int, Any], cells: Mapping[int, Written]) -> Code:
         """The expression that gives an option its value at every place; a new variable if there is no other."""
