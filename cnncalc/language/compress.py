@@ -23,6 +23,7 @@ from cnncalc.language.reader import ITEM_KEYS, RESERVED
 from cnncalc.language.text import (
     Code,
     Document,
+    Layer,
     Text,
     Written,
     WrittenBlock,
@@ -70,6 +71,7 @@ _VARIABLE_NAMES = {
     "size": "to",
     "k": "offset",
     "shape": "size",
+    "from": "skip",
 }
 
 
@@ -169,34 +171,47 @@ class _Column:
         return 1 + sum(column.size for column in self.inner)
 
 
-def _key(item: Written) -> tuple[Any, ...]:
-    """What must be the same in a column, as no expression can give it."""
+def _key(item: Written, first: int) -> tuple[Any, ...]:
+    """What must be the same in a column, as no expression can give it. `first` is the index of the first layer of the
+    list: a layer before it can be an argument of a block."""
     kind = KINDS.get(item.head)
-    fixed = []
+    fixed = [(name, value) for name, value in item.options.items() if isinstance(value, Layer) and value.index >= first]
+    start = "" if _outer_layer(item, first) else item.start
     if kind is not None:
         for option, default in option_defaults(kind).items():
             value = item.options.get(option, default)
             if value is None or isinstance(value, str):
                 fixed.append((option, value))
-    merged = len(item.items) if takes_branches(item.head) else None
-    return (item.head, item.name, item.start, item.share, item.repeat is None, item.when is None, tuple(fixed), merged)
+    merged = takes_branches(item.head) and (KINDS[item.head].arity or -1)
+    return (item.head, item.name, start, item.share, item.repeat is None, item.when is None, tuple(fixed), merged)
 
 
-def _columns(number: int, items: Sequence[Written]) -> list[_Column]:
+def _outer_layer(item: Written, first: int) -> bool:
+    """Whether an item starts from a layer before the first of a list, whose name a block can be given."""
+    return (
+        item.source is not None
+        and item.source.index < first
+        and isinstance(item.start, str)
+        and re.fullmatch(r"[A-Za-z_]\w*|\w+(\.\w+)+", item.start, re.ASCII) is not None
+        and item.start not in RESERVED
+    )
+
+
+def _columns(number: int, items: Sequence[Written], first: int) -> list[_Column]:
     """The columns of one list alone."""
-    return [_Column(_key(item), {number: item}, _columns(number, item.items)) for item in items]
+    return [_Column(_key(item, first), {number: item}, _columns(number, item.items, first)) for item in items]
 
 
-def _skeleton(items: Sequence[Written]) -> tuple[Any, ...]:
+def _skeleton(items: Sequence[Written], first: int) -> tuple[Any, ...]:
     """What two lists share if their columns all match."""
-    return tuple((_key(item), _skeleton(item.items)) for item in items)
+    return tuple((_key(item, first), _skeleton(item.items, first)) for item in items)
 
 
 def _matched(one: _Column, other: _Column) -> _Column | None:
     """Two columns as one, if they can be."""
     if one.key != other.key:
         return None
-    if one.key[-1] is None:
+    if not one.key[-1] or (one.key[-1] < 0 and len(one.inner) != len(other.inner)):
         inner = _aligned(one.inner, other.inner)
     else:
         branches = [_matched(a, b) for a, b in zip(one.inner, other.inner, strict=True)]
@@ -257,6 +272,8 @@ class _Compressor:
         self.items = list(map(clone, spec.items))
         self.blocks: dict[str, WrittenBlock] = {}
         self.measures: dict[tuple[str, str], str] = {}  # what the variables of the blocks measure
+        # What `from` may say, which as the name of a variable would mean that.
+        self.layers = {str(item.start).partition(".")[0] for item in _walk(self.items) if item.start is not None}
         self.words: set[str] = {*KINDS, *ITEM_KEYS, *RESERVED, "layers", "head", "vars"}
         for kind in KINDS.values():
             self.words.update(kind.__struct_fields__)
@@ -438,7 +455,7 @@ class _Compressor:
         """Make blocks of the lists of a level that look alike."""
         classes: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         for number, place in enumerate(places):
-            classes[_skeleton(place.items)].append(number)
+            classes[_skeleton(place.items, place.holder.first)].append(number)
         groups = [self.overlaid(numbers, places) for numbers in classes.values()]
         for columns in self.joined(groups, places):
             numbers = sorted({number for column in columns for number in column.cells})
@@ -461,7 +478,7 @@ class _Compressor:
     def parts(self, places: Mapping[int, _Place]) -> list[list[int]]:
         """Lists of a class in smaller ones: by their items and the shapes before them, or those that are equal."""
         for key in (
-            lambda place: (_skeleton(place.items), tuple(place.holder.entries)),
+            lambda place: (_skeleton(place.items, place.holder.first), tuple(place.holder.entries)),
             lambda place: self.text(place.items),
         ):
             found: dict[Any, list[int]] = defaultdict(list)
@@ -473,9 +490,10 @@ class _Compressor:
 
     def overlaid(self, numbers: Sequence[int], places: Sequence[_Place]) -> list[_Column]:
         """The columns of lists of one skeleton."""
-        columns = _columns(numbers[0], places[numbers[0]].items)
-        for number in numbers[1:]:
-            _overlay(columns, _columns(number, places[number].items))
+        each = [_columns(number, places[number].items, places[number].holder.first) for number in numbers]
+        columns = each[0]
+        for other in each[1:]:
+            _overlay(columns, other)
         return columns
 
     def joined(self, groups: list[list[_Column]], places: Sequence[_Place]) -> list[list[_Column]]:
@@ -612,11 +630,23 @@ class _Compressor:
         return True
 
 
+def _walk(items: Sequence[Written]) -> Iterator[Written]:
+    """All items, those inside included."""
+    for item in items:
+        yield item
+        yield from _walk(item.items)
+
+
 def _overlay(columns: Sequence[_Column], others: Sequence[_Column]) -> None:
     """Lay columns over others of the same skeleton."""
     for column, other in zip(columns, others, strict=True):
         column.cells.update(other.cells)
         _overlay(column.inner, other.inner)
+
+
+def _word(value: Layer | Code) -> str | Code:
+    """The word of a `from`."""
+    return value.word if isinstance(value, Layer) else value
 
 
 def _has_words(value: Any) -> bool:
@@ -666,6 +696,9 @@ def _substituted(item: Written, values: Mapping[str, Any]) -> Written:
             raise _Unfit
         return Code(text)
 
+    start = item.start
+    if isinstance(start, Code):
+        start = _word(value_of(start))
     when = value_of(item.when)
     if isinstance(when, bool):
         raise _Unfit
@@ -673,13 +706,15 @@ def _substituted(item: Written, values: Mapping[str, Any]) -> Written:
         item.head,
         {key: value_of(value) for key, value in item.options.items()},
         item.name,
-        item.start,
+        start,
         value_of(item.repeat),
         when,
         [_substituted(inner, values) for inner in item.items],
         item.node,
         item.entries,
         item.share,
+        item.source,
+        item.first,
     )
 
 
@@ -745,6 +780,10 @@ class _Maker:
         cells = column.cells
         first = next(iter(cells.values()))
         item = Written(first.head, {}, first.name, first.start, None, first.when, share=first.share)
+        if first.source is not None and isinstance(first.start, str):
+            item.source = first.source
+            starts = {n: Layer(str(cell.start), cell.source.index) for n, cell in cells.items() if cell.source}
+            self.slot("from", "layer", starts, cells, lambda value: setattr(item, "start", _word(value)))
         if any(not same(cell.when, first.when) for cell in cells.values()):
             raise _Unfit
         absent = [number for number in numbers if number not in cells]
@@ -960,7 +999,7 @@ class _Maker:
         """A new variable. Where the item is lacking, its value does not matter."""
         name = re.sub(r"\W", "_", _VARIABLE_NAMES.get(option, option))
         taken = {variable.name for variable in self.variables}
-        forbidden = {*KINDS, *ITEM_KEYS, *RESERVED, *self.compressor.blocks, "layers", "head"}
+        forbidden = {*KINDS, *ITEM_KEYS, *RESERVED, *self.compressor.blocks, *self.compressor.layers, "layers", "head"}
         base, number = name, 1
         while name in taken or name in forbidden or keyword.iskeyword(name):
             number += 1
@@ -987,7 +1026,7 @@ class _Maker:
             usual = next(value for value in variable.values.values() if repr(value) == shown)
             if variable.measure == "stride" and any(same(value, 1) for value in variable.values.values()):
                 usual, times = 1, len(self.numbers)
-            has_default = times * 2 > len(self.numbers) and (
+            has_default = variable.measure != "layer" and times * 2 > len(self.numbers) and (
                 position or variable.measure not in ("channels", "features")
             )
             defaults[variable.name] = usual if has_default else None

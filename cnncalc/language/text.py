@@ -34,6 +34,14 @@ class Code:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The name of an earlier layer, which a block can be given; `index` is that of its node."""
+
+    word: str
+    index: int = field(default=0, compare=False)
+
+
 @dataclass(slots=True)
 class Written:
     """An item as it is written.
@@ -42,7 +50,9 @@ class Written:
         head: the kind, the block, `layers` for a group or branch, `head` for a head.
         options: the options given, the main argument among them.
         name: its name, if it is given one.
-        start: the word of its `from`.
+        start: the word of its `from`; an expression where it is a variable of a block.
+        source: the layer that it means.
+        first: the index of the first layer in it.
         repeat: how often, if it is repeated; None for an ordinary item.
         when: its condition.
         items: the items inside; of a merge, its branches.
@@ -54,13 +64,15 @@ class Written:
     head: str
     options: dict[str, Any] = field(default_factory=dict)
     name: str | None = None
-    start: str | None = None
+    start: str | Code | None = None
     repeat: Any = None
     when: Any = None
     items: list[Written] = field(default_factory=list)
     node: Node | None = None
     entries: list[Shape] = field(default_factory=list)
     share: str | None = None
+    source: Node | None = None
+    first: int = 0
 
 
 def clone(item: Written) -> Written:
@@ -196,6 +208,8 @@ def value_text(value: Any) -> str:
     """
     if isinstance(value, Code):
         return value.text if _PLAIN.fullmatch(value.text) and _is_string(value.text) else _quoted(value.text)
+    if isinstance(value, Layer):
+        return word_text(value.word)
     if isinstance(value, tuple):
         return "[" + ", ".join(map(value_text, value)) + "]"
     if value is None:
@@ -253,9 +267,10 @@ class Text:
 
     def is_numbered(self, item: Written) -> bool:
         """Whether an item has a number for a name, or is a block with a number at its name's end."""
-        if item.name is None:
+        name = (item.name or "").removesuffix("..")
+        if not name:
             return False
-        return item.name.isdigit() or (item.name[-1].isdigit() and item.head not in {*KINDS, "layers", "head"})
+        return name.isdigit() or (name[-1].isdigit() and item.head not in {*KINDS, "layers", "head"})
 
     def rows(self, start: str, items: Sequence[Written], indent: str) -> list[str]:
         """A list in rows: what multiplies begins one, and what follows stands beside it, as far as there is room."""
@@ -325,7 +340,8 @@ class Text:
         if item.head == "head" and item.name is not None:
             found.append(f"head: {word_text(item.name)}")
         if item.start is not None:
-            found.append(f"from: {word_text(item.start)}")
+            word = item.start.text if isinstance(item.start, Code) else item.start
+            found.append(f"from: {word_text(word)}")
         if item.when is not None:
             found.append(f"when: {value_text(item.when)}")
         if item.repeat is not None:

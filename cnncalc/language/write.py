@@ -250,6 +250,7 @@ class _Tree:
         leaks = any(
             self.last_reader[node.index] > last for node in self.graph.nodes[first : last + 1] if node is not end
         )
+        item.first = first
         return _Unit(item, entry, end, first, last, merges, leaks)
 
     def group(self, depth: int, inner: int, members: list[Node]) -> _Unit:
@@ -326,7 +327,7 @@ class _Tree:
         branches = []
         for (a, b), tensor in zip(bounds, wanted, strict=True):
             items, _ = self.line(units[a:b], tensor)
-            branch = Written("layers", items=items)
+            branch = Written("layers", items=items, first=items[0].first if items else node.index)
             self.started(branch, entry, tensor)
             branches.append(branch)
         taken = units[start:]
@@ -513,12 +514,15 @@ class _Names:
         """Name where an item starts, and take it into account; the tensor after it."""
         node = self.start.get(id(item))
         if node is not None:
-            item.start = self.word(node, scope)
+            item.start, item.source = self.word(node, scope), node
             here = node
         if id(item) in self.shared:
             item.share = self.word(self.shared[id(item)], scope, layer=True)
         if item.node is not None:
             inner = item.node.name.rpartition(".")[0]
+            alone = item.items[0] if len(item.items) == 1 else None
+            if alone is not None and not alone.items and self.stems[_stem(inner)] > 1 and here.name in self.tensors:
+                self.start.setdefault(id(alone), here)  # one alone, where its siblings may have more
             for branch in item.items:
                 self.item(branch, inner, here)
             self.gather(item, inner)
