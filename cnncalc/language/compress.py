@@ -996,7 +996,13 @@ class _Maker:
         code: str | None = None,
         full: dict[int, Any] | None = None,
     ) -> _Variable:
-        """A new variable. Where the item is lacking, its value does not matter."""
+        """A new variable. Where the item is lacking, its value does not matter, but a layer has to be one.
+
+        Raises:
+            _Unfit: it is a layer that some places lack.
+        """
+        if measure == "layer" and len(values) < len(self.numbers):
+            raise _Unfit
         name = re.sub(r"\W", "_", _VARIABLE_NAMES.get(option, option))
         taken = {variable.name for variable in self.variables}
         forbidden = {*KINDS, *ITEM_KEYS, *RESERVED, *self.compressor.blocks, *self.compressor.layers, "layers", "head"}

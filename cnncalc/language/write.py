@@ -318,7 +318,7 @@ class _Tree:
         apart = [(len(units), len(units))] * len(node.inputs)
         # In the scopes of a name with dots the branches would stand too; what moves elements is a step among others.
         bounds = apart if "." in name or isinstance(node.op, Opaque) else self.chains(node, units)
-        start = bounds[0][0]
+        start = min(a for a, _ in bounds)
         wanted = [units[a].entry if a < b else end for (a, b), end in zip(bounds, node.inputs, strict=True)]
         times = Counter(wanted)
         before = units[start - 1].end if start else None
