@@ -188,13 +188,7 @@ def _key(item: Written, first: int) -> tuple[Any, ...]:
 
 def _outer_layer(item: Written, first: int) -> bool:
     """Whether an item starts from a layer before the first of a list, whose name a block can be given."""
-    return (
-        item.source is not None
-        and item.source.index < first
-        and isinstance(item.start, str)
-        and re.fullmatch(r"[A-Za-z_]\w*|\w+(\.\w+)+", item.start, re.ASCII) is not None
-        and item.start not in RESERVED
-    )
+    return item.called is not None and item.source is not None and item.source.index < first
 
 
 def _columns(number: int, items: Sequence[Written], first: int) -> list[_Column]:
@@ -714,6 +708,7 @@ def _substituted(item: Written, values: Mapping[str, Any]) -> Written:
         item.entries,
         item.share,
         item.source,
+        item.called,
         item.first,
     )
 
@@ -780,10 +775,11 @@ class _Maker:
         cells = column.cells
         first = next(iter(cells.values()))
         item = Written(first.head, {}, first.name, first.start, None, first.when, share=first.share)
-        if first.source is not None and isinstance(first.start, str):
-            item.source = first.source
-            starts = {n: Layer(str(cell.start), cell.source.index) for n, cell in cells.items() if cell.source}
+        if any(cell.start != first.start for cell in cells.values()):
+            starts = {n: Layer(cell.called or "", cell.source.index) for n, cell in cells.items() if cell.source}
             self.slot("from", "layer", starts, cells, lambda value: setattr(item, "start", _word(value)))
+        else:
+            item.source, item.called = first.source, first.called
         if any(not same(cell.when, first.when) for cell in cells.values()):
             raise _Unfit
         absent = [number for number in numbers if number not in cells]
@@ -1075,7 +1071,7 @@ def of_tensor(measure: str, places: Mapping[int, tuple[Any, Sequence[Shape]]], f
         return _multiple("channels", [(value, shape[0]) for value, shape in pairs])
     rank = len(pairs[0][1])
     if measure == "features" and (rank == 1) is (min(len(shape) for _, shape in pairs) == 1):
-        return _multiple(_size(rank - 1), [(value, shape[-1]) for value, shape in pairs])
+        return _multiple("channels" if rank == 1 else "sizes[-1]", [(value, shape[-1]) for value, shape in pairs])
     if any(len(shape) != rank for _, shape in pairs) or measure == "features":
         return None
     axes = [*([first] if first is not None and first < rank else []), *range(rank)]

@@ -15,6 +15,7 @@ import yaml
 from cnncalc.errors import RequestError
 from cnncalc.graph import Node
 from cnncalc.language.nodes import MAX_NUMBER
+from cnncalc.language.reader import RESERVED
 from cnncalc.ops import KINDS, Op
 from cnncalc.ops.base import Shape
 
@@ -23,6 +24,7 @@ WIDTH = 100
 _INDENT = "  "
 _PLAIN = re.compile(r"[A-Za-z0-9_(][A-Za-z0-9_+\-*/%=!<>(). ]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_+\-.]*")
+_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
 _FROM = re.compile(r"[0-9]+\.\.")
 _YAML_1_1 = yaml.resolver.Resolver()  # what other readers than ours take a plain word for
 
@@ -52,6 +54,7 @@ class Written:
         name: its name, if it is given one.
         start: the word of its `from`; an expression where it is a variable of a block.
         source: the layer that it means.
+        called: a word for that as an argument of a block, if there is one.
         first: the index of the first layer in it.
         repeat: how often, if it is repeated; None for an ordinary item.
         when: its condition.
@@ -72,6 +75,7 @@ class Written:
     entries: list[Shape] = field(default_factory=list)
     share: str | None = None
     source: Node | None = None
+    called: str | None = None
     first: int = 0
 
 
@@ -107,6 +111,15 @@ def takes_branches(head: str) -> bool:
     (True, False)
     """
     return head in KINDS and KINDS[head].arity != 1
+
+
+def is_argument(word: str) -> bool:
+    """Whether a layer's name can be an argument of a block.
+
+    >>> is_argument("enc4"), is_argument("2"), is_argument("features.2"), is_argument("channels")
+    (True, False, True, False)
+    """
+    return _ARGUMENT.fullmatch(word) is not None and word not in RESERVED
 
 
 @dataclass(slots=True)

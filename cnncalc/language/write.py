@@ -19,7 +19,7 @@ from cnncalc.graph import Builder, Graph, Node, Scope, automatic_stem, join
 from cnncalc.language.compress import compress
 from cnncalc.language.expand import expand
 from cnncalc.language.reader import read_spec
-from cnncalc.language.text import Document, Written, document, option_defaults, same, takes_branches
+from cnncalc.language.text import Document, Written, document, is_argument, option_defaults, same, takes_branches
 from cnncalc.ops import KINDS, Op, Opaque
 from cnncalc.ops.base import show
 
@@ -487,6 +487,11 @@ def _stem(name: str) -> str:
     return stem if stem != name else ""
 
 
+def _shortest(word: str) -> tuple[int, int]:
+    """How words are ordered, the best first."""
+    return word.count("."), len(word)
+
+
 class _Names:
     """Finds the shortest word for each `from`, as the expander looks it up: from the scope outwards."""
 
@@ -515,13 +520,14 @@ class _Names:
         node = self.start.get(id(item))
         if node is not None:
             item.start, item.source = self.word(node, scope), node
+            item.called = min(filter(is_argument, self.all_words(node, scope)), key=_shortest, default=None)
             here = node
         if id(item) in self.shared:
             item.share = self.word(self.shared[id(item)], scope, layer=True)
         if item.node is not None:
             inner = item.node.name.rpartition(".")[0]
             alone = item.items[0] if len(item.items) == 1 else None
-            if alone is not None and not alone.items and self.stems[_stem(inner)] > 1 and here.name in self.tensors:
+            if alone is not None and item.head == "concat" and not alone.items and self.stems[_stem(inner)] > 1 and here.name in self.tensors:
                 self.start.setdefault(id(alone), here)  # one alone, where its siblings may have more
             for branch in item.items:
                 self.item(branch, inner, here)
@@ -577,11 +583,15 @@ class _Names:
 
     def word(self, node: Node, scope: str, layer: bool = False) -> str:
         """The shortest word that finds a node from a scope; the layer itself, not a group that ends in it."""
-        called = [node.name] if layer else self.called[node]
-        words = [word for name in called for word in self.words(name, scope)]
+        words = self.all_words(node, scope, layer)
         if not words:
             raise _unsayable(self.graph, f"in '{shorten(scope)}' other layers hide '{shorten(node.name)}'")
-        return min(words, key=lambda word: (word.count("."), len(word)))
+        return min(words, key=_shortest)
+
+    def all_words(self, node: Node, scope: str, layer: bool = False) -> list[str]:
+        """The words that find a node from a scope."""
+        called = [node.name] if layer else self.called[node]
+        return [word for name in called for word in self.words(name, scope)]
 
     def words(self, name: str, scope: str) -> Iterator[str]:
         """The words that find a full name from a scope, if any."""
