@@ -33,11 +33,12 @@ from cnncalc.language.text import (
     takes_branches,
     value_text,
 )
-from cnncalc.ops import KINDS
+from cnncalc.ops import KINDS, Opaque
 from cnncalc.ops.base import Shape
 
 MAX_VARIABLES = 8
-"""Variables of a block that is still readable."""
+ITEMS_PER_VARIABLE = 6
+"""Variables of a block that is still readable: so many, or one for each so many items."""
 MAX_PERIOD = 12
 """Items that are repeated together without being a group."""
 MAX_CLASSES = 60
@@ -54,7 +55,7 @@ _MEASURES: dict[Any, str] = {
     "shape": "size",
     "output": "size",
     ("slice", "channels"): "size",
-    **{("opaque", option): "count" for option in ("macs", "adds", "muls", "divs", "compares", "exps")},
+    **{("opaque", option): "count" for option in option_defaults(Opaque) if option not in ("output", "others")},
 }
 _LIKE = {"channels": {"channels", "features"}, "features": {"features", "channels"}, "size": {*_SIZES}}
 """What is measured alike: such variables give each other's values."""
@@ -624,6 +625,11 @@ class _Compressor:
         return True
 
 
+def _items(item: Written) -> int:
+    """The items in an item, itself included."""
+    return 1 + sum(map(_items, item.items))
+
+
 def _walk(items: Sequence[Written]) -> Iterator[Written]:
     """All items, those inside included."""
     for item in items:
@@ -766,7 +772,7 @@ class _Maker:
             for option, measure, values, cells, put in self.differing:
                 if (measure in ("channels", "features")) is channels:
                     put(self.elements(option, measure, values, cells) or self.expression(option, measure, values, cells))
-        if len(self.variables) > MAX_VARIABLES:
+        if len(self.variables) > max(MAX_VARIABLES, sum(map(_items, items)) // ITEMS_PER_VARIABLE):
             raise _Unfit
         return self.result(items)
 
@@ -1074,16 +1080,18 @@ def of_tensor(measure: str, places: Mapping[int, tuple[Any, Sequence[Shape]]], f
         return _multiple("channels" if rank == 1 else "sizes[-1]", [(value, shape[-1]) for value, shape in pairs])
     if any(len(shape) != rank for _, shape in pairs) or measure == "features":
         return None
-    axes = [*([first] if first is not None and first < rank else []), *range(rank)]
+    order = [*([first] if first is not None and first < rank else []), *range(rank)]
     for factor in (False, True):
-        for axis in axes:
+        for axis in order:
             found = _times([(value, shape[axis]) for value, shape in pairs], factor)
             if found:
                 return found.format(_size(axis))
-    for start, stop in ((start, stop) for start in range(rank) for stop in range(start + 2, rank + 1)):
-        found = _times([(value, prod(shape[start:stop])) for value, shape in pairs], measure == "count")
+    products = [range(start, stop) for start in range(rank) for stop in range(start + 2, rank + 1)]
+    squares = [(axis, axis) for axis in range(rank)] if measure == "count" else []
+    for axes in (*products, *squares):
+        found = _times([(value, prod(shape[axis] for axis in axes)) for value, shape in pairs], measure == "count")
         if found:
-            return found.format(" * ".join(map(_size, range(start, stop))))
+            return found.format(" * ".join(map(_size, axes)))
     return None
 
 
