@@ -770,8 +770,13 @@ class _Maker:
                 for column, numbers, item in self.lacking:
                     self.condition(column, numbers, item)
             for option, measure, values, cells, put in self.differing:
+                same_word = option == "from" and len({cell.start for cell in cells.values()}) == 1
+                if same_word and not self.of_variables(measure, values):
+                    continue
                 if (measure in ("channels", "features")) is channels:
                     put(self.elements(option, measure, values, cells) or self.expression(option, measure, values, cells))
+        if any(len(variable.values) < len(self.numbers) for variable in self.variables):
+            raise _Unfit
         if len(self.variables) > max(MAX_VARIABLES, sum(map(_items, items)) // ITEMS_PER_VARIABLE):
             raise _Unfit
         return self.result(items)
@@ -781,14 +786,16 @@ class _Maker:
         cells = column.cells
         first = next(iter(cells.values()))
         item = Written(first.head, {}, first.name, first.start, None, first.when, share=first.share)
-        if any(cell.start != first.start for cell in cells.values()):
-            starts = {n: Layer(cell.called or "", cell.source.index) for n, cell in cells.items() if cell.source}
-            self.slot("from", "layer", starts, cells, lambda value: setattr(item, "start", _word(value)))
-        else:
+        absent = [number for number in numbers if number not in cells]
+        alike = all(cell.start == first.start for cell in cells.values())
+        if alike:
             item.source, item.called = first.source, first.called
+        outer = all(_outer_layer(cell, self.places[number].holder.first) for number, cell in cells.items())
+        if not alike or (absent and outer):
+            starts = {n: Layer(cell.called or "", cell.source.index) for n, cell in cells.items() if cell.source}
+            self.differing.append(("from", "layer", starts, dict(cells), lambda value: setattr(item, "start", _word(value))))
         if any(not same(cell.when, first.when) for cell in cells.values()):
             raise _Unfit
-        absent = [number for number in numbers if number not in cells]
         if first.repeat is not None:
             repeats = {number: cells[number].repeat if number in cells else 0 for number in numbers}
             self.slot("repeat", "repeat", repeats, cells, lambda value: setattr(item, "repeat", value))
@@ -897,11 +904,17 @@ class _Maker:
     def of_variables(self, measure: str, values: Mapping[int, Any]) -> str | None:
         """A value as one of the variables, or a multiple or part of one."""
         for variable in self.variables:
-            if variable.measure in _LIKE.get(measure, {measure}) and all(same(variable.values[n], value) for n, value in values.items()):
+            if measure == variable.measure == "layer":
+                if all(same(variable.values.get(n, value), value) for n, value in values.items()):
+                    variable.values.update(values)  # what some lists lack may stand for another in the others
+                    return variable.name
+            elif variable.measure in _LIKE.get(measure, {measure}) and all(same(variable.values[n], value) for n, value in values.items()):
                 return variable.name
         if not all(type(value) is int for value in values.values()):
             return None
         for variable in self.variables:
+            if variable.measure == "layer":
+                continue
             mine = {number: variable.values[number] for number in values}
             if not all(type(value) is int for value in mine.values()):
                 continue
@@ -998,13 +1011,7 @@ class _Maker:
         code: str | None = None,
         full: dict[int, Any] | None = None,
     ) -> _Variable:
-        """A new variable. Where the item is lacking, its value does not matter, but a layer has to be one.
-
-        Raises:
-            _Unfit: it is a layer that some places lack.
-        """
-        if measure == "layer" and len(values) < len(self.numbers):
-            raise _Unfit
+        """A new variable. Where the item is lacking, its value does not matter, but a layer has to be one."""
         name = re.sub(r"\W", "_", _VARIABLE_NAMES.get(option, option))
         taken = {variable.name for variable in self.variables}
         forbidden = {*KINDS, *ITEM_KEYS, *RESERVED, *self.compressor.blocks, *self.compressor.layers, "layers", "head"}
@@ -1016,6 +1023,8 @@ class _Maker:
         usual = next(value for value in values.values() if repr(value) == most)
         of_run = {self.places[number].run: value for number, value in values.items() if self.places[number].run}
         everywhere = full or {n: values.get(n, of_run.get(self.places[n].run, usual)) for n in self.numbers}
+        if measure == "layer":
+            everywhere = dict(values)
         if code is not None and len(everywhere) > len(values) and full is None:
             code = None  # it was seen to hold only where the item stands; elsewhere it may have no value
         variable = _Variable(name, measure, everywhere, code)
