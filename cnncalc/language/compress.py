@@ -39,6 +39,8 @@ from cnncalc.ops.base import Shape
 MAX_VARIABLES = 8
 ITEMS_PER_VARIABLE = 6
 """Variables of a block that is still readable: so many, or one for each so many items."""
+ITEMS_PER_ALTERNATIVE = 20
+"""A block of so many items may have one in place of another."""
 MAX_PERIOD = 12
 """Items that are repeated together without being a group."""
 MAX_CLASSES = 60
@@ -253,10 +255,10 @@ def _optional(columns: Sequence[_Column], numbers: frozenset[int]) -> int:
     return lacking
 
 
-def _alternatives(columns: Sequence[_Column]) -> bool:
-    """Whether different items bear one name, of which each list has one: such are better two blocks."""
+def _alternatives(columns: Sequence[_Column]) -> int:
+    """How many items bear a name that others have, so that each list has one of them."""
     names = [item.name for column in columns for item in [next(iter(column.cells.values()))] if item.name]
-    return len(set(names)) < len(names) or any(_alternatives(column.inner) for column in columns)
+    return len(names) - len(set(names)) + sum(_alternatives(column.inner) for column in columns)
 
 
 class _Compressor:
@@ -517,8 +519,8 @@ class _Compressor:
             return None
         numbers = frozenset(number for column in both for number in column.cells)
         size = sum(column.size for column in both)
-        if _optional(both, numbers) * 2 > size or _alternatives(both):
-            return None
+        if _optional(both, numbers) * 2 > size or _alternatives(both) * ITEMS_PER_ALTERNATIVE > size:
+            return None  # such are better two blocks
         parts = [self.cost(columns, places) for columns in (one, other)]
         return both if self.cost(both, places) < sum(parts) else None
 
