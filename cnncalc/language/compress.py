@@ -41,6 +41,7 @@ ITEMS_PER_VARIABLE = 6
 """Variables of a block that is still readable: so many, or one for each so many items."""
 ITEMS_PER_ALTERNATIVE = 20
 """A block of so many items may have one in place of another."""
+_LEVEL_PASSES = 5
 MAX_PERIOD = 12
 """Items that are repeated together without being a group."""
 MAX_CLASSES = 60
@@ -283,13 +284,35 @@ class _Compressor:
             for place in places:
                 self.fold(place.items)
                 self.fold_numbered(place.holder)
+            alone = self.runs_of_one(places)
             self.make_blocks([place for place in places if place.items])
+            for item in alone:
+                if item.repeat == 1:
+                    item.repeat, item.name = None, str(item.name).removesuffix("..")
         self.fold(self.items)
         self.inline_single_calls()
         return replace(self.spec, blocks=self.blocks, items=self.items)
 
     def levels(self) -> dict[int, list[_Place]]:
-        """The lists of items by how deep lists lie in them. Numbered siblings are of one level."""
+        """The lists of items by how deep lists lie in them. Numbered siblings are of one level, and so are lists that
+        look alike."""
+        looks = {id(item): _skeleton(item.items, item.first) for item in _walk(self.items) if item.items}
+        least: dict[Any, int] = {}
+        for _ in range(_LEVEL_PASSES):
+            found = self.levelled(looks, least)
+            highest = {looks[id(place.holder)]: level for level in sorted(found) for place in found[level] if place.items}
+            if all(
+                level == highest[looks[id(place.holder)]]
+                for level, places in found.items()
+                for place in places
+                if place.items
+            ):
+                return found
+            least = highest
+        return self.levelled(looks, {})  # such as lists beside those that have their like inside
+
+    def levelled(self, looks: Mapping[int, Any], least: Mapping[Any, int]) -> dict[int, list[_Place]]:
+        """The lists of items by level, each at least of the level of its looks."""
         found: dict[int, list[_Place]] = defaultdict(list)
         runs = 0
 
@@ -297,7 +320,10 @@ class _Compressor:
             nonlocal runs
             runs += 1
             run = runs
-            inner = [(item, visit(item.items, takes_branches(item.head))) for item in items]
+            inner = [
+                (item, max(visit(item.items, takes_branches(item.head)), least.get(looks.get(id(item)), 0)))
+                for item in items
+            ]
             numbered = max((level for item, level in inner if item.name and item.name.isdigit()), default=0)
             first = True
             for item, level in inner:
@@ -313,6 +339,18 @@ class _Compressor:
         return found
 
     # Repeats.
+
+    def runs_of_one(self, places: Sequence[_Place]) -> list[Written]:
+        """Write items as repeated once, where other lists have several such; those items."""
+        wanted = {(item.head, item.name) for place in places for item in place.items if item.repeat is not None}
+        found = []
+        for place in places:
+            for item in place.items:
+                plain = item.start is None and item.share is None and item.when is None and item.repeat is None
+                if plain and item.name and (item.head, f"{item.name}..") in wanted:
+                    item.repeat, item.name = 1, f"{item.name}.."
+                    found.append(item)
+        return found
 
     def fold(self, items: list[Written]) -> None:
         """Write equal neighbours once, with `repeat`."""
@@ -668,8 +706,9 @@ def _described(items: Sequence[Written]) -> str:
     for item in items:
         if item.head in merges:
             return merges[item.head]
-    words = [_letters(item.name or "") or short.get(item.head, item.head) for item in items]
-    return "_".join(list(dict.fromkeys(word for word in words if word != "layers"))[:3]) or "block"
+    names = [_letters(item.name or "") or short.get(item.head, item.head) for item in items]
+    words = dict.fromkeys(word for name in names for word in name.split("_") if name != "layers")
+    return "_".join(list(words)[:3]) or "block"
 
 
 def _substituted(item: Written, values: Mapping[str, Any]) -> Written:
