@@ -272,9 +272,10 @@ class _Compressor:
         self.measures: dict[tuple[str, str], str] = {}  # what the variables of the blocks measure
         # What `from` may say, which as the name of a variable would mean that.
         self.layers = {str(item.start).partition(".")[0] for item in _walk(self.items) if item.start is not None}
-        self.words: set[str] = {*KINDS, *ITEM_KEYS, *RESERVED, "layers", "head", "vars"}
+        self.words_of_kinds: set[str] = {*KINDS, *ITEM_KEYS, *RESERVED, "layers", "head", "vars"}
         for kind in KINDS.values():
-            self.words.update(kind.__struct_fields__)
+            self.words_of_kinds.update(kind.__struct_fields__)
+        self.words = set(self.words_of_kinds)
 
     def compressed(self) -> Document:
         """The spec with its blocks."""
@@ -291,6 +292,7 @@ class _Compressor:
                     item.repeat, item.name = None, str(item.name).removesuffix("..")
         self.fold(self.items)
         self.inline_single_calls()
+        self.renumber()
         return replace(self.spec, blocks=self.blocks, items=self.items)
 
     def levels(self) -> dict[int, list[_Place]]:
@@ -632,6 +634,19 @@ class _Compressor:
                     del self.blocks[name]
                 elif len(calls) == 1 and self.inline(name, *calls[0]):
                     again = True
+
+    def renumber(self) -> None:
+        """Take the number off a block's name where none is left that bears the name alone."""
+        taken = {*self.words_of_kinds, *(variable for block in self.blocks.values() for variable in block.variables)}
+        names = {}
+        for name in self.blocks:
+            base = name.rstrip("0123456789")
+            free = base not in taken and base not in self.blocks and base not in names.values()
+            names[name] = base if free and not keyword.iskeyword(base) else name
+        self.blocks = {names[name]: block for name, block in self.blocks.items()}
+        for items in self.all_lists():
+            for item in items:
+                item.head = names.get(item.head, item.head)
 
     def all_lists(self) -> Iterator[list[Written]]:
         """Every list of items, in blocks and outside."""
@@ -1053,7 +1068,7 @@ class _Maker:
         full: dict[int, Any] | None = None,
     ) -> _Variable:
         """A new variable. Where the item is lacking, its value does not matter, but a layer has to be one."""
-        name = re.sub(r"\W", "_", _VARIABLE_NAMES.get(option, option))
+        name = re.sub(r"(?<=[a-z])[0-9]+$", "", re.sub(r"\W", "_", _VARIABLE_NAMES.get(option, option)))
         taken = {variable.name for variable in self.variables}
         forbidden = {*KINDS, *ITEM_KEYS, *RESERVED, *self.compressor.blocks, *self.compressor.layers, "layers", "head"}
         base, number = name, 1
