@@ -109,8 +109,8 @@ def of_index(values: Sequence[Any]) -> Any:
     """What gives the values one after the other in a repeated item: themselves, or an expression of `index`; None if
     there is none.
 
-    >>> of_index([3, 3]), of_index([0, 2, 0, 2]), of_index([True, False, False]), of_index([1, 2, 3]), of_index([1, 5, 2])
-    (3, Code(text='2 * (index % 2)'), Code(text='index == 0'), Code(text='index + 1'), None)
+    >>> [of_index(values) for values in ([3, 3], [1, 5, 2], [True, False, False], [1, 2, 3])]
+    [3, None, Code(text='index == 0'), Code(text='index + 1')]
     """
     first = values[0]
     if all(same(value, first) for value in values):
@@ -119,10 +119,10 @@ def of_index(values: Sequence[Any]) -> Any:
         return None
     rest = values[1]
     if isinstance(first, bool):
-        tests = {"index == 0": lambda i: i == 0, "index % 2 == 0": lambda i: i % 2 == 0}
-        tests |= {"index > 0": lambda i: i > 0, "index % 2 == 1": lambda i: i % 2 == 1}
-        found = next((text for text, test in tests.items() if [test(i) for i in range(len(values))] == [*values]), None)
-        return Code(found) if found else None
+        start, parity = ("index == 0", "index % 2 == 0") if first else ("index > 0", "index % 2 == 1")
+        if all(value is not first for value in values[1:]):
+            return Code(start)
+        return Code(parity) if all(value is values[i % 2] for i, value in enumerate(values)) else None
     if len(values) > 3 and all(same(value, rest) for value in values[1:]):
         return Code(f"{first} if index == 0 else {rest}")
     step = rest - first
@@ -179,7 +179,9 @@ def _key(item: Written, first: int) -> tuple[Any, ...]:
     """What must be the same in a column, as no expression can give it. `first` is the index of the first layer of the
     list: a layer before it can be an argument of a block."""
     kind = KINDS.get(item.head)
-    fixed = [(name, value) for name, value in item.options.items() if isinstance(value, Layer) and value.index >= first]
+    fixed: list[tuple[str, Any]] = [
+        (name, value) for name, value in item.options.items() if isinstance(value, Layer) and value.index >= first
+    ]
     start = "" if _outer_layer(item, first) else item.start
     if kind is not None:
         for option, default in option_defaults(kind).items():
@@ -302,7 +304,9 @@ class _Compressor:
         least: dict[Any, int] = {}
         for _ in range(_LEVEL_PASSES):
             found = self.levelled(looks, least)
-            highest = {looks[id(place.holder)]: level for level in sorted(found) for place in found[level] if place.items}
+            highest = {
+                looks[id(place.holder)]: level for level in sorted(found) for place in found[level] if place.items
+            }
             if all(
                 level == highest[looks[id(place.holder)]]
                 for level, places in found.items()
@@ -345,7 +349,7 @@ class _Compressor:
     def runs_of_one(self, places: Sequence[_Place]) -> list[Written]:
         """Write items as repeated once, where other lists have several such; those items."""
         wanted = {(item.head, item.name) for place in places for item in place.items if item.repeat is not None}
-        found = []
+        found: list[Written] = []
         for place in places:
             for item in place.items:
                 plain = item.start is None and item.share is None and item.when is None and item.repeat is None
@@ -387,7 +391,7 @@ class _Compressor:
         number = (first.name or "")[len(stem) :]
         if str(int(number or -1)) != number or first.head == "head" or stem.rpartition(".")[2] in _AUTOMATIC:
             return []
-        found = []
+        found: list[Written] = []
         for item in items:
             alone = item.start is None and item.share is None and item.when is None and item.repeat is None
             if not alone or item.name != f"{stem}{int(number) + len(found)}" or item.head != first.head:
@@ -638,7 +642,7 @@ class _Compressor:
     def renumber(self) -> None:
         """Take the number off a block's name where none is left that bears the name alone."""
         taken = {*self.words_of_kinds, *(variable for block in self.blocks.values() for variable in block.variables)}
-        names = {}
+        names: dict[str, str] = {}
         for name in self.blocks:
             base = name.rstrip("0123456789")
             free = base not in taken and base not in self.blocks and base not in names.values()
@@ -830,7 +834,9 @@ class _Maker:
                 if same_word and not self.of_variables(measure, values):
                     continue
                 if (measure in ("channels", "features")) is channels:
-                    put(self.elements(option, measure, values, cells) or self.expression(option, measure, values, cells))
+                    put(
+                        self.elements(option, measure, values, cells) or self.expression(option, measure, values, cells)
+                    )
         if any(len(variable.values) < len(self.numbers) for variable in self.variables):
             raise _Unfit
         if len(self.variables) > max(MAX_VARIABLES, sum(map(_items, items)) // ITEMS_PER_VARIABLE):
@@ -849,7 +855,9 @@ class _Maker:
         outer = all(_outer_layer(cell, self.places[number].holder.first) for number, cell in cells.items())
         if not alike or (absent and outer):
             starts = {n: Layer(cell.called or "", cell.source.index) for n, cell in cells.items() if cell.source}
-            self.differing.append(("from", "layer", starts, dict(cells), lambda value: setattr(item, "start", _word(value))))
+            self.differing.append(
+                ("from", "layer", starts, dict(cells), lambda value: setattr(item, "start", _word(value)))
+            )
         if any(not same(cell.when, first.when) for cell in cells.values()):
             raise _Unfit
         if first.repeat is not None:
@@ -906,7 +914,9 @@ class _Maker:
         if not all(type(value) is int for part in each for value in part.values()):
             return None
         fixed = {place for place, part in enumerate(each) if len(set(part.values())) == 1}
-        found = {place: self.known(measure, part, cells, place) for place, part in enumerate(each) if place not in fixed}
+        found = {
+            place: self.known(measure, part, cells, place) for place, part in enumerate(each) if place not in fixed
+        }
         unknown = [place for place, code in found.items() if code is None]
         if unknown:
             if len({repr(each[place]) for place in unknown}) > 1:
@@ -914,9 +924,7 @@ class _Maker:
             part = each[unknown[0]]
             word = self.base(part) or self.variable("shape", measure, part, self.outer(measure, part)).name
             found.update(dict.fromkeys(unknown, word))
-        return tuple(
-            lists[0][place] if place in fixed else Code(str(found[place])) for place in range(len(lists[0]))
-        )
+        return tuple(lists[0][place] if place in fixed else Code(str(found[place])) for place in range(len(lists[0])))
 
     def known(
         self, measure: str, values: Mapping[int, Any], cells: Mapping[int, Written], place: int | None = None
@@ -964,7 +972,9 @@ class _Maker:
                 if all(same(variable.values.get(n, value), value) for n, value in values.items()):
                     variable.values.update(values)  # what some lists lack may stand for another in the others
                     return variable.name
-            elif variable.measure in _LIKE.get(measure, {measure}) and all(same(variable.values[n], value) for n, value in values.items()):
+            elif variable.measure in _LIKE.get(measure, {measure}) and all(
+                same(variable.values[n], value) for n, value in values.items()
+            ):
                 return variable.name
         if not all(type(value) is int for value in values.values()):
             return None
@@ -1099,8 +1109,10 @@ class _Maker:
             usual = next(value for value in variable.values.values() if repr(value) == shown)
             if variable.measure == "stride" and any(same(value, 1) for value in variable.values.values()):
                 usual, times = 1, len(self.numbers)
-            has_default = variable.measure != "layer" and times * 2 > len(self.numbers) and (
-                position or variable.measure not in ("channels", "features")
+            has_default = (
+                variable.measure != "layer"
+                and times * 2 > len(self.numbers)
+                and (position or variable.measure not in ("channels", "features"))
             )
             defaults[variable.name] = usual if has_default else None
             for number in self.numbers:

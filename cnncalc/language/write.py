@@ -210,7 +210,9 @@ class _Tree:
         for inner, members in self.runs(depth, nodes):
             if inner is None:
                 node = members[0]
-                units.append(self.merge(depth, node, units) if takes_branches(node.op.kind) else self.layer(depth, node))
+                units.append(
+                    self.merge(depth, node, units) if takes_branches(node.op.kind) else self.layer(depth, node)
+                )
             else:
                 units.append(self.group(depth, inner, members))
         return units
@@ -527,7 +529,13 @@ class _Names:
         if item.node is not None:
             inner = item.node.name.rpartition(".")[0]
             alone = item.items[0] if len(item.items) == 1 else None
-            if alone is not None and item.head == "concat" and not alone.items and self.stems[_stem(inner)] > 1 and here.name in self.tensors:
+            if (
+                alone is not None
+                and item.head == "concat"
+                and not alone.items
+                and self.stems[_stem(inner)] > 1
+                and here.name in self.tensors
+            ):
                 self.start.setdefault(id(alone), here)  # one alone, where its siblings may have more
             for branch in item.items:
                 self.item(branch, inner, here)

@@ -157,7 +157,8 @@ class Step:
                 found.append(value)
                 continue
             known = {f"{name}s": number for name, number in counts.items()}  # the options' names: macs, adds, ...
-            op = Opaque(value.sizes, **{**dict.fromkeys(("params", "weights", "buffers"), 0), **stored, **known})
+            given: dict[str, Any] = {"params": 0, "weights": 0, "buffers": 0, **stored, **known}
+            op = Opaque(value.sizes, **given)
             draft = Draft(op, tuple(inputs), value.sizes, self.calls, name=self.unique)
             found.append(Value(value.shape, value.batch, value.axis, self.walk.add(draft, owns)))
             # What the op costs is counted with its first output, and the others are parts of it.
@@ -230,7 +231,7 @@ class Walk:
         """A learnt tensor, or a stored one, as a node of its own."""
         sizes = sizes or (1,)
         if value.source is None:
-            op: Op = Opaque(sizes, **dict.fromkeys(("params", "weights", "buffers", *OPERATIONS), 0))
+            op: Op = Opaque(sizes, others=0)
             return self.add(Draft(op, (self.first,), sizes, calls, name="constant"))
         elements = prod(sizes)
         name = self.word(value.source)
@@ -238,7 +239,7 @@ class Walk:
             op = Parameter(sizes)
         else:
             kept = elements if value.source in self.kept else 0
-            op = Opaque(sizes, **{**dict.fromkeys(("params", "weights", *OPERATIONS), 0), "buffers": kept})
+            op = Opaque(sizes, buffers=kept, others=0)
         return self.add(Draft(op, (self.first,), sizes, calls, name=name), [value])
 
     def word(self, source: str) -> str:
@@ -265,7 +266,7 @@ def stand_in(
 ) -> Opaque:
     """An opaque op with an op's work, that stores what is given: for weights some of which another node counts."""
     costs = cost_numbers(op, tuple(inputs), output)
-    work = {option: costs.get(option[:-1], 0) for option in OPERATIONS}
+    work: dict[str, Any] = {option: costs.get(option[:-1], 0) for option in OPERATIONS}
     return Opaque(output, params=params, weights=weights, buffers=buffers, **work)
 
 
