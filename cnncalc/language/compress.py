@@ -272,8 +272,9 @@ class _Compressor:
         self.items = list(map(clone, spec.items))
         self.blocks: dict[str, WrittenBlock] = {}
         self.measures: dict[tuple[str, str], str] = {}  # what the variables of the blocks measure
-        # What `from` may say, which as the name of a variable would mean that.
-        self.layers = {str(item.start).partition(".")[0] for item in _walk(self.items) if item.start is not None}
+        # The names that `from` and the like speak of: a variable so called would be taken for them.
+        said = [word for item in _walk(self.items) for word in (item.start, item.called, item.share) if word]
+        self.used = {part for word in (*said, *(spec.outputs or {}).values()) for part in str(word).split(".")}
         self.words_of_kinds: set[str] = {*KINDS, *ITEM_KEYS, *RESERVED, "layers", "head", "vars"}
         for kind in KINDS.values():
             self.words_of_kinds.update(kind.__struct_fields__)
@@ -457,29 +458,19 @@ class _Compressor:
         return Written("layers", repeat=times, items=group, entries=group[0].entries)
 
     def fold_numbered(self, parent: Written) -> None:
-        """Write a group of equal groups 1, 2, 3, ... as one that is repeated."""
-        inner = parent.items
-        if parent.head != "layers" or not parent.name or parent.repeat is not None or not inner:
+        """Write a group of nothing but groups that are repeated as these: with its name where they are numbered from
+        1, as the language does by itself, or else with its name before theirs, if nobody reads what ends it."""
+        if parent.head != "layers" or not parent.name or parent.repeat is not None or len(parent.items) != 1:
             return
-        if [item.name for item in inner] != [str(n) for n in range(1, len(inner) + 1)]:
+        (only,) = parent.items
+        if only.node is not None or only.name is None or only.repeat is None or not only.name.endswith(".."):
             return
-        first = inner[0]
-        if (
-            first.node is not None
-            or first.head == "head"
-            or any(item.start or item.share or item.when or item.repeat is not None for item in inner)
-        ):
-            return
-        for item in inner[1:]:
-            item.name = first.name
-            if not equal(first, item):
-                for number, again in enumerate(inner, 1):
-                    again.name = str(number)
+        if only.name != "1..":
+            if parent.name in self.used or "." in only.name.removesuffix(".."):
                 return
-        for item in inner[1:]:
-            absorb(first, item)
-        parent.head, parent.options, parent.items = first.head, first.options, first.items
-        parent.entries, parent.repeat = first.entries, len(inner)
+            parent.name = f"{parent.name}.{only.name}"
+        parent.head, parent.options, parent.items = only.head, only.options, only.items
+        parent.entries, parent.repeat = only.entries, only.repeat
 
     def text(self, items: Sequence[Written]) -> tuple[str, ...]:
         """The lines of items."""
@@ -1080,7 +1071,7 @@ class _Maker:
         """A new variable. Where the item is lacking, its value does not matter, but a layer has to be one."""
         name = re.sub(r"(?<=[a-z])[0-9]+$", "", re.sub(r"\W", "_", _VARIABLE_NAMES.get(option, option)))
         taken = {variable.name for variable in self.variables}
-        forbidden = {*KINDS, *ITEM_KEYS, *RESERVED, *self.compressor.blocks, *self.compressor.layers, "layers", "head"}
+        forbidden = {*KINDS, *ITEM_KEYS, *RESERVED, *self.compressor.blocks, *self.compressor.used, "layers", "head"}
         base, number = name, 1
         while name in taken or name in forbidden or keyword.iskeyword(name):
             number += 1
