@@ -509,8 +509,7 @@ class _Expander:
         if not self.spec.numbered:
             return False
         stem = name.rstrip("0123456789")
-        first = self.spec.numbered.get(stem)
-        return first is not None and name != stem and int(name[len(stem) :]) >= first
+        return name != stem and int(name[len(stem) :]) in self.spec.numbered.get(stem, ())
 
     def block(self, item: BlockItem, tensor: Node, here: _Here, name: str | None) -> Node:
         """A block's items, with its arguments worked out where it is called."""

@@ -282,7 +282,5 @@ class Spec:
     published: list[Published] = field(default_factory=list)
     gathers: bool = False  # whether a name has a *
     names: frozenset[str] = frozenset()  # every name that an item is given, which automatic names avoid
-    numbered: dict[str, int] = field(
-        default_factory=dict
-    )  # and those with a number from this one on, by what is before
+    numbered: dict[str, range] = field(default_factory=dict)  # the numbers in such as conv1.., by what is before them
     extends: str | None = None

@@ -448,7 +448,7 @@ class _Items:
         self.names = names
         self.variables: set[str] = set()  # every variable's name, wherever it holds
         self.gathers = False
-        self.numbered: dict[str, int] = {}
+        self.numbered: dict[str, range] = {}
 
     def items(self, node: Node) -> list[Item]:
         """A list of items."""
@@ -532,7 +532,7 @@ class _Items:
         """The keys that every item takes."""
         name = node.get("name")
         if name is not None:
-            self.named(item, name, "repeat" in {key.value for key, _ in node.entries})
+            self.named(item, name, node.get("repeat"))
         for key in ("repeat", "when"):
             value = node.get(key)
             if value is not None:
@@ -545,7 +545,7 @@ class _Items:
         if share is not None:
             item.share = Option(_string(share, "share"), share.place)
 
-    def named(self, item: Item, node: Node, repeated: bool) -> None:
+    def named(self, item: Item, node: Node, repeat: Node | None) -> None:
         """Give an item its name. One with dots opens several scopes, and `conv1..` numbers what is repeated."""
         text = _scoped_text(node)
         item.name, item.name_place = text, node.place
@@ -554,7 +554,7 @@ class _Items:
             self.names.update(_full_name(node, text).split("."))
             return
         stem, first = numbered["stem"], int(numbered["first"])
-        if not repeated:
+        if repeat is None:
             message = f"'{shorten(text)}' is a name for what is repeated"
             hint = f"add 'repeat': the repetitions are {shorten(stem)}{first}, {shorten(stem)}{first + 1} and so on"
             raise SpecError(message, node.place, hint=hint, code="bad-name")
@@ -563,7 +563,9 @@ class _Items:
             self.names.update(_full_name(node, ".".join(scopes)).split("."))
         _full_name(node, f"{local}{first}")
         item.numbers = (stem, first)
-        self.numbered[local] = min(first, self.numbered.get(local, first))
+        times = repeat.value if isinstance(repeat, Scalar) and type(repeat.value) is int else 0
+        numbers = self.numbered.get(local, range(first, first))
+        self.numbered[local] = range(min(first, numbers.start), max(first + times, numbers.stop))
 
     def check_options(self, node: Mapping, head: Scalar, allowed: Iterable[str]) -> None:
         """No key but the head, the allowed ones and those of every item."""

@@ -554,11 +554,12 @@ class _Names:
         in another such sibling, which like the next ones has those before it."""
         assert item.node is not None
         sources = item.node.inputs
+        plain = not any(branch.items for branch in item.items)
         position = 0
         while position < len(item.items):
             for word, found in self.runs(sources[position], scope):
                 run = item.items[position : position + len(found)]
-                alone = len(found) == 1 and _stem(scope) != _stem(self.called[found[0]][-1])
+                alone = len(found) == 1 and not (plain and _stem(scope) == _stem(self.called[found[0]][-1]))
                 same = len(run) == len(found) and list(sources[position : position + len(found)]) == found
                 if same and not alone and not any(branch.items or branch.name or branch.when for branch in run):
                     entries = [entry for branch in run for entry in branch.entries]
