@@ -41,8 +41,8 @@ def test_a_name_opens_a_scope_and_a_repeat_numbers_it():
 
 def test_a_name_with_dots_opens_a_scope_for_each_part():
     net = network(
-        "[{relu: , name: a.0}, {relu: , name: b.0}, {layers: [relu, tanh], name: a.1.x}, {tanh: , from: a.0, name: a.2},"
-        " {add: [{from: a.1.x}, {from: a.*}, {from: b.0}], name: sum}]"
+        "[{relu: , name: a.0}, {relu: , name: b.0}, {layers: [relu, tanh], name: a.1.x},"
+        " {tanh: , from: a.0, name: a.2}, {add: [{from: a.1.x}, {from: a.*}, {from: b.0}], name: sum}]"
     )
     assert [node.name for node in net.layers] == ["a.0", "b.0", "a.1.x.relu1", "a.1.x.tanh1", "a.2", "sum"]
     assert inputs(net, "a.2") == ["a.0"]
