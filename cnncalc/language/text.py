@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -116,10 +117,10 @@ def takes_branches(head: str) -> bool:
 def is_argument(word: str) -> bool:
     """Whether a layer's name can be an argument of a block.
 
-    >>> is_argument("enc4"), is_argument("2"), is_argument("features.2"), is_argument("channels")
-    (True, False, True, False)
+    >>> is_argument("enc4"), is_argument("2"), is_argument("features.2"), is_argument("channels"), is_argument("if")
+    (True, False, True, False, False)
     """
-    return _ARGUMENT.fullmatch(word) is not None and word not in RESERVED
+    return _ARGUMENT.fullmatch(word) is not None and word not in RESERVED and not keyword.iskeyword(word)
 
 
 @dataclass(slots=True)
