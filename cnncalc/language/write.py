@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from cnncalc.errors import RequestError, Source, SpecError, shorten
 from cnncalc.graph import Builder, Graph, Node, Scope, automatic_stem, join
+from cnncalc.language.columns import walk
 from cnncalc.language.compress import compress
 from cnncalc.language.expand import expand
 from cnncalc.language.reader import read_spec
@@ -470,13 +471,6 @@ def split_scopes(layers: Sequence[Node]) -> set[str]:
                 split.add(scope)
             found[scope] += 1
     return split
-
-
-def walk(items: Sequence[Written]) -> Iterator[Written]:
-    """All items, those inside included, in the order of the text."""
-    for item in items:
-        yield item
-        yield from walk(item.items)
 
 
 def _stem(name: str) -> str:
