@@ -42,7 +42,9 @@ def main() -> int:
     seconds = time.perf_counter() - start
     print(f"{arguments.networks:,} networks, {runs:,} runs in {seconds:.0f} s: {runs - len(wrong):,} agree")
     if wrong:
-        print(f"{len(wrong):,} do not, the shortest:\n{min(wrong, key=len)}")
+        print(f"{len(wrong):,} do not:")
+        print("\n".join(text.split("\n")[0] for text in wrong))
+        print(f"the shortest:\n{min(wrong, key=len)}")
     return bool(wrong)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from cnncalc.costs.amount import total
 from cnncalc.costs.analysis import Costs, GroupRow, Row
-from cnncalc.costs.receptive_field import field_steps
+from cnncalc.costs.receptive_field import UnknownField, field_steps
 from cnncalc.formula import Formula, Step, plain_group, prod
 from cnncalc.ops.base import cost_steps
 
@@ -105,6 +105,9 @@ def explain_layer(row: Row) -> list[Line]:
     if row.operations:
         lines.append(flops_line(node.name, row.operations))
     lines.append(_line(node.name, Step(ACTIVATIONS, activations, {"output": node.output})))
+    field = costs.receptive_fields[node.index]
+    if isinstance(field, UnknownField):
+        lines.append(Line(node.name, "receptive field", "", "", None, f"{field.reason}."))
     lines += [_line(node.name, step) for step in field_steps(costs.graph, costs.receptive_fields, node)]
     lines += [_line(node.name, step) for step in costs.memory.steps(node)]
     moved = {"Bytes read": row.read_bytes, "Bytes saved": row.saved_bytes}

@@ -30,7 +30,7 @@ from cnncalc.ops.base import Input, Op, Shape, count, show
 MAX_SIZE = 10**9
 MAX_DIMENSIONS = 6
 
-Origin: TypeAlias = Place | str | None
+Origin: TypeAlias = Place | str | tuple[str, ...] | None
 """Where a node was written: a place in a spec, or a text such as the path of a PyTorch module."""
 
 
@@ -93,15 +93,20 @@ class Node(Struct, frozen=True, eq=False):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Nodes in one scope, in order; a node that stands alone is a group of one."""
+    """Nodes in one scope, in order; a node that stands alone is a group of one.
+
+    Its `end` is the last node that others read from outside, and not that of a head in it; the last of all where
+    nobody does.
+    """
 
     name: str
     nodes: tuple[Node, ...]
+    end: Node
 
     @property
     def output(self) -> Shape:
         """The shape at its end."""
-        return self.nodes[-1].output
+        return self.end.output
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,14 +174,33 @@ class Graph:
             RequestError: there is neither.
         """
         if name in self._by_name:
-            return Group(name, (self._by_name[name],))
+            return self._group(name, (self._by_name[name],))
         found = tuple(node for node in self.layers if any(scope.path == name for scope in scopes_of(node)))
         if not found:
             words: dict[str, None] = {}
             for node in self.layers[:10_000]:
                 words.update(dict.fromkeys([node.name, *(scope.path for scope in scopes_of(node))]))
             raise self.unknown(name, words)
-        return Group(name, found)
+        return self._group(name, found)
+
+    def _group(self, name: str, nodes: tuple[Node, ...]) -> Group:
+        """The group of some nodes."""
+        return Group(name, nodes, self.end(nodes))
+
+    def end(self, nodes: Sequence[Node]) -> Node:
+        """The last of some nodes that others read; the last of all where nobody does."""
+        inside = {node.index for node in nodes}
+        read = (node for node in reversed(nodes) if not inside.issuperset(self._reading[node.index]))
+        return next(read, nodes[-1])
+
+    @cached_property
+    def _reading(self) -> list[list[int]]:
+        """The nodes that read each node, by its index, as indices."""
+        found: list[list[int]] = [[] for _ in self.nodes]
+        for node in self.nodes:
+            for source in node.inputs:
+                found[source.index].append(node.index)
+        return found
 
     def unknown(self, name: str, known: Any) -> RequestError:
         """The error of a name that nothing bears."""
@@ -189,7 +213,7 @@ class Graph:
         for node in self.layers:
             inside = node.scope.depth >= depth
             members.setdefault(node.scope.at(depth).path if inside else node.name, []).append(node)
-        return [Group(name, tuple(nodes)) for name, nodes in members.items()]
+        return [self._group(name, tuple(nodes)) for name, nodes in members.items()]
 
     def readers(self) -> list[int]:
         """How many inputs of nodes read each node, by its index."""

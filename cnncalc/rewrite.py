@@ -106,7 +106,7 @@ def _rebuilt(graph: Graph, gone: Mapping[Node, Node | None], changed: Mapping[No
         else:
             inputs = [twins[source] for source in node.inputs]
             op = changed.get(node, node.op)
-            home = stores.get(node.shares or node)
+            home = None if node.shares is None else stores.get(node.shares)
             twins[node] = builder.add(op, *inputs, name=local, scope=node.scope, origin=node.origin, shares=home)
             stores.setdefault(node.shares or node, twins[node])
     return builder.graph({name: twins[node] for name, node in graph.outputs.items()})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import doctest
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -91,6 +93,46 @@ def places(kind: type[Op]) -> list[tuple[Op, tuple[Shape, ...]]]:
             continue
         found.append((op, inputs_of(op, shape)))
     return found or [documented(kind)]
+
+
+OTHERWISE: tuple[dict[str, object], ...] = (
+    {},
+    {"kernel": 1},
+    {"kernel": 3, "stride": 2, "padding": 1},
+    {"kernel": 3, "stride": 2, "dilation": 2, "padding": 1},
+    {"kernel": 3, "stride": 2, "padding": "same"},
+    {"kernel": 3, "stride": 2, "padding": "valid"},
+    {"kernel": 3, "stride": 2, "ceil": True},
+    {"kernel": 3, "stride": 2, "output_padding": 1},
+    {"kernel": 3, "padding": ((0, 1),)},
+    {"kernel": 3, "padding": ((0, 1), (0, 1))},
+    {"groups": 2, "bias": False},
+    {"affine": False},
+    {"over": "last"},
+    {"over": "all"},
+    {"over": "all", "affine": False},
+)
+
+
+def other_options(kind: type[Op]) -> list[Op]:
+    """The example of a kind with other options, where it has them."""
+    options = example(kind).named()
+    found = []
+    for other in OTHERWISE:
+        if set(other) <= set(options):
+            with contextlib.suppress(OpError):
+                found.append(kind(**{**options, **other}))
+    return found
+
+
+def everywhere(kind: type[Op]) -> list[tuple[Op, tuple[Shape, ...]]]:
+    """A kind with other options, on inputs of one to three dimensions and none; no kind of `PLACES`."""
+    found = []
+    for op, shape in product(other_options(kind), SHAPES):
+        with contextlib.suppress(OpError):
+            op.output_shape(*inputs_of(op, shape))
+            found.append((op, inputs_of(op, shape)))
+    return found
 
 
 def network_of(op: Op, shapes: tuple[Shape, ...], training: bool = False) -> Network:

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from cnncalc import network, ops
 from cnncalc.costs.analysis import Row
+from cnncalc.costs.compare import Comparison, intensity
 from cnncalc.ops.base import Site
-from cnncalc.ops.window import dimension_names
+from cnncalc.ops.sight import Sliding
+from cnncalc.ops.window import averaged, dimension_names
 from tests.oracles.loops import slow_convolution
 from tests.oracles.random_graphs import random_graph
 
@@ -104,6 +106,20 @@ def test_groups_sum_to_the_totals():
     assert sum(len(group.rows) for group in analysis.groups(depth=2)) == len(analysis.layers)
 
 
+def test_two_networks_are_compared_group_by_group():
+    small, large = network("resnet18"), network("resnet34")
+    comparison = Comparison([small.analyze(), large.analyze()])
+    groups = comparison.groups()
+    assert groups == comparison.groups(depth=1)
+    for side, net in (("first", small), ("second", large)):
+        counts = {pair.name: getattr(pair, side) for pair in groups if getattr(pair, side)}
+        assert list(counts) == [group.name for group in net.analyze().groups()]
+        assert (
+            sum(count.macs for count in counts.values()) == getattr(comparison.whole, side).macs == net.analyze().macs
+        )
+    assert intensity(net.analyze(2)) * net.analyze(2).memory.traffic == pytest.approx(net.analyze(2).flops)
+
+
 def test_flops_are_twice_the_macs_and_the_rest():
     analysis = network("googlenet").analyze()
     operations = analysis.operations
@@ -128,7 +144,38 @@ def test_the_arithmetic_of_the_sizes_gives_the_sizes() -> None:
             assert shown in ([], list(node.output[1:])), node
 
 
+def test_sizes_have_names_and_their_arithmetic_only_where_there_is_any() -> None:
+    assert [dimension_names(n) for n in (1, 2, 3)] == [("length",), ("height", "width"), ("depth", "height", "width")]
+    assert dimension_names(4) == ("size 1", "size 2", "size 3", "size 4")
+    assert ops.Slice((1, 8)).steps((9, 4)) == []
+    assert [(step.label, step.value) for step in ops.Slice((1, 8), step=2).steps((9, 4))] == [("size", 4)]
+
+
+@given(st.data())
+def test_averages_are_over_the_elements_that_are_there(data):
+    draw = data.draw
+    kernel, stride, size = draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(st.integers(1, 12))
+    before, after = draw(st.integers(0, kernel // 2)), draw(st.integers(0, kernel // 2))
+    window = Sliding(kernel, stride, before, after)
+    output = max(0, size + before + after - kernel) // stride + 1
+    for padding, there in ((False, range(size)), (True, range(-before, size + after))):
+        seen = [range(unit * stride - before, unit * stride - before + kernel) for unit in range(output)]
+        expected = [max(1, sum(place in there for place in places)) for places in seen]
+        assert averaged(window, size, output, padding) == expected
+
+
 def test_defaults_and_stored_numbers() -> None:
-    assert ops.MaxPool(2).output_shape((1, 5, 5)) == ops.AvgPool(2).output_shape((1, 5, 5)) == (1, 2, 2)
+    for pool in (ops.MaxPool, ops.AvgPool, ops.LPPool, ops.StochasticPool):
+        assert pool(2).output_shape((1, 5, 5)) == (1, 2, 2)
     assert ops.Pad(3).output_shape((1, 4, 5)) == (1, 10, 11)
     assert Site(ops.BatchNorm(), ((7, 4),), (7, 4)).count("buffers") == 14
+
+
+def test_a_group_ends_where_others_read_it():
+    """And not with the head that stands last in it."""
+    head = "{head: classes, layers: [{conv: 5, kernel: 3}]}"
+    items = f"{{layers: [{{conv: 16, kernel: 3, padding: 1}}, {head}], name: a}}, {{conv: 8, kernel: 1}}"
+    analysis = network(f"input: [3, 32, 32]\nlayers: [{items}]").analyze()
+    assert analysis["a"].output == (16, 32, 32)
+    assert analysis["a"].receptive_field.size == (3, 3)
+    assert analysis["a.classes"].output == (5, 30, 30)

@@ -65,7 +65,8 @@ def test_a_rule_is_silent(items):
 
 
 def test_every_rule_is_tested():
-    assert {rule.code for rule in RULES} == {*CASES, "unread-input", "field", "when-on-merge"}
+    others = {"unread-input", "field", "when-on-merge", "when-again", "two-indices", "sequence-axis"}
+    assert {rule.code for rule in RULES} == {*CASES, *others}
 
 
 def test_inputs_that_nobody_reads():
@@ -85,6 +86,104 @@ WHEN = "add: [[{conv: channels, kernel: 1}], []]\n    when: channels == 5"
 def test_a_condition_on_a_merge():
     assert codes([WHEN, "relu"]) == ["when-on-merge"]
     assert codes([WHEN, "{relu: , when: not channels == 5}"]) == []
+
+
+def test_a_condition_on_a_merge_and_its_contrary_in_other_words():
+    both = WHEN.replace("channels == 5", "width == 5 and deep")
+    vars_ = "vars: {width: 5, deep: false}\ninput: [8, 16, 16]"
+    for contrary, found in (("not (width == 5 and deep)", []), ("not width == 5 and deep", ["when-on-merge"])):
+        text = spec([both, f"{{relu: , when: {contrary}}}"], vars_)
+        assert [warned.code for warned in check(expand(text), text)] == found
+
+
+INVERTED = """
+input: [3, 32, 32]
+blocks:
+  inv:
+    vars: {w: , fits: channels == w}
+    layers: [FIRST, SECOND]
+layers: [{inv: 16}]
+"""
+WIDENS = "{conv: w, kernel: 3, padding: 1, when: not CONDITION}"
+ADDS = "{add: [[{conv: w, kernel: 3, padding: 1}], []], when: CONDITION}"
+
+
+def test_a_condition_that_is_asked_again():
+    """The convolution makes the channels fit, and the sum is there as well."""
+
+    def told(first, second, condition):
+        text = INVERTED.replace("FIRST", first).replace("SECOND", second).replace("CONDITION", condition)
+        found = load_text(text)
+        graph = expand(found)
+        return [warned.code for warned in check(graph, found)], len(graph.layers)
+
+    assert told(WIDENS, ADDS, "channels == w") == (["when-again"], 3)
+    assert told(ADDS, WIDENS, "channels == w") == ([], 1)  # a sum with the identity keeps the channels
+    assert told(WIDENS, ADDS, "fits") == ([], 1)
+
+
+STAGES = """
+vars: {widths: [8, 16], depths: [1, 2]}
+input: [3, 32, 32]
+blocks: {stage: {vars: {width: , depth: }, layers: [{conv: width, kernel: 1, repeat: depth}]}}
+layers: [{layers: [ITEM], repeat: 2}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("item", "found"),
+    [
+        ('{conv: "widths[index]", kernel: 1, repeat: "depths[index]"}', ["two-indices"]),
+        ('{layers: [{conv: "widths[index]", kernel: 1}], repeat: "depths[index]"}', ["two-indices"]),
+        ('{conv: 8, kernel: 1, repeat: "depths[index]"}', []),
+        ('{conv: "widths[index]", kernel: 1, repeat: 2}', []),
+        ('{stage: "widths[index]", depth: "depths[index]"}', []),
+    ],
+)
+def test_two_numbers_of_one_name(item, found):
+    text = load_text(STAGES.replace("ITEM", item))
+    told = [warned.code for warned in check(expand(text), text)]
+    assert [code for code in told if code != "rank"] == found
+
+
+@pytest.mark.parametrize(
+    ("item", "found"),
+    [
+        ("layernorm", ["sequence-axis"]),
+        ("{layernorm: , over: last}", []),
+        ("scale", ["sequence-axis"]),
+        ("batchnorm", ["sequence-axis"]),
+        ("{permute: [1, 0]}, batchnorm, {permute: [1, 0]}", []),
+    ],
+)
+def test_the_channels_of_a_sequence(item, found):
+    """Before a layer that reads a sequence, and after one that gives it."""
+    for items in (f"[{item}, gelu, {{multihead_attention: 4}}]", f"[{{multihead_attention: 4}}, gelu, {item}]"):
+        told = check(network(f"input: [49, 64]\nlayers: {items}"))
+        assert [warned.code for warned in told if warned.code != "misaligned"] == found
+
+
+def test_the_mean_of_a_sequence():
+    for pooling, found in (("global_avgpool", ["sequence-axis"]), ("{mean: 0}", [])):
+        told = check(network(f"input: [49, 64]\nlayers: [{{multihead_attention: 4}}, {pooling}]"))
+        assert [warned.code for warned in told] == found
+
+
+def test_a_shortcut_that_exists_only_where_shapes_agree():
+    """The sum of one branch is there for the other calls of the block."""
+    block = "{add: [[{conv: w, kernel: 1}], {layers: [], when: channels == w}]}"
+    calls = "[{b: 16}, {b: 16}]"
+    text = load_text(f"input: [3, 8, 8]\nblocks: {{b: {{vars: {{w: }}, layers: [{block}]}}}}\nlayers: {calls}")
+    assert "idle" not in [warned.code for warned in check(expand(text), text)]
+    text = load_text(f"input: [3, 8, 8]\nblocks: {{b: {{vars: {{w: }}, layers: [{block}]}}}}\nlayers: [{{b: 16}}]")
+    assert "idle" in [warned.code for warned in check(expand(text), text)]
+
+
+def test_the_channels_of_a_linear_layer_on_a_sequence_are_its_last_axis():
+    items = "[{linear: 512}, relu, {linear: 512}, relu, {linear: 64}]"
+    assert check(network(f"input: [10, 512]\nlayers: {items}")) == []
+    found = check(network("input: [196, 384]\nlayers: [{linear: 1536}, {linear: 64}]"))
+    assert [warned.message for warned in found] == ["'linear1' has 1,536 channels, of which 'linear2' can use 64"]
 
 
 def test_positions_that_no_layer_reads():

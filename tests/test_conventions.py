@@ -51,7 +51,15 @@ LAYERS = (
     *("layernorm", "{layernorm: , affine: false}", "{layernorm: , over: all}", "{groupnorm: 2}", "{lrn: 3}"),
     *("{groupnorm: 2, affine: false}", "relu", "relu6", "leaky_relu", "prelu", "sigmoid", "tanh", "silu", "gelu"),
     *("hardswish", "hardsigmoid", "softmax", "log_softmax", "{dropout: 0.5}", "{scale: , bias: true}", "{pad: 1}"),
-    *("{upsample: 2}", "{upsample: 2, mode: linear}", "{channel_shuffle: 2}", "{slice: [0, 2]}", "flatten", "identity"),
+    *(
+        "{upsample: 2}",
+        "{upsample: 2, mode: linear}",
+        "{upsample: 2, mode: cubic}",
+        "{channel_shuffle: 2}",
+        "{slice: [0, 2]}",
+        "flatten",
+        "identity",
+    ),
     *("{add: [[], [relu]]}", "{multiply: [[], [sigmoid]]}", "{concat: [[], [relu]]}"),
 )
 
@@ -119,6 +127,18 @@ def test_differences_sum_to_the_difference() -> None:
         assert {difference.part for difference in differences} <= set(CLASSES)
 
 
+def test_a_tool_that_runs_one_image_says_so_of_what_the_papers_count_too() -> None:
+    for name in ("alexnet_torchvision", "mobilenet_v3_small"):
+        costs = cnncalc.network(name).analyze(3)
+        papers = costs.count_as("paper").classes
+        for difference in costs.reconciliation.deviations:
+            tool = CONVENTIONS[difference.convention]
+            one_image = tool.per_image and difference.part in papers
+            expected = "it runs one image, not the batch of 3" if one_image else tool.reasons[difference.part]
+            assert difference.reason == expected
+    assert costs.count_as("ptflops").total == cnncalc.network(name).analyze(1).count_as("ptflops").total
+
+
 def test_layers_sum_to_the_classes() -> None:
     costs = cnncalc.network("mobilenet_v3_small").analyze()
     for tool in TOOLS:
@@ -138,8 +158,10 @@ def test_reasons_are_of_known_classes() -> None:
 
 
 def test_unknown_convention() -> None:
-    with pytest.raises(RequestError, match="convention"):
-        cnncalc.network("lenet5").analyze().count_as("fvcor")
+    for name, hint in (("fvcor", "did you mean 'fvcore'?"), ("???", "one of paper, torch, fvcore")):
+        with pytest.raises(RequestError, match="convention") as caught:
+            cnncalc.network("lenet5").analyze().count_as(name)
+        assert (caught.value.hint or "").startswith(hint)
 
 
 @pytest.mark.parametrize("tool", TOOLS)

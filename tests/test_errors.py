@@ -46,6 +46,32 @@ CASES = {
     "unknown kind": ("- {conf: 64, kernel: 3}", "unknown kind or block 'conf'", "did you mean 'conv'"),
     "unknown bare kind": ("- rellu", "unknown kind or block 'rellu'", "did you mean 'relu'"),
     "unknown option": ("- {conv: 64, kernal: 3}", "'conv' has no option 'kernal'", "did you mean 'kernel'"),
+    "a function as a kind": ("- abs", "unknown kind or block 'abs'", "write {apply: abs}"),
+    "an activation as an option": (
+        "- {conv: 64, kernel: 3, activation: relu}",
+        "'conv' has no option 'activation'",
+        "an item of its own, after this one: - relu",
+    ),
+    "a branch from elsewhere as a list": (
+        "- add: [[{from: input}], []]",
+        "this item has no kind",
+        "a branch that reads elsewhere is no list: {from: conv1}",
+    ),
+    "branches that are no list": (
+        "- add: {from: s.*}",
+        "'add' takes a list of branches",
+        "add: [{from: stack.*.skip}]",
+    ),
+    "a pattern with a slip": (
+        "- {relu: , name: stack1}\n- add: [{from: stak*}]",
+        "no layer before it is called like 'stak*'",
+        "did you mean 'stack1'?",
+    ),
+    "a flat branch": (
+        "- multiply: [[], [global_avgpool, flatten]]",
+        "multiply: the branches' shapes do not meet",
+        "a reshape to [C, 1, 1]",
+    ),
     "missing main argument": ("- conv", "'conv' needs 'out_channels'", "such as {conv: ...}"),
     "missing option": ("- {conv: 64}", "'conv' needs 'kernel'", "such as {conv: ..., kernel: ...}"),
     "wrong type": ("- {conv: 64, kernel: {a: 1}}", "a number, a list or an expression belongs here", "mapping"),
@@ -58,6 +84,8 @@ CASES = {
     "padding pairs": ("- {conv: 64, kernel: 3, padding: [[1, 2, 3], 1]}", "padding must say", "[1, 2, 3]"),
     "groups of inputs": ("- {conv: 64, kernel: 3, groups: 2}", "groups must divide the input channels", "3 input"),
     "groups of outputs": ("- {conv: 64, kernel: 3, groups: 3}", "groups must divide the output channels", "64"),
+    "negative axis": ("- {softmax: , axis: -1}", "axis of 'softmax' has an unfit value", ">= 0"),
+    "axis too far": ("- {softmax: , axis: 6}", "axis of 'softmax' has an unfit value", "<= 5"),
     "no room": ("- {conv: 64, kernel: 33}", "conv's kernel is larger than its input", "the height is 32"),
     "no room in a pool": ("- {maxpool: 40}", "maxpool's kernel is larger than its input", "32"),
     "pool padding": ("- {maxpool: 3, padding: 2}", "a pool's padding is at most half its kernel", "2"),
@@ -137,7 +165,7 @@ NEWCOMERS = {
     "one equals sign": (HEADER + "  - {relu: , when: channels = 3}\n", "3:20", "=="),
     "a YAML 1.1 boolean": (HEADER + "  - {conv: 8, kernel: 3, bias: no}\n", "3:32", "true or false"),
     "options inside": (HEADER + "  - {conv: {out_channels: 8, kernel: 3}}\n", "3:12", "beside the argument"),
-    "another tool's option": (HEADER + "  - {conv: 8, activation: relu}\n", "3:15", "takes out_channels"),
+    "another tool's option": (HEADER + "  - {conv: 8, activation: relu}\n", "3:15", "an item of its own"),
     "another tool's word": (HEADER + "  - {dense: 8}\n", "3:6", "called 'linear'"),
     "PyTorch's word": (HEADER + "  - {ConvTranspose2d: 8, kernel: 2}\n", "3:6", "called 'conv_transpose'"),
     "the words of a sentence": (HEADER + "  - conv 8 3\n", "3:5", "in braces"),
@@ -289,6 +317,19 @@ def test_requests_that_do_not_fit_the_network():
         expand(spec)["conv11"]
     with pytest.raises(RequestError, match="did you mean 'conv1'"):
         expand(spec).node("conv11")
+
+
+def test_channels_that_stand_last_are_told_from_small_images():
+    for channels in range(1, 8):
+        spec = load_text(f"input: [{channels}, 9, 9]\nlayers: [relu]\n")
+        assert expand(spec, input=(channels, 9, 7)).input == (channels, 9, 7)
+        if channels <= 4:
+            with pytest.raises(RequestError, match="stand last") as caught:
+                expand(spec, input=(9, 7, channels))
+            assert caught.value.hint == f"channels come first: {channels}x9x7"
+        else:
+            assert expand(spec, input=(9, 7, channels)).input == (9, 7, channels)
+    assert expand(load_text("input: [4, 9, 9]\nlayers: [relu]\n"), input=(4, 4, 4)).input == (4, 4, 4)
 
 
 def test_yaml_1_2_words_are_words():

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from cnncalc import OpError
+from cnncalc import Builder, OpError, ops
 from cnncalc.costs.conventions import CONVENTIONS
 from cnncalc.costs.receptive_field import ReceptiveField, field_steps
 from cnncalc.explain import explain_layer
 from cnncalc.language.schema import spec_schema
 from cnncalc.ops import FAMILIES, KINDS, Op
-from cnncalc.ops.base import OPERATIONS, QUANTITIES, UNKNOWN_COSTS, Costs, Shape, cost_steps
+from cnncalc.ops.base import OPERATIONS, QUANTITIES, UNKNOWN_COSTS, Costs, Shape, Site, cost_steps
 from cnncalc.ops.sight import UNKNOWN
-from tests.examples_of_kinds import PLACES, SAYING, UNSAID, example, inputs_of, network_of, places
+from tests.examples_of_kinds import PLACES, SAYING, UNSAID, example, inputs_of, network_of, other_options, places
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -88,6 +89,14 @@ def test_it_is_known_in_every_cost(kind: type[Op]) -> None:
         assert costs.roofline("h100").complete
 
 
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_it_is_a_value(kind: type[Op]) -> None:
+    """Equal ops are one in the tables of what is known already, and none changes after."""
+    assert kind.__struct_config__.frozen
+    if kind in KNOWN.values():
+        assert len({example(kind), example(kind)}) == 1
+
+
 @pytest.mark.parametrize("kind", SAYING.values(), ids=SAYING)
 def test_it_has_its_word_and_its_pages(kind: type[Op]) -> None:
     assert KINDS[kind.kind] is kind
@@ -113,6 +122,57 @@ def test_pytorch_builds_it(kind: type[Op]) -> None:
         assert sum(weight.numel() for weight in model.parameters()) == net.analyze().params
 
 
+SIZES: tuple[Shape, ...] = (
+    *((4, 9, 7), (4, 6, 8), (4, 8, 6), (8, 4, 6), (6, 9, 7), (4, 11), (4, 5), (4, 48), (4,), (192,)),
+    *((4, 6, 5, 7), (4, 3, 2, 8)),
+)
+
+
+@pytest.mark.parametrize("kind", SAYING.values(), ids=SAYING)
+def test_weights_are_shared_where_pytorchs_have_the_same_shapes(kind: type[Op]) -> None:
+    pytest.importorskip("torch")
+    from cnncalc.pytorch.build import build_op
+
+    def shapes_of_weights(op: Op, shapes: tuple[Shape, ...]) -> dict[str, Shape]:
+        state = build_op(op, Site(op, shapes, op.output_shape(*shapes))).state_dict()
+        return {name: tuple(weight.shape) for name, weight in state.items() if "batches" not in name}
+
+    for op in [PLACES[kind.kind][0]] if kind.kind in PLACES else other_options(kind):
+        found = []
+        for shapes in (inputs_of(op, shape) for shape in SIZES):
+            with contextlib.suppress(OpError):
+                op.output_shape(*shapes)
+                found.append((shapes, shapes_of_weights(op, shapes)))
+        for (shapes, weights), (others, theirs) in product(found, repeat=2):
+            if weights:
+                assert op.same_weights(shapes, others) == (weights == theirs), (op, shapes, others)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SAYING.values() if "valid" in kind.words.get("padding", ())])
+def test_valid_padding_is_none(kind: type[Op]) -> None:
+    """In sizes and in what units see; a pooling that pads by words is made of other steps in PyTorch."""
+    options = example(kind).named()
+    valid, none = (kind(**{**options, "kernel": 2, "padding": padding}) for padding in ("valid", 0))
+    shapes = [(4, 9, 7), (8, 8, 6)] if kind.kind == "deformable_conv" else [(4, 9, 7)]
+    assert valid.output_shape(*shapes) == none.output_shape(*shapes)
+    assert valid.windows(*shapes) == none.windows(*shapes)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_it_has_as_many_inputs_as_it_says(kind: type[Op]) -> None:
+    for number in (1, 2, 3, 4):
+        builder = Builder()
+        inputs = [builder.input(4, 6, 5, name=f"input{i}") for i in range(number)]
+        op = ops.Opaque((4,)) if kind is ops.Opaque else example(kind)
+        if kind.arity is not None and kind.arity != number:
+            with pytest.raises(OpError) as caught:
+                builder.add(op, *inputs)
+            assert caught.value.code == "arity"
+    for op, shapes in [] if kind is ops.Opaque else places(kind):
+        assert kind.arity in (None, len(shapes))
+        network_of(op, shapes)
+
+
 def values_by_symbol(row: Any) -> dict[str, dict[object, str]]:
     """The values that each symbol has in the formulas of a layer, and where. A size per dimension is listed once for
     each dimension: the numbers of one formula's dimensions, each a step of its own, are one value."""
@@ -127,32 +187,6 @@ def values_by_symbol(row: Any) -> dict[str, dict[object, str]]:
     for step in steps:
         for symbol in step.formula.names if step.formula else ():
             found.setdefault(symbol, {})[step.values[symbol]] = step.label
-    return found
-
-
-OTHERWISE: tuple[dict[str, object], ...] = (
-    {},
-    {"kernel": 3, "stride": 2, "padding": 1},
-    {"kernel": 3, "stride": 2, "dilation": 2, "padding": 1},
-    {"kernel": 3, "stride": 2, "padding": "same"},
-    {"kernel": 3, "stride": 2, "padding": "valid"},
-    {"kernel": 3, "stride": 2, "ceil": True},
-    {"kernel": 3, "stride": 2, "output_padding": 1},
-    {"kernel": 3, "padding": ((0, 1),)},
-    {"kernel": 3, "padding": ((0, 1), (0, 1))},
-    {"groups": 2, "bias": False},
-    {"affine": False},
-)
-
-
-def other_options(kind: type[Op]) -> list[Op]:
-    """The example of a kind with other options, where it has them."""
-    options = example(kind).named()
-    found = []
-    for other in OTHERWISE:
-        if set(other) <= set(options):
-            with contextlib.suppress(OpError):
-                found.append(kind(**{**options, **other}))
     return found
 
 

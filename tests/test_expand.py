@@ -6,7 +6,7 @@ import pytest
 
 from cnncalc import Network, SpecError, load, load_text
 from cnncalc.graph import Graph
-from cnncalc.language.expand import expand
+from cnncalc.language.expand import MAX_NESTING, WORK, WORK_PER_LAYER, expand, full_shapes
 
 
 def network(layers: str, head: str = "input: [8, 16, 16]", **request: Any) -> Graph:
@@ -262,3 +262,51 @@ blocks:
   down_and_up: {vars: {map: sizes}, layers: [{maxpool: 2}, {upsample: , size: map}]}"""
     net = network("[{maxpool: 3, when: 'sizes[0] > 9'}, {down_and_up: , name: a}]", head=head)
     assert [layer.output for layer in net.layers] == [(2, 4, 3), (2, 2, 1), (2, 4, 3)]
+
+
+def test_a_size_for_several_inputs_is_of_those_that_have_positions():
+    own = {"image": (3, 32, 32), "signal": (4, 32), "pose": (7,)}
+    assert full_shapes(64, own) == {"image": (3, 64, 64), "signal": (4, 64), "pose": (7,)}
+    assert full_shapes({"pose": 9}, own) == {**own, "pose": (9,)}
+    assert full_shapes(9, {"pose": (7,)}) == {"pose": (9,)}
+
+
+def test_blocks_nest_up_to_the_bound():
+    def nested(depth: int) -> str:
+        blocks = [f"  b{i}: {{layers: [b{i + 1}]}}" for i in range(depth)]
+        return "input: [3]\nblocks:\n" + "\n".join(blocks) + f"\n  b{depth}: {{layers: [relu]}}\nlayers: [b0]\n"
+
+    assert [node.op.kind for node in expand(load_text(nested(MAX_NESTING - 2))).layers] == ["relu"]
+    with pytest.raises(SpecError, match=f"more than {MAX_NESTING} deep"):
+        expand(load_text(nested(MAX_NESTING - 1)))
+
+
+@pytest.mark.parametrize("item", ["{{relu: , name: {}}}", "{{layers: [relu, relu], name: {}}}"])
+def test_a_wrong_name_is_marked_where_it_stands(item):
+    long = "x" * 60
+    deep = f"[{{layers: [{{layers: [{{layers: [ITEM], name: {long}}}], name: {long}}}], name: {long}}}]"
+    for name, text, message in ((long, deep, "longer than"), ("stem", "[{relu: , name: stem}, ITEM]", "given twice")):
+        with pytest.raises(SpecError, match=message) as caught:
+            network(text.replace("ITEM", item.format(name)))
+        place = caught.value.place
+        line = place.source.line(place.line)
+        assert line[place.column :].startswith(name)
+        assert line[: place.column].endswith(" name: ")
+
+
+def test_layers_are_counted_up_to_the_bound():
+    spec = load_text("input: [3]\nlayers: [{relu: , repeat: 7}, {layers: [tanh, tanh]}]\n")
+    assert len(expand(spec, max_layers=9).layers) == 9
+    with pytest.raises(SpecError, match="more than 8 layers"):
+        expand(spec, max_layers=8)
+
+
+@pytest.mark.parametrize("use", ["many", "'many if true else many'"])
+def test_a_long_list_counts_as_work_wherever_it_is_copied(use):
+    """Given to a block as a variable, and worked out."""
+    values = ", ".join(["1"] * 1000)
+    head = f"input: [3, 8]\nvars: {{many: [{values}]}}\nblocks: {{b: {{vars: {{w: 1}}, layers: [relu]}}}}\n"
+    most = (WORK + WORK_PER_LAYER * 100) // 1000
+    assert len(expand(load_text(f"{head}layers: [{{b: {use}, repeat: {most // 2}}}]\n"), max_layers=100).layers) > 4
+    with pytest.raises(SpecError, match="too many items"):
+        expand(load_text(f"{head}layers: [{{b: {use}, repeat: {most + 1}}}]\n"), max_layers=100)

@@ -185,8 +185,9 @@ def test_irregular_receptive_fields_are_refused_not_wrong():
     text = "input: [3, 1000]\nlayers: [{upsample: , size: 999999937}, {conv: 3, kernel: 3}]"
     costs = network(text).analyze()
     assert costs.layers[0].params == 0
+    assert "too irregular" in costs.layers[1].receptive_field.reason
     with pytest.raises(RequestError, match="too irregular"):
-        _ = costs.receptive_fields
+        costs.check_fields()
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfei\x00", b"\xc3\x28", bytes(range(256)), b"layers: [\x00]", b"\xed\xa0\x80"])

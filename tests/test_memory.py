@@ -8,7 +8,8 @@ import pytest
 
 import cnncalc
 from cnncalc import Network, OpError, RequestError
-from cnncalc.costs.memory import Held, parse_bytes
+from cnncalc.costs.analysis import Costs
+from cnncalc.costs.memory import OPTIMIZERS, Held, Memory, parse_bytes
 from cnncalc.zoo import index as zoo
 from tests.oracles.memory import disagreement, peak_by_pytorch, saved_by_pytorch
 from tests.oracles.random_graphs import random_graph, told
@@ -99,6 +100,48 @@ def test_amounts(text: str, amount: int) -> None:
     assert parse_bytes(text) == amount
 
 
+@pytest.mark.parametrize("number", [1, 2.5, 24])
+def test_units_of_memory(number: float) -> None:
+    for power, prefix in enumerate("KMGT", 1):
+        assert parse_bytes(f"{number}{prefix}B") == number * 1000**power
+        assert parse_bytes(f"{number} {prefix.lower()}ib") == number * 1024**power
+    assert parse_bytes(f"{number}e3 B") == number * 1000
+
+
+def test_what_optimizers_remember() -> None:
+    """Numbers for each parameter, in PyTorch's optimizers after a step; their counters of steps apart."""
+    torch = pytest.importorskip("torch")
+    net = network("  - {conv: 4, kernel: 3}")
+    step = net.analyze().memory.training
+    made = {
+        "sgd": lambda found: torch.optim.SGD(found, lr=0.1),
+        "momentum": lambda found: torch.optim.SGD(found, lr=0.1, momentum=0.9),
+        "rmsprop": torch.optim.RMSprop,
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+    }
+    assert set(made) == set(OPTIMIZERS)
+    for name, make in made.items():
+        weight = torch.ones(100, requires_grad=True)
+        optimizer = make([weight])
+        weight.sum().backward()
+        optimizer.step()
+        state = [value for value in optimizer.state[weight].values() if getattr(value, "ndim", 0)]
+        assert step(name).optimizer == step(name).params * sum(value.numel() for value in state) // 100
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_batch_moves_its_samples_and_the_weights_once(mixed: bool) -> None:
+    for seed in range(20):
+        graph = random_graph(random.Random(seed), 12)
+        for one, many in zip(*(Memory(graph, batch, mixed=mixed).layers for batch in (1, 5)), strict=True):
+            assert many.written == 5 * one.written
+            if many.written:
+                sizes = [row.counts for row in Costs(graph).layers if row.node is one.node]
+                stored = 4 * (sizes[0].params + sizes[0].buffers)
+                assert many.read - stored == 5 * (one.read - stored)
+
+
 @pytest.mark.parametrize("text", ["", "GiB", "3 x", "-1", "inf", "nan", "1e400GB"])
 def test_no_amounts(text: str) -> None:
     with pytest.raises(RequestError):
@@ -130,6 +173,9 @@ KINDS = {
     "channels last": "  - {conv: 4, kernel: 1}\n  - layernorm\n  - relu\n"
     "  - {slice: [1, 4]}\n  - flatten\n  - {linear: 3}",
     "gathered": "  - {conv: 4, kernel: 1}\n  - {slice: [0, 2]}\n  - {groupnorm: 2}\n  - layernorm\n  - {groupnorm: 1}",
+    "gathered later": "  - {conv: 4, kernel: 1}\n  - {slice: [0, 2]}\n  - identity\n  - {groupnorm: 2}",
+    "one position": "  - {conv: 4, kernel: 1}\n  - global_avgpool\n  - layernorm\n  - flatten\n"
+    "  - {reshape: [2, 2, 1]}\n  - sigmoid\n  - flatten\n  - {linear: 3}",
     "rounded up": "  - {conv: 3, kernel: 1}\n"
     "  - {lppool: 3, stride: 3, ceil: true}\n  - {stochastic_pool: 2, ceil: true}",
     "pools": "  - {conv: 3, kernel: 1}\n  - {maxpool: 3, stride: 1, padding: 1}\n  - {avgpool: 3, stride: 1}\n"
@@ -218,8 +264,9 @@ def test_saved_in_other_precisions(name: str) -> None:
     net = cnncalc.network(name)
     for dtype in ("float64", "bfloat16"):
         assert net.analyze(2, dtype).memory.saved == saved_by_pytorch(net, 2, False, dtype)
-    step = net.analyze(2, mixed=True).memory.training()
-    assert step.saved + step.half_weights == saved_by_pytorch(net, 2, False, mixed=True)
+    for dtype in ("float32", "float64"):  # autocast leaves double precision as it is
+        step = net.analyze(2, dtype, mixed=True).memory.training()
+        assert step.saved + step.half_weights == saved_by_pytorch(net, 2, False, dtype, mixed=True)
 
 
 @pytest.mark.parametrize("construct", KINDS)

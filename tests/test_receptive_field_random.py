@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from cnncalc.costs.fields.positions import count, ends, seen_through, tidy, within
+from cnncalc.costs.fields.sights import Lens
 from cnncalc.costs.fields.tracks import Loom, Taps, Track, Work, taps
 from cnncalc.ops.sight import Binned, Resampled, Sliding, Transposed, Window
 from tests.oracles import fields as oracle
@@ -58,7 +59,10 @@ def windows(rng: random.Random) -> tuple[Window, int, int]:
     """A window, and the sizes that it is between."""
     n, m = rng.randint(1, 30), rng.randint(1, 30)
     k, s, before, d = rng.randint(1, 5), rng.randint(1, 5), rng.randint(-4, 6), rng.randint(1, 4)
-    kinds = (Sliding(k, s, before, 0, d), Transposed(k, s, before, 0, d), Binned(m), Resampled(m), Resampled(m, True))
+    kinds = (
+        *(Sliding(k, s, before, 0, d), Transposed(k, s, before, 0, d), Binned(m)),
+        *(Resampled(m), Resampled(m, True), Resampled(m, True, corners=True)),
+    )
     return rng.choice(kinds), n, m
 
 
@@ -70,6 +74,7 @@ def by_definition(window: Window, n: int, m: int, unit: int) -> list[int]:
         places = [unit - window.before + window.dilation * t for t in range(window.kernel)]
         return [place // window.stride for place in places if place % window.stride == 0]
     word = "bins" if isinstance(window, Binned) else "linear" if window.linear else "nearest"
+    word = "corners" if isinstance(window, Resampled) and window.corners else word
     return oracle.taps((word, n, m), unit)
 
 
@@ -121,6 +126,22 @@ def test_sets_of_positions_are_exact() -> None:
             assert len(found) == bool(expected)
         short = rng.randint(1, m)
         assert {e for part in within(units, short, Work(0)) for e in part} == {e for r in units for e in r if e < short}
+
+
+def test_units_that_surely_see_some_positions_do() -> None:
+    """All of them where neighbours see without holes, and where windows slide with no hole as wide as the positions."""
+    rng = random.Random(8)
+    for _ in range(3000):
+        window, n, m = windows(rng)
+        look = taps(window, n, m, Work(0))
+        start = rng.randrange(n)
+        below = range(start, rng.randint(start + 1, n))
+        lens = Lens(None, (None if look.window == Sliding() else look,), (n,), (m,), Work(0))
+        found = lens.alive((below,))
+        seeing = [unit for unit in range(m) if {*by_definition(window, n, m, unit)} & {*below}]
+        assert found is None or set(found[0]) <= set(seeing)
+        if look.seamless or (look.window and look.window.dilation <= len(below)):
+            assert list(found[0] if found else ()) == seeing
 
 
 def test_few_ranges_are_left_of_many() -> None:

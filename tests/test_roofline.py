@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from cnncalc import RequestError, SpecError, devices, network
+from cnncalc.costs.bottleneck import class_name
+from cnncalc.costs.roofline import Bound
 
 TOY = """
 title: a toy
@@ -120,3 +123,70 @@ def test_classes_and_rankings_sum() -> None:
     assert sum(group.saved for group in found.classes) == costs.memory.saved
     assert [ranking.total for ranking in found.rankings[:2]] == [costs.params, costs.macs]
     assert all(len(ranking.layers) == 5 for ranking in found.rankings)
+
+
+def test_a_bound_of_what_is_known_in_part_is_unknown() -> None:
+    for flops, moved in ((None, 8), (8, None), (None, None)):
+        bound = Bound(flops, moved, None if flops is None else 1.0, None if moved is None else 1.0)
+        assert bound.intensity is bound.seconds is None
+        assert bound.limit == ""
+    assert (Bound(8, 4, 2.0, 1.0).intensity, Bound(8, 4, 2.0, 1.0).limit) == (2, "arithmetic")
+    assert (Bound(8, 4, 2.0, 1.0).seconds, Bound(8, 4, 2.0, 1.0, several=True).seconds) == (2, 3)
+    assert (Bound(0, 0, 0.0, 0.0).intensity, Bound(0, 0, 0.0, 0.0).limit) == (0, "")
+
+
+def test_shares_are_percent_of_the_whole() -> None:
+    costs = network("lenet5").analyze(batch=3)
+    for ranking in costs.bottlenecks(top=len(costs.layers)).rankings:
+        assert sum(ranking.shares) == pytest.approx(100)
+        assert list(ranking.shares) == sorted(ranking.shares, reverse=True)
+    moved = costs.bottlenecks(top=100).rankings[-1]
+    assert moved.total == costs.memory.traffic
+    assert {row.name: amount for row, amount in moved.layers} == {
+        row.name: row.read_bytes + row.written_bytes for row in costs.layers if row.read_bytes + row.written_bytes
+    }
+
+
+@pytest.mark.parametrize("name", ["lenet5", "vgg16", "nin_d2l", "mobilenet_v2"])
+@pytest.mark.parametrize("batch", [1, 4, 7])
+def test_the_answers_are_so(name: str, batch: int) -> None:
+    """Each number of the three sentences, found otherwise: by analysing at other batches, or row by row."""
+    net = network(name)
+    costs = net.analyze(batch=batch)
+    memory, work, bandwidth = costs.bottlenecks().answers()
+
+    def outweighs(images: int) -> bool:
+        step = net.analyze(batch=images).memory.training()
+        return step.saved > step.params + step.gradients
+
+    said = re.search(r": (\w+) \((\d+)% at batch (\d+)\).* (from a batch of ([\d,]+) on|at any batch)", memory)
+    assert said
+    step = costs.memory.training()
+    most = step.saved if outweighs(batch) else step.params + step.gradients
+    assert said[1] == ("activations" if outweighs(batch) else "parameters")
+    assert int(said[2]) == round(100 * most / (step.saved + step.params + step.gradients))
+    assert int(said[3]) == batch
+    first = int(said[5].replace(",", "")) if said[5] else 1
+    assert outweighs(first)
+    assert first == 1 or not outweighs(first - 1)
+
+    best = max(costs.layers, key=lambda row: row.macs)
+    assert f"Work: {best.name} does" in work
+    assert f"layers, {100 * best.macs / costs.macs:.0f}%" in work
+    if together := re.search(r"the (\d+) layers of ([\w ]+) together do (\d+)%", work):
+        alike = [row for row in costs.layers if class_name(row.op) == together[2]]
+        assert int(together[1]) == len(alike) > 1
+        assert int(together[3]) == round(100 * sum(row.macs for row in alike) / costs.macs)
+    else:
+        assert [row for row in costs.layers if class_name(row.op) == class_name(best.op)] == [best]
+
+    idle = [group for group in costs.bottlenecks().classes if not group.macs]
+    moved = 100 * sum(group.bytes for group in idle) / costs.memory.traffic
+    assert f"move {moved:.0f}% of all bytes" in bandwidth
+
+
+def test_a_network_without_parameters_has_nothing_to_answer() -> None:
+    """Without a layer that learns nothing is saved, and without products nothing is ranked."""
+    found = network("input: [3, 4, 4]\nlayers: [relu]\n").analyze().bottlenecks()
+    assert found.answers() == []
+    assert [len(ranking.layers) for ranking in found.rankings] == [0, 0, 1, 0, 1]

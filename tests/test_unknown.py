@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 import pytest
 import typer
 
-from cnncalc import AtLeast, Builder, Network, RequestError, compare, ops
+from cnncalc import AtLeast, Builder, Network, RequestError, compare, network, ops
 from cnncalc.cli.options import Output
-from cnncalc.costs.compare import Comparison
+from cnncalc.costs.compare import Comparison, largest_field
 from cnncalc.costs.conventions import CONVENTIONS
+from cnncalc.costs.receptive_field import UnknownField
 from cnncalc.formula import Formula, Switch
 from cnncalc.graph import Node
 from cnncalc.ops.base import HALF, Casts, Costs, Saved, Shape, Site
@@ -214,7 +215,8 @@ def test_the_document_has_null_and_a_reason(tmp_path: Path) -> None:
         assert row[quantity] is None
         assert row["unknown"].get(quantity), quantity
     assert set(found["at_least"]) == set(found["totals"]) - {"activations"}
-    assert all("unknown" not in layer for layer in found["layers"] if layer is not row)
+    for layer in found["layers"]:  # what comes after it sees nobody knows what
+        assert layer is row or set(layer.get("unknown", ())) <= {"receptive_field"}
     for name, make in VIEWS.items():
         text = shown(make(net), "json", tmp_path)
         assert '"at_least": []' not in text, name
@@ -269,3 +271,26 @@ def test_a_formula_may_be_unknown_where_others_are_known() -> None:
     assert row.macs is row.flops is None
     assert set(row.unknown) == {"weights", "macs", "flops"}
     assert repr(row).endswith("params=288, macs=None)")
+
+
+IRREGULAR = "input: [1, 8, 8]\nlayers: [{upsample: , size: 999983}, {conv: 1, kernel: 3}, {adaptive_avgpool: 7}]\n"
+
+
+def test_fields_that_cannot_be_worked_out_keep_no_other_number_back() -> None:
+    """Only who asks for them is refused; everywhere else they are unknown, with the reason."""
+    analysis = network(IRREGULAR).analyze()
+    record = json.loads(analysis.to_json())["layers"][1]
+    assert (record["params"], record["receptive_field"]) == (10, None)
+    assert "too irregular" in record["unknown"]["receptive_field"]
+    assert analysis.to_records()[1]["receptive_field"] is None
+    told = [line for line in analysis.explain("conv1").lines if line.quantity == "receptive field"]
+    assert [line.value for line in told] == [None]
+    assert "unknown" in str(compare(network(IRREGULAR), "lenet5"))
+    with pytest.raises(RequestError, match="too irregular"):
+        field.view(analysis, DETAIL)
+
+
+def test_the_largest_field_is_unknown_where_one_is() -> None:
+    """Attention's tokens are seen through a reshape: what they see of the image is not worked out."""
+    assert largest_field(network("vgg16").analyze()) == (212, 212)
+    assert isinstance(largest_field(network("vit_b_16").analyze()), UnknownField)

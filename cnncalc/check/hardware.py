@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cnncalc.check.flow import channels_in, channels_out
 from cnncalc.check.rule import ADVICE, Found, Subject, rule
 from cnncalc.ops import Conv, ConvTranspose, Linear
 
@@ -25,15 +26,15 @@ def ragged_channels(subject: Subject) -> Iterator[Found]:
     and left out.
     """
     whole = subject.costs.macs
-    given = {node.output[0] for node in subject.outputs}
+    given = {size for node in subject.outputs for size in (node.output[0], node.output[-1])}
     for row in subject.costs.layers:
         node = row.node
         if not isinstance(node.op, (Conv, ConvTranspose, Linear)) or getattr(node.op, "groups", 1) > 1:
             continue
         if not row.macs or row.macs < SHARE * whole:
             continue
-        sides = [] if node.inputs[0].is_input else [node.inputs[0].output[0]]
-        sides += [] if node.output[0] in given else [node.output[0]]
+        sides = [] if node.inputs[0].is_input else [channels_in(node)]
+        sides += [] if channels_out(node) in given else [channels_out(node)]
         used = 1.0
         for channels in sides:
             used *= channels / (-(-channels // LANES) * LANES)
@@ -41,6 +42,6 @@ def ragged_channels(subject: Subject) -> Iterator[Found]:
             yield Found(
                 node,
                 f"'{node.name}' uses {100 * used:.0f} % of tiles of {LANES} channels",
-                f"{node.inputs[0].output[0]:,} channels to {node.output[0]:,}",
+                f"{channels_in(node):,} channels to {channels_out(node):,}",
                 f"multiples of {LANES} take as long and do more",
             )

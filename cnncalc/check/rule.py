@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 
 from cnncalc.costs.analysis import Costs
-from cnncalc.errors import Place, RequestError, SpecError
+from cnncalc.errors import Place, SpecError
 from cnncalc.graph import Graph, Node
 from cnncalc.language.model import Spec
 from cnncalc.ops.base import Op, Shape
@@ -85,15 +85,10 @@ class Subject:
 
     @cached_property
     def fields(self) -> list[ReceptiveField | None]:
-        """The receptive field of each node by its index, None where it is unknown; none where they cannot be worked
-        out."""
+        """The receptive field of each node by its index, None where it is unknown."""
         from cnncalc.costs.receptive_field import ReceptiveField
 
-        try:
-            fields = self.costs.receptive_fields
-            return [field if isinstance(field, ReceptiveField) else None for field in fields]
-        except RequestError:
-            return []
+        return [field if isinstance(field, ReceptiveField) else None for field in self.costs.receptive_fields]
 
     def sights(self, node: Node) -> tuple[Sight, ...]:
         """What the units of a node see of each of its inputs."""

@@ -15,6 +15,7 @@ RULES: tuple[Rule, ...] = (
     flow.unread,
     flow.unread_input,
     flow.bias_before_norm,
+    flow.sequence_axis,
     flow.rank,
     flow.idle,
     flow.pad_before_conv,
@@ -23,6 +24,8 @@ RULES: tuple[Rule, ...] = (
     sight.misaligned,
     sight.field,
     spec.when_on_merge,
+    spec.when_again,
+    spec.two_indices,
     hardware.ragged_channels,
 )
 

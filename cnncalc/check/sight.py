@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from cnncalc.check.rule import Found, Subject, rule
+from cnncalc.check.rule import ADVICE, Found, Subject, rule
 from cnncalc.graph import Node
 from cnncalc.ops import Conv, Depthwise, Separable
 from cnncalc.ops.base import show
@@ -117,18 +117,18 @@ def _alive(window: Sliding, units: int, size: int) -> int:
     return sum(any(0 <= start + window.dilation * tap < size for start in starts) for tap in range(window.kernel))
 
 
-@rule("misaligned", cheap=False)
+@rule("misaligned", ADVICE, cheap=False)
 def misaligned(subject: Subject) -> Iterator[Found]:
     """Branches that meet out of step: a unit of one has the middle of its field elsewhere than the same unit of
     another, on average over the units.
 
-    Sums then mix what lies at different places. Padding on one side only, or a crop in one branch, is the usual cause;
-    causal convolutions do so knowingly.
+    Sums then mix what lies at different places. Padding on one side only, or a crop in one branch, is the usual cause.
+    Causal convolutions do so knowingly, and so does nearest upsampling, whose middles lie between the pixels.
     """
     for node in subject.graph.layers:
-        seen = subject.fields[node.index] if len(node.inputs) > 1 and subject.fields else None
+        seen = subject.fields[node.index] if len(node.inputs) > 1 else None
         if seen is not None and not seen.aligned:
-            hint = "give the branches the same padding and strides"
+            hint = "the same padding and strides align them; causal padding and nearest upsampling do not"
             yield Found(node, f"the branches of '{node.name}' are not aligned", "", hint)
 
 
@@ -139,7 +139,7 @@ def field(subject: Subject) -> Iterator[Found]:
     Deeper layers, larger strides or dilation widen the field. A unit need not see all of an object to find it; that of
     an output should.
     """
-    if subject.size is None or not subject.fields:
+    if subject.size is None:
         return
     for name, node in subject.graph.outputs.items():
         seen = subject.fields[node.index]

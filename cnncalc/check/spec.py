@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from cnncalc.check.rule import Found, Subject, rule
 from cnncalc.language.expressions import Expression
-from cnncalc.language.model import BlockItem, GroupItem, Item, LayerItem, MergeItem, Spec
-from cnncalc.ops import Concat
+from cnncalc.language.model import BlockItem, GroupItem, Item, LayerItem, MergeItem, Option, Spec, Word
+from cnncalc.ops import Add, Concat, Multiply
 
 
 @rule("when-on-merge")
@@ -22,25 +24,135 @@ def when_on_merge(subject: Subject) -> Iterator[Found]:
     if subject.spec is None:
         return
     for items in _lists(subject.spec):
-        conditions = {_condition(item) for item in items}
+        conditions = {_condition(item) for item in items if item.when is not None}
         for item in items:
             if not isinstance(item, MergeItem) or item.when is None or isinstance(item.kind, Concat):
                 continue
             condition = _condition(item)
-            opposite = condition.removeprefix("not ") if condition.startswith("not ") else f"not {condition}"
-            if opposite not in conditions and any(_has_layers(branch.items) for branch in item.branches):
+            if condition.opposite not in conditions and any(_has_layers(branch.items) for branch in item.branches):
                 yield Found(
                     item.when.place,
-                    f"without '{condition}' all branches of this {item.kind.kind} are left out",
+                    f"without '{condition.text}' all branches of this {item.kind.kind} are left out",
                     "",
                     "if only the shortcut is meant, put 'when' on its layers, inside the branch",
                 )
 
 
-def _condition(item: Item) -> str:
-    """An item's condition as it is written."""
+@rule("when-again")
+def when_again(subject: Subject) -> Iterator[Found]:
+    """Two items of which one should stand in for the other, and whose conditions ask for `channels` or `sizes`: the
+    second condition is asked on what the first item gives, and may hold then as well.
+
+    After `{conv: w, kernel: 1, when: not channels == w}` there are w channels, so that an item `when: channels == w`
+    is there too. A variable of the block is worked out once, before its items: `vars: {w: , fits: channels == w}`, and
+    then `when: fits` and `when: not fits`.
+    """
+    if subject.spec is None:
+        return
+    for items in _lists(subject.spec):
+        asked: set[Condition] = set()
+        for item in items:
+            if item.when is None:
+                continue
+            condition = _condition(item)
+            if condition.opposite in asked:
+                yield Found(
+                    item.when.place,
+                    f"'{condition.text}' is asked again, after the item that stands in for this one",
+                    "",
+                    "work it out once, in a variable of the block: vars: {fits: channels == 64}, when: fits",
+                )
+            if condition.moves and not _passes_on(item):
+                asked.add(condition)
+
+
+def _passes_on(item: Item) -> bool:
+    """Whether an item gives the shape that it reads: a sum or product with the identity."""
+    if not isinstance(item, MergeItem) or item.kind not in (Add, Multiply):
+        return False
+    return any(not branch.items and branch.start is None for branch in item.branches)
+
+
+@rule("two-indices")
+def two_indices(subject: Subject) -> Iterator[Found]:
+    """An item whose `repeat` or `when` reads the `index` of the repeat around it, and whose options read `index` too:
+    there it is the item's own.
+
+    In `{conv: widths[index], kernel: 3, repeat: depths[index]}` inside a repeat, the depth is that of the outer round,
+    and the width that of the inner one. Give what is of the outer round to a block, which has variables of its own:
+    `{stage: "widths[index]", depth: "depths[index]"}`.
+    """
+    if subject.spec is None:
+        return
+    for items in _lists(subject.spec):
+        for item in items:
+            outer = [option for option in (item.repeat, item.when) if option and _reads_index(option.value)]
+            if item.repeat is not None and outer and any(map(_reads_index, _own_values(item))):
+                yield Found(
+                    outer[0].place,
+                    "'index' is two numbers in this item: here that of the repeat around it, in its options its own",
+                    "",
+                    'make a block of it, and give it what is of the outer round: {stage: "widths[index]"}',
+                )
+
+
+def _reads_index(value: object) -> bool:
+    """Whether a value's expressions speak of `index`."""
+    if isinstance(value, Word):
+        value = value.expression
+    if isinstance(value, tuple):
+        return any(map(_reads_index, value))
+    return isinstance(value, Expression) and "index" in value.variables
+
+
+def _own_values(item: Item) -> Iterator[object]:
+    """The values of an item's options, and of the items in it that are not repeated themselves."""
+    options: dict[str, Option] = {}
+    inside: Sequence[Item] = []
+    if isinstance(item, LayerItem):
+        options = item.options
+    if isinstance(item, BlockItem):
+        options = item.arguments
+    if isinstance(item, GroupItem):
+        inside = item.items
+    if isinstance(item, MergeItem):
+        inside = item.branches
+    yield from (option.value for option in options.values())
+    for each in inside:
+        if each.repeat is None:
+            yield from _own_values(each)
+
+
+class Condition(NamedTuple):
+    """A condition: what it asks, and whether for its contrary; as it is written; whether it asks for the shape."""
+
+    asks: str
+    negated: bool
+    text: str = ""
+    moves: bool = False
+
+    @property
+    def opposite(self) -> Condition:
+        """What holds where it does not."""
+        return self._replace(negated=not self.negated)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Condition) and (self.asks, self.negated) == (other.asks, other.negated)
+
+    def __hash__(self) -> int:
+        return hash((self.asks, self.negated))
+
+
+def _condition(item: Item) -> Condition:
+    """An item's condition."""
     value = item.when.value if item.when is not None else ""
-    return value.text.strip() if isinstance(value, Expression) else str(value)
+    if not isinstance(value, Expression):
+        return Condition(str(value), False, str(value))
+    tree, negated = ast.parse(value.text.strip(), mode="eval").body, False
+    while isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
+        tree, negated = tree.operand, not negated
+    moves = not {"channels", "sizes"}.isdisjoint(value.variables)
+    return Condition(ast.dump(tree), negated, value.text.strip(), moves)
 
 
 def _lists(spec: Spec) -> Iterator[Sequence[Item]]:

@@ -136,7 +136,7 @@ class Row:
 
     @property
     def receptive_field(self) -> Field:
-        """What a unit sees of the network's input; an `UnknownField` where a layer on the way does not say."""
+        """What a unit sees of the network's input; an `UnknownField` where that is not known."""
         return self.analysis.receptive_fields[self.node.index]
 
     @property
@@ -163,11 +163,12 @@ _WORDS = {
 class GroupRow:
     """Layers in one scope, their costs summed. A group of one layer has that layer's costs."""
 
-    __slots__ = ("counts", "name", "rows")
+    __slots__ = ("counts", "end", "name", "rows")
 
-    def __init__(self, name: str, rows: Sequence[Row], counts: Counts | None = None) -> None:
+    def __init__(self, name: str, rows: Sequence[Row], end: Row, counts: Counts | None = None) -> None:
         self.name = name
         self.rows = rows
+        self.end = end
         self.counts = counts or (rows[0].counts if len(rows) == 1 else total_counts(row.counts for row in rows))
 
     @property
@@ -178,7 +179,7 @@ class GroupRow:
     @property
     def output(self) -> Shape:
         """The shape at its end."""
-        return self.rows[-1].output
+        return self.end.output
 
     @property
     def params(self) -> int | None:
@@ -243,7 +244,7 @@ class GroupRow:
     @property
     def receptive_field(self) -> Field:
         """What a unit at the end of the group sees of the network's input."""
-        return self.rows[-1].receptive_field
+        return self.end.receptive_field
 
     def _sum(self, amounts: list[int | None]) -> int | None:
         return amounts[0] if len(amounts) == 1 else total(amounts)
@@ -362,12 +363,30 @@ class Costs:
         """Memory and traffic, of each layer and in total."""
         return Memory(self.graph, self.batch, self.dtype, self.inplace, self.mixed)
 
-    @cached_property
+    @property
     def receptive_fields(self) -> list[Field]:
-        """What a unit of each node sees of the network's input, by the node's index."""
-        from cnncalc.costs.receptive_field import receptive_fields  # most commands do not ask
+        """What a unit of each node sees of the network's input, by the node's index; `UnknownField`s where they cannot
+        be worked out."""
+        return self._fields[0]
 
-        return receptive_fields(self.graph)
+    def check_fields(self) -> None:
+        """Nothing where the receptive fields can be worked out.
+
+        Raises:
+            RequestError: they cannot.
+        """
+        if self._fields[1] is not None:
+            raise self._fields[1]
+
+    @cached_property
+    def _fields(self) -> tuple[list[Field], RequestError | None]:
+        """The receptive fields, and why they cannot be worked out."""
+        from cnncalc.costs.receptive_field import UnknownField, receptive_fields  # most commands do not ask
+
+        try:
+            return receptive_fields(self.graph), None
+        except RequestError as error:
+            return [UnknownField(error.message)] * len(self.graph.nodes), error
 
     @cached_property
     def unknown(self) -> dict[str, list[Row]]:
@@ -400,7 +419,7 @@ class Costs:
         return [self._by_name[node.name] for node in nodes]
 
     def _group(self, group: Group) -> GroupRow:
-        return GroupRow(group.name, self.rows(group.nodes))
+        return GroupRow(group.name, self.rows(group.nodes), self._by_name[group.end.name])
 
 
 def _at_least(total: int | None) -> int:

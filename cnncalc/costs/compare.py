@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cnncalc.costs.analysis import Costs, Counts, total_counts
-from cnncalc.costs.receptive_field import ReceptiveField
+from cnncalc.costs.receptive_field import ReceptiveField, UnknownField
 from cnncalc.formula import prod
 
 
@@ -56,9 +56,10 @@ class Comparison:
         return Pair("Total", *(total_counts(row.counts for row in costs.layers) for costs in self.networks[:2]))
 
 
-def largest_field(costs: Costs) -> tuple[int, ...] | None:
+def largest_field(costs: Costs) -> tuple[int, ...] | UnknownField | None:
     """The largest receptive field of a layer that does not see the whole image, along each dimension of the first
-    input; None where the last layer with more than one unit sees all of it, as after squeeze and excitation.
+    input; None where the last layer with more than one unit sees all of it, as after squeeze and excitation. Where a
+    layer's field is unknown, so is the largest.
 
     >>> from cnncalc.language.expand import expand
     >>> from cnncalc.zoo import load
@@ -66,6 +67,9 @@ def largest_field(costs: Costs) -> tuple[int, ...] | None:
     (483, 483)
     """
     fields = [row.receptive_field for row in costs.layers]
+    for field in fields:
+        if isinstance(field, UnknownField):
+            return field
     spread = [row for row in costs.layers if prod(row.output[1:]) > 1]
     last = spread[-1].receptive_field if spread else None
     if isinstance(last, ReceptiveField) and last.whole:

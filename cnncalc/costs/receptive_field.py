@@ -86,9 +86,10 @@ class ReceptiveField(Struct, frozen=True):
 
 
 class UnknownField(Struct, frozen=True):
-    """The receptive field of a layer that depends on one which does not say what its units see: `layer` names it."""
+    """The receptive field of a layer that depends on one which does not say what its units see, or of a network whose
+    fields are too irregular to be worked out: `reason` says so."""
 
-    layer: str
+    reason: str
 
 
 Field: TypeAlias = ReceptiveField | UnknownField
@@ -171,7 +172,7 @@ class _Figures:
         if state is None:
             return _NO_FIELD
         if state.unknown is not None:
-            return UnknownField(state.unknown)
+            return UnknownField(f"{state.unknown} does not say what its units see")
         key = state if state.alike else (state, node.output[1:])
         field = self.known.get(key)
         if field is None:

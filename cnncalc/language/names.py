@@ -163,7 +163,9 @@ class Names:
                 return found
             around = around.parent
         message = f"no layer before it is called like '{shorten(name)}'"
-        raise SpecError(message, option.place, hint=hint, code="unknown-layer")
+        known = {part for full in list(self._nodes)[:MOST_KNOWN] for part in full.split(".")}
+        meant = (did_you_mean(part.replace("*", ""), known) for part in parts if part != "*" and part not in known)
+        raise SpecError(message, option.place, hint=next(filter(None, meant), hint), code="unknown-layer")
 
     def _matches(self, scope: str, parts: list[str], place: Place) -> Iterator[str]:
         """The full names in a scope that match, part by part."""

@@ -109,6 +109,18 @@ _OTHER_NAMES = {
     "zeropadding": "pad",
 }
 # What other tools call the options, and what they may be called here: the first that the kind has.
+_ITEMS_OF_THEIR_OWN = {
+    "activation": "relu",
+    "act": "relu",
+    "nonlinearity": "relu",
+    "norm": "batchnorm",
+    "normalization": "batchnorm",
+    "normalisation": "batchnorm",
+    "batchnorm": "batchnorm",
+    "bn": "batchnorm",
+}
+"""What other libraries give a layer as an option."""
+
 _OTHER_OPTIONS = {
     "kernelsize": ("kernel",),
     "ksize": ("kernel",),
@@ -490,6 +502,8 @@ class _Items:
         unknown = [key for key, _ in node.entries if key.value not in ITEM_KEYS]
         if not unknown:
             hint = "such as {conv: 64, kernel: 3}"
+            if node.get("from") is not None:
+                hint += "; a branch that reads elsewhere is no list: {from: conv1}, or {from: conv1, layers: [relu]}"
             raise SpecError("this item has no kind", node.place, hint=hint, code="no-kind")
         raise self.unknown(unknown[0])
 
@@ -504,6 +518,8 @@ class _Items:
             hint = "write the argument after a colon and the options in braces: {conv: 64, kernel: 3}"
         elif (kind := _OTHER_NAMES.get(re.sub(r"[_\-]|[123]d$", "", word.lower()))) in self.heads:
             hint = f"here it is called '{kind}'"
+        elif kinds := [kind for kind, op in KINDS.items() if op.main and word in op.words.get(op.main, ())]:
+            hint = f"write {{{kinds[0]}: {word}}}"
         else:
             hint = did_you_mean(word, self.heads) or "the kinds are " + ", ".join(sorted(KINDS))
         message = f"unknown kind or block '{shorten(head.value)}'"
@@ -607,12 +623,11 @@ class _Items:
 
     def merge(self, kind: type[Op], head: Scalar, argument: Node | None, node: Mapping) -> MergeItem:
         if not isinstance(argument, Sequence) or not argument.items:
-            raise SpecError(
-                f"'{head.value}' takes a list of branches",
-                argument.place if argument is not None else head.place,
-                hint=f"such as {head.value}: [[], [{{conv: 64, kernel: 1}}]], where [] is the identity",
-                code="not-a-branch",
-            )
+            hint = f"such as {head.value}: [[], [{{conv: 64, kernel: 1}}]], where [] is the identity"
+            if isinstance(argument, Mapping):
+                hint = f"such as {head.value}: [{{from: stack.*.skip}}], also of one branch"
+            place = argument.place if argument is not None else head.place
+            raise SpecError(f"'{head.value}' takes a list of branches", place, hint=hint, code="not-a-branch")
         options = self.options(kind.__struct_fields__, None, head, None, node, kind.words)
         branches = [self.branch(branch) for branch in argument.items]
         item = MergeItem(head.place, kind=kind, options=options, branches=branches)
@@ -739,6 +754,8 @@ def _mend_option(word: str, known: Collection[str]) -> str | None:
     plain = word.lower().replace("_", "").replace("-", "")
     if plain in _KNOWN_FROM_INPUT:
         return "leave it out: it is known from the input"
+    if plain in _ITEMS_OF_THEIR_OWN:
+        return f"it is an item of its own, after this one: - {_ITEMS_OF_THEIR_OWN[plain]}"
     for name in _OTHER_OPTIONS.get(plain, ()):
         if name in known:
             return f"did you mean '{name}'?"

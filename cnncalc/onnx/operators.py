@@ -270,7 +270,7 @@ def _instancenorm(place: Place) -> str:
 
 def _groupnorm(place: Place) -> str:
     scale, shift = _affine(place, place.op.affine, place.channels)
-    return place.add("GroupNormalization", place.x, scale, shift, num_groups=place.op.groups, epsilon=1e-5)
+    return place.add("GroupNormalization", place.x, scale, shift, num_groups=place.op.groups, epsilon=place.op.eps)
 
 
 def _channels_last(place: Place, make: Callable[[str], str]) -> str:
@@ -441,7 +441,8 @@ def _pad(place: Place) -> str:
     op = place.op
     channels = op.channels if op.mode == "zero" else (0, 0)
     pads = _pads([(0, 0), channels, *op.pads(place.shapes[0])])
-    return place.add("Pad", place.x, place.numbers(*pads), mode=_MODES[op.mode])
+    value = [place.number(op.value)] if op.value else []
+    return place.add("Pad", place.x, place.numbers(*pads), *value, mode=_MODES[op.mode])
 
 
 def _slice(place: Place) -> str:
@@ -466,7 +467,9 @@ _RESIZED: dict[str, dict[str, Any]] = {
 
 def _upsample(place: Place) -> str:
     sizes = place.node.output[1:]
-    options: dict[str, Any] = _RESIZED[place.op.mode]
+    options: dict[str, Any] = dict(_RESIZED[place.op.mode])
+    if place.op.align_corners:
+        options["coordinate_transformation_mode"] = "align_corners"
     axes = list(range(2, 2 + len(sizes)))
     return place.add("Resize", place.x, "", "", place.numbers(*sizes), mode=place.op.mode, axes=axes, **options)
 
@@ -742,7 +745,7 @@ WRITINGS: dict[type[Op], Writing] = {
     activation.Sigmoid: one("Sigmoid"),
     activation.Tanh: one("Tanh"),
     activation.SiLU: lambda place: place.add("Mul", place.x, place.add("Sigmoid", place.x)),
-    activation.GELU: one("Gelu"),
+    activation.GELU: one("Gelu", approximate=lambda op: op.approximate),
     activation.HardSwish: one("HardSwish"),
     activation.HardSigmoid: one("HardSigmoid", alpha=lambda op: 1 / 6, beta=lambda op: 0.5),
     activation.ELU: one("Elu", alpha=lambda op: op.alpha),

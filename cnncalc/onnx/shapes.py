@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnncalc.graph import MAX_SIZE
 from cnncalc.onnx.constants import places
+from cnncalc.reading.letters import spelt_out
+from cnncalc.reading.steps import Unread
 
 if TYPE_CHECKING:
     from cnncalc.onnx.walk import Step
@@ -290,10 +292,11 @@ def _gemm(step: Step) -> list[Shape]:
 
 @rule("Einsum")
 def _einsum(step: Step) -> list[Shape]:
-    terms, arrow, result = step.text("equation", "").replace(" ", "").partition("->")
-    letters = terms.split(",")
-    if not arrow or "." in terms or len(letters) != len(step.inputs):
-        raise Unknown
+    try:
+        ranks = [len(_x(step, number)) for number in range(len(step.inputs))]
+        letters, result = spelt_out(step.text("equation", ""), ranks)
+    except Unread:
+        raise Unfit("its equation does not fit its inputs") from None
     sizes: dict[str, int] = {}
     for number, term in enumerate(letters):
         for letter, size in zip(term, _x(step, number), strict=True):

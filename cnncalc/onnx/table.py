@@ -30,6 +30,7 @@ from cnncalc.reading.forms import (
     spread,
     weight,
 )
+from cnncalc.reading.letters import product_by_letters, spelt_out
 from cnncalc.reading.steps import Result, Unread, entries
 
 Entry = Callable[[Step], Result]
@@ -262,20 +263,25 @@ def _product(step: Step, inner: int, owns: Sequence[int] = (0, 1), added: bool =
 
 @entry("Einsum")
 def einsum(step: Step) -> Result:
-    """A product of two tensors, by the letters of their axes; where both have a batch, without its letter."""
-    terms, _, result = step.text("equation", "").replace(" ", "").partition("->")
-    letters = terms.split(",")
-    if len(letters) != 2 or len(step.inputs) != 2 or "." in terms:
-        raise Unread
-    batch, values = step.value(None).axis, [step.given(0), step.given(1)]
-    if batch is not None and all(value.axis is not None and not value.folded for value in values):
-        axes = [term[value.axis or 0] for term, value in zip(letters, values, strict=True)]
-        if set(axes) == {result[batch]}:
-            return emit(step, ops.Einsum(step.text("equation", "").replace(" ", "").replace(axes[0], "")), *values)
+    """A sum of products over letters: products of two tensors each. Of a stored tensor, or in another form, opaque,
+    with the multiply-accumulates of a product at once."""
+    values = [step.given(number) for number in range(len(step.inputs))]
+    equation = step.text("equation", "")
+    found = step.walk.tried(lambda: product_by_letters(step, equation, values))
+    if found is not None and found.draft is not None:
+        named(found.draft, step.node)
+        return found
+    terms, result = spelt_out(equation, [len(value.shape) for value in values])
     sizes: dict[str, int] = {}
-    for term, value in zip(letters, step.inputs, strict=True):
-        sizes |= dict(zip(term, value.shape if value else (), strict=True))
+    for term, value in zip(terms, values, strict=True):
+        for letter, size in zip(term, value.shape, strict=True):
+            sizes[letter] = max(size, sizes.get(letter, 1))
     inner = prod(size for letter, size in sizes.items() if letter not in result)
+    if len(values) < 2 or inner == 1:  # nothing is multiplied, or nothing summed
+        n = step.value(None).elements
+        return step.opaque(mac=0, add=n * (inner - 1), mul=n * (len(values) - 1), div=0, compare=0, exp=0)
+    if len(values) > 2:
+        raise Unread  # in which order is not said
     return _product(step, inner)
 
 
@@ -349,7 +355,9 @@ def group_norm(step: Step) -> Result:
     x, scale, shift = plain(step.given(0)), weight(step.given(1)), weight(step.given(2))
     if prod(scale.shape) != x.sizes[0]:
         raise Unread  # as opset 18 had it: one a group
-    return emit(step, ops.GroupNorm(step.integer("num_groups", 1)), x, owns=[scale, shift])
+    return emit(
+        step, ops.GroupNorm(step.integer("num_groups", 1), eps=step.real("epsilon", 1e-5)), x, owns=[scale, shift]
+    )
 
 
 @entry("LRN")
@@ -381,7 +389,7 @@ TABLE |= {
     "Mish": activation(lambda step: ops.Mish()),
     "Softplus": activation(lambda step: ops.Softplus()),
     "Softsign": activation(lambda step: ops.Softsign()),
-    "Gelu": activation(lambda step: ops.GELU()),
+    "Gelu": activation(lambda step: ops.GELU("tanh" if step.text("approximate", "none") == "tanh" else "none")),
     "Swish": activation(lambda step: ops.SiLU()),
 }
 for _name in ("Abs", "Cos", "Erf", "Exp", "Log", "Neg", "Reciprocal", "Sign", "Sin", "Sqrt"):
@@ -721,7 +729,12 @@ def pad(step: Step) -> Result:
     mode = _PADS.get(step.text("mode", "constant"))
     if mode is None or pairs[0] != (0, 0):
         return step.moved()
-    return padded(step, x, pairs[1:], mode)
+    value = step.known(2) if step.input(2) is not None else None
+    if step.input(2) is not None and value is None:
+        return step.moved()
+    return padded(
+        step, x, pairs[1:], mode, float(value.reshape(-1)[0]) if value is not None else step.real("value", 0.0)
+    )
 
 
 @entry("Resize", "Upsample")
@@ -732,7 +745,9 @@ def resize(step: Step) -> Result:
     if step.shape[:2] != x.shape[:2]:
         raise Unread
     mode = step.text("mode", "nearest")
-    return emit(step, ops.Upsample(size=short(step.shape[2:]), mode=mode), x)  # type: ignore[arg-type]
+    corners = mode != "nearest" and step.text("coordinate_transformation_mode", "half_pixel") == "align_corners"
+    size = short(step.shape[2:])
+    return emit(step, ops.Upsample(size=size, mode=mode, align_corners=corners), x)  # type: ignore[arg-type]
 
 
 @entry("DepthToSpace", "SpaceToDepth")

@@ -6,7 +6,7 @@ formula in each docstring.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -23,6 +23,7 @@ from cnncalc.ops.base import (
     Op,
     Saved,
     Shape,
+    Words,
     check_axis,
     each,
 )
@@ -128,13 +129,35 @@ class SiLU(Elementwise, frozen=True):
     in_place: ClassVar[str] = "copy"
 
 
+@Formula
+def gelu_adds(elements):
+    """The sum with the cube, that of 1, and two of tanh."""
+    return 4 * elements
+
+
+@Formula
+def gelu_muls(elements):
+    """Two for the cube, its factor, that of the sum, tanh's, and the two at the end."""
+    return 7 * elements
+
+
+_GELU_BY_TANH: Costs = {"exp": each, "div": each, "add": gelu_adds, "mul": gelu_muls}
+
+
 class GELU(Elementwise, frozen=True):
-    """x/2 * (1 + erf(x / sqrt(2))) (Hendrycks and Gimpel 2016). Any shape, kept."""
+    """x/2 * (1 + erf(x / sqrt(2))) (Hendrycks and Gimpel 2016); with `approximate: tanh`,
+    x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))). Any shape, kept."""
+
+    approximate: Literal["none", "tanh"] = "none"
 
     kind: ClassVar[str] = "gelu"
     casts: ClassVar[Casts | None] = AS_GIVEN
+    words: ClassVar[Words] = {"approximate": ("none", "tanh")}
     costs: ClassVar[Costs] = {"exp": each, "add": each, "mul": three_each}
     saves: ClassVar[Saved | None] = Saved((0,))
+
+    def formulas(self) -> Costs:
+        return self.costs if self.approximate == "none" else _GELU_BY_TANH
 
 
 class HardSwish(Elementwise, frozen=True):

@@ -262,9 +262,18 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
 
     def same_weights(self, inputs: tuple[Shape, ...], others: tuple[Shape, ...]) -> bool:
         """Whether its weights on inputs of some shapes have the same shapes as on others, so that they can be shared.
-        Where the channels say what the weights are, it is enough that there are as many."""
+        Equal numbers of them are enough where what else they follow from is the same too (`weights_by`)."""
         own = self.stored(inputs)
-        return inputs == others or (None not in own and own == self.stored(others))
+        if inputs == others:
+            return True
+        return (
+            self.weights_by(inputs[0]) == self.weights_by(others[0]) and None not in own and own == self.stored(others)
+        )
+
+    def weights_by(self, x: Shape) -> Shape | int | None:
+        """What of its input's shape the shapes of its weights follow from, besides the channels: all of it where there
+        is one for each element, the number of dimensions where they are kernels."""
+        return None
 
     def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         """Elements of the tensors alive at once inside an op that PyTorch runs in several steps, at inference, besides

@@ -283,6 +283,9 @@ class ConvTranspose(Op, frozen=True):
             transposed_size(n=n, k=extent(k=k, d=d), s=s, p=p, extra=extra) for n, k, s, p, extra, d in self._options(x)
         ]
 
+    def weights_by(self, x: Shape) -> Shape | int | None:
+        return len(x)
+
     def output_shape(self, *inputs: Shape) -> Shape:
         for _, _, s, _, extra, d in self._options(inputs[0]):
             if anywhere((extra >= s) & (extra >= d)):

@@ -107,6 +107,9 @@ class PositionEmbedding(Elementwise, frozen=True):
     costs: ClassVar[Costs] = {"params": each, "weights": none_of_them, "add": each}
     saves: ClassVar[Saved | None] = Saved()
 
+    def weights_by(self, x: Shape) -> Shape | int | None:
+        return x
+
 
 class Parameter(Op, frozen=True):
     """A learnt tensor, the same for every sample; it stands on any tensor and reads nothing of it.

@@ -41,12 +41,6 @@ class _Merge(Elementwise, frozen=True):
     arity: ClassVar[int | None] = None
     saves: ClassVar[Saved | None] = Saved()
 
-    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
-        # The first input that is not spread over the output decides.
-        output = self.output_shape(*inputs)
-        whole = [order for shape, order in zip(inputs, last, strict=True) if _equal(shape, output)]
-        return (whole or last)[0]
-
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "b": len(inputs)}
 
@@ -68,6 +62,9 @@ def meet(kind: str, inputs: tuple[Shape, ...]) -> Shape:
     """
     rule = f"{kind} needs sizes that are equal or 1: match the channels, strides and padding"
     if not all(len(shape) == len(inputs[0]) for shape in inputs):
+        if any(len(shape) == 1 for shape in inputs):
+            mend = "1x1 convolutions in place of flatten and linear, or a reshape to [C, 1, 1]"
+            rule = f"{kind} needs branches of as many axes: {mend}"
         raise _mismatch(kind, inputs, rule)
     sizes = list(inputs[0])
     for shape in inputs[1:]:
@@ -88,6 +85,12 @@ class _Together(_Merge, frozen=True):
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return meet(self.kind, inputs)
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        # The first input that is not spread over the output decides.
+        output = self.output_shape(*inputs)
+        whole = [order for shape, order in zip(inputs, last, strict=True) if _equal(shape, output)]
+        return (whole or last)[0]
 
     def is_view(self, *inputs: Shape, training: bool = False) -> bool:
         return len(inputs) == 1

@@ -189,10 +189,8 @@ class LayerNorm(Elementwise, frozen=True):
     words: ClassVar[Words] = OVER_WORDS
     costs: ClassVar[Costs] = MOMENTS
 
-    def same_weights(self, inputs: tuple[Shape, ...], others: tuple[Shape, ...]) -> bool:
-        # Over all, the weights have the shape of the input.
-        sized = self.affine and self.over == "all"
-        return inputs == others or (not sized and super().same_weights(inputs, others))
+    def weights_by(self, x: Shape) -> Shape | int | None:
+        return x if self.affine and self.over == "all" else None
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         c, m = normalised(self.over, output)
@@ -287,6 +285,7 @@ class RMSNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-6
 
     kind: ClassVar[str] = "rmsnorm"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = Casts("float32", "given")
     words: ClassVar[Words] = OVER_WORDS
     costs: ClassVar[Costs] = {
@@ -297,6 +296,9 @@ class RMSNorm(Elementwise, frozen=True):
         "div": rms_divs,
         "exp": moments_roots,
     }
+
+    def weights_by(self, x: Shape) -> Shape | int | None:
+        return x if self.affine and self.over == "all" else None
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         c, m = normalised(self.over, output)
@@ -328,6 +330,7 @@ class GroupNorm(Elementwise, frozen=True):
 
     groups: Positive
     affine: bool = True
+    eps: Epsilon = 1e-5
 
     kind: ClassVar[str] = "groupnorm"
     gathers: ClassVar[bool] = True

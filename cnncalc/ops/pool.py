@@ -176,6 +176,16 @@ class _WindowPool(SlidingOp, frozen=True):
     def output_shape(self, *inputs: Shape) -> Shape:
         return (inputs[0][0], *(axis.size for axis in self.axes(inputs[0])))
 
+    def plain(self, x: Shape) -> bool:
+        """Whether PyTorch's own layer does it, without a padded copy."""
+        return True
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        (x,) = inputs
+        padded = not self.plain(x) and any(window.before or window.after for window in self.slides(x))
+        # In one dimension a padded copy lies in the usual order.
+        return super().gives_last(inputs, last) and not (padded and len(x) == 2)
+
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         windows = self.slides(inputs[0])
         return {"c": inputs[0][0], "elements": prod(output), "k": tuple(window.kernel for window in windows)}
@@ -203,11 +213,14 @@ class MaxPool(_WindowPool, frozen=True):
         axes = lay(x, self.kind, self.kernel, self.step, self.padding, self.dilation, self.ceil)
         return check_pool_padding(axes, self.padding)
 
-    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
-        windows = self.slides(inputs[0])
+    def plain(self, x: Shape) -> bool:
+        windows = self.slides(x)
         # Before 2.6 PyTorch measures the padding against the kernel without its dilation.
-        plain = even(windows) and all(window.before <= window.kernel // 2 for window in windows)
-        return _read(plain, inputs[0], windows, output, Extra("indices", prod(output), INDEX_BYTES))
+        return even(windows) and all(window.before <= window.kernel // 2 for window in windows)
+
+    def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
+        indices = Extra("indices", prod(output), INDEX_BYTES)
+        return _read(self.plain(inputs[0]), inputs[0], self.slides(inputs[0]), output, indices)
 
     def autocast(self, *inputs: Shape) -> Casts | None:
         return _float32_in_3d(inputs[0])
@@ -237,7 +250,6 @@ class AvgPool(_WindowPool, frozen=True):
         return check_pool_padding(axes, self.padding)
 
     def plain(self, x: Shape) -> bool:
-        """Whether PyTorch's own layer does it, without a padded copy whose averages are then scaled."""
         windows = self.slides(x)
         # PyTorch's AvgPool3d compares the kernel with the image before it is padded.
         fits = len(windows) < 3 or all(w.kernel <= n for w, n in zip(windows, x[1:], strict=True))

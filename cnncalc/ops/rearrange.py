@@ -141,6 +141,7 @@ class Roll(_Rearrangement, frozen=True):
     shift: Whole | tuple[Whole, ...]
 
     kind: ClassVar[str] = "roll"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     main: ClassVar[str | None] = "shift"
 
     def shifts(self, x: Shape) -> tuple[int, ...]:

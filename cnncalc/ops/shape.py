@@ -77,7 +77,8 @@ class Pad(Op, frozen=True):
 
     Input [C, *spatial], output [C', *spatial']. `channels` also adds channels of zeros, [before, after]: the
     shortcut without parameters of He et al. 2015 (CIFAR ResNets). `mode` puts something else than zeros around it:
-    its mirror image without the border (`reflect`), its border again (`replicate`), or its other end (`circular`).
+    its mirror image without the border (`reflect`), its border again (`replicate`), or its other end (`circular`);
+    `value` another number in place of the zeros.
 
     >>> Pad(((0, 1), (0, 1))).output_shape((64, 112, 112))
     (64, 113, 113)
@@ -90,12 +91,16 @@ class Pad(Op, frozen=True):
     padding: Whole | tuple[Whole | tuple[Whole, ...], ...]
     channels: tuple[Whole, Whole] = (0, 0)
     mode: Literal["zero", "reflect", "replicate", "circular"] = "zero"
+    value: float = 0.0
 
     kind: ClassVar[str] = "pad"
     keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     words: ClassVar[Words] = {"mode": ("zero", "reflect", "replicate", "circular")}
     costs: ClassVar[Costs] = {}
     main: ClassVar[str | None] = "padding"
+
+    def gives_last(self, inputs: tuple[Shape, ...], last: tuple[bool, ...]) -> bool:
+        return self.mode != "circular" and super().gives_last(inputs, last)
 
     def pads(self, x: Shape) -> tuple[tuple[int, int], ...]:
         """[before, after] of each spatial dimension."""
@@ -124,6 +129,8 @@ class Pad(Op, frozen=True):
                 hint="slice takes a range of the channels",
             )
         if self.mode != "zero":
+            if self.value:
+                raise OpError(f"{self.mode} padding has no value", option="value", hint="leave out mode, or value")
             self._check_mode(inputs[0], pads)
         return (inputs[0][0] + sum(self.channels), *sizes)
 
@@ -269,10 +276,11 @@ def interpolation_adds(elements, taps):
 
 
 class Upsample(Op, frozen=True):
-    """Upsampling by a factor or to a size, PyTorch's `Upsample` without aligned corners.
+    """Upsampling by a factor or to a size, PyTorch's `Upsample`.
 
     Input [C, *spatial], output [C, *spatial * factor]. `nearest` repeats elements, `linear` interpolates
-    between the 2^d nearest, `cubic` between the 4^2 nearest of an image.
+    between the 2^d nearest, `cubic` between the 4^2 nearest of an image; with `align_corners` the first and last
+    elements of input and output lie upon each other, else their outer edges.
 
     >>> Upsample(2).output_shape((256, 13, 13))
     (256, 26, 26)
@@ -281,6 +289,7 @@ class Upsample(Op, frozen=True):
     factor: Sizes | None = None
     size: Sizes | None = None
     mode: Literal["nearest", "linear", "cubic"] = "nearest"
+    align_corners: bool = False
 
     kind: ClassVar[str] = "upsample"
     keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
@@ -316,13 +325,16 @@ class Upsample(Op, frozen=True):
             raise OpError("linear upsampling works in 1 to 3 dimensions", option="mode", label=show(inputs[0]))
         if self.mode == "cubic" and len(sizes) != 2:
             raise OpError("cubic upsampling works on images [C, H, W]", option="mode", label=show(inputs[0]))
+        if self.align_corners and self.mode == "nearest":
+            raise OpError("nearest upsampling has no corners to align", option="align_corners", hint="leave it out")
         return (inputs[0][0], *sizes)
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "taps": (4 if self.mode == "cubic" else 2) ** (len(output) - 1)}
 
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
-        return (tuple(Resampled(m, self.mode == "linear", self.mode == "cubic") for m in self._sizes(inputs[0])),)
+        linear, cubic = self.mode == "linear", self.mode == "cubic"
+        return (tuple(Resampled(m, linear, cubic, self.align_corners) for m in self._sizes(inputs[0])),)
 
 
 class Identity(Elementwise, frozen=True):

@@ -50,11 +50,13 @@ class Binned(NamedTuple):
 
 class Resampled(NamedTuple):
     """Resampling at m places: unit u sees the nearest one, floor(u * n / m); if `linear`, the two around
-    (u + 1/2) * n / m - 1/2; if `cubic`, the four around it. One alone where that is a whole number."""
+    (u + 1/2) * n / m - 1/2, or, with `corners`, u * (n - 1) / (m - 1), 0 for one unit; if `cubic`, the four around it.
+    One alone where that is a whole number."""
 
     samples: int
     linear: bool = False
     cubic: bool = False
+    corners: bool = False
 
 
 class Folded(NamedTuple):

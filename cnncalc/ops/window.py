@@ -98,6 +98,9 @@ class SlidingOp(Op, frozen=True):
     def windows(self, *inputs: Shape) -> tuple[Sight, ...]:
         return (self.slides(inputs[0]),)
 
+    def weights_by(self, x: Shape) -> Shape | int | None:
+        return len(x)
+
 
 def reached(windows: Sequence[Sliding], x: Shape, output: Shape) -> tuple[tuple[int, int], ...]:
     """[before, after] of each spatial dimension: padding that makes the windows cover their reach exactly; after it, no

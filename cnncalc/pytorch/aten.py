@@ -7,12 +7,13 @@ overload, and without the underscore of working in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 from cnncalc import ops
-from cnncalc.errors import OpError
 from cnncalc.ops.base import Op, cost_numbers
+from cnncalc.pytorch.aten_recurrent import RECURRENT
 from cnncalc.pytorch.walk import Step
 from cnncalc.reading.drafts import Value
 from cnncalc.reading.forms import (
@@ -32,11 +33,15 @@ from cnncalc.reading.forms import (
     spread,
     weight,
 )
+from cnncalc.reading.letters import macs_of, product_by_letters, spelt_out
 from cnncalc.reading.steps import Result, Unread, entries
 
 Entry = Callable[[Step], Result]
-TABLE: dict[str, Entry] = {}
+TABLE: dict[str, Entry] = {**RECURRENT}
 entry = entries(TABLE)
+
+NOTHING = dict.fromkeys(("mac", "add", "mul", "div", "compare", "exp"), 0)
+"""The counts of an op that computes nothing."""
 
 
 # Convolutions
@@ -127,24 +132,71 @@ def matmul(step: Step) -> Result:
     return _product(step)
 
 
-@entry(
-    "addmm",
-    "baddbmm",
-    "einsum",
-    "addbmm",
-    "bilinear",
-    "linalg_vecdot",
-    "inner",
-    "mv",
-    "dot",
-    "tensordot",
-    "chain_matmul",
-)
+@entry("einsum")
+def einsum(step: Step) -> Result:
+    """A sum of products over letters: a fully connected layer, products of two tensors each, or a product in another
+    form, as PyTorch makes it."""
+    values = step["tensors"]
+    terms, result = spelt_out(step["equation"], [len(value.shape) for value in values])
+    if len(values) == 2 and values[1].source in step.walk.trained and values[1].draft is None:
+        x, kernel = values
+        last, new = terms[0][-1:], result[-1:]
+        alike = terms[1] == new + last and result[:-1] == terms[0][:-1] and new not in terms[0]
+        if alike and x.place(-1) is not None and len(x.sizes) > 1:
+            return step.emit(ops.Linear(kernel.shape[0], bias=False, over="last"), x, owns=[kernel])
+
+    def by_letters() -> Value:
+        before = len(step.walk.drafts)
+        found = product_by_letters(step, step["equation"], values)
+        if macs_of(step.walk.drafts[before:]) != step.macs():
+            raise Unread  # PyTorch takes the operands in another order
+        return found
+
+    found = step.walk.tried(by_letters)
+    if found is None and len(values) == 1:  # such as a diagonal
+        sizes = dict(zip(terms[0], values[0].shape, strict=True))
+        inner = prod(size for letter, size in sizes.items() if letter not in result)
+        return step.opaque((), **{**NOTHING, "add": step.value(None).elements * (inner - 1)})
+    return found or _product(step)
+
+
+@entry("addmm", "baddbmm", "addbmm", "inner", "mv", "dot", "vdot", "tensordot", "chain_matmul", "addmv")
 def _product(step: Step) -> Result:
     """A product in another form: opaque, its multiply-accumulates known."""
     owns = [value for value in step.tensors if value.draft is None and value.source in step.walk.trained]
-    added = step.value(None).elements if step.name in ("addmm", "baddbmm") else 0
-    return step.opaque(owns, mac=step.macs(), add=added, mul=0, div=0, compare=0, exp=0)
+    n, macs = step.value(None).elements, step.macs()
+    if not macs and _summed(step):  # with a vector: PyTorch's counter does not know these
+        macs = n * (_summed(step) or 0)
+    added = n if step.name in ("addmm", "baddbmm", "addbmm", "addmv") else 0
+    muls = 0 if macs else n * (len(step.tensors) - 1)  # nothing is summed
+    return step.opaque(owns, mac=macs, add=added, mul=muls, div=0, compare=0, exp=0)
+
+
+def _summed(step: Step) -> int | None:
+    """How many products each number of a product of two tensors is the sum of; None where that is not known."""
+    if step.name in ("matmul", "mv", "dot", "vdot", "inner"):
+        return int(step.x.shape[-1])
+    return int(step["vec"].shape[0]) if step.name == "addmv" else None
+
+
+@entry("linalg_vecdot")
+def along_an_axis(step: Step) -> Result:
+    """Products of vectors along an axis, which PyTorch makes one by one, and sums."""
+    n, m = max(value.elements for value in step.tensors), step.value(None).elements
+    return step.opaque((), **{**NOTHING, "mul": n, "add": n - m})
+
+
+@entry("bilinear")
+def bilinear(step: Step) -> Result:
+    """A bilinear layer: the products of each number of the one with each of the other, and a fully connected layer on
+    them."""
+    kernel, bias = weight(step["weight"]), step["bias"]
+    out, first, second = kernel.shape
+    n = step.value(None).elements
+    products = n // out * first * second
+    return step.opaque(
+        [kernel, bias], mac=products * out, mul=products, add=n * (bias is not None), div=0, compare=0, exp=0
+    )
 
 
 @entry("scaled_dot_product_attention")
@@ -163,6 +215,9 @@ def attention(step: Step) -> Result:
     scale = step["scale"] or sizes[-1] ** -0.5
     scaled = step.between(ops.Power(factor=scale), drafted(q)) if scale != 1 else drafted(q)
     scores = step.between(ops.MatMul(), scaled, turned)
+    if step["is_causal"]:  # what PyTorch adds: -inf for each key behind its query
+        hidden = step.walk.fixed((q.shape[-2], k.shape[-2]), "causal_mask")
+        scores = step.between(ops.Add(), scores, step.between(ops.Reshape((1,) * (rank - 2) + hidden.output), hidden))
     if mask is not None:
         full = (*q.shape[:-1], k.shape[-2])
         scores = step.between(ops.Add(), scores, step.aligned(mask, spread(mask, full, q.axis)))
@@ -174,7 +229,8 @@ def attention(step: Step) -> Result:
 def _attention_at_once(step: Step) -> Result:
     """Attention in a form that no steps of cnncalc's have, such as grouped queries: opaque, with their counts."""
     q, k, v = step["query"], step["key"], step["value"]
-    rows, keys, d, dv = q.elements // q.shape[-1], k.shape[-2], q.shape[-1], v.shape[-1]
+    keys, d, dv = k.shape[-2], q.shape[-1], v.shape[-1]
+    rows = step.value(None).elements // dv
     counts = {"mac": rows * keys * (d + dv), "mul": q.elements, "add": 0, "div": 0, "compare": 0, "exp": 0}
     soft = cost_numbers(ops.Softmax(axis=1), ((rows, keys),), (rows, keys))
     for name, number in soft.items():
@@ -237,7 +293,9 @@ def rms_norm(step: Step) -> Result:
     """Root mean square normalisation over the last axis."""
     x, scale = step["input"], step["weight"]
     if len(step["normalized_shape"]) != 1 or x.place(-1) is None:
-        raise Unread
+        n, over = x.elements, prod(step["normalized_shape"])
+        rows = n // over
+        return step.opaque([scale], mac=0, mul=n * (2 + (scale is not None)), add=n, div=rows, exp=rows, compare=0)
     eps = step["eps"] or 1.1920928955078125e-07
     return step.emit(ops.RMSNorm(affine=scale is not None, over="last", eps=eps), x, owns=[scale])
 
@@ -247,17 +305,18 @@ def group_norm(step: Step) -> Result:
     """Group normalisation."""
     x, scale, shift = step["input"], step["weight"], step["bias"]
     affine = scale is not None and shift is not None
-    op = ops.GroupNorm(step["num_groups"], affine=affine)
+    op = ops.GroupNorm(step["num_groups"], affine=affine, eps=step["eps"])
     result = each_image(step, op, x, owns=[scale, shift] if affine else [])
     return result if affine else _learnt_channels(step, result, scale, shift)
 
 
 @entry("instance_norm")
 def instance_norm(step: Step) -> Result:
-    """Instance normalisation without running statistics."""
+    """Instance normalisation; with its running statistics it is batch normalisation, and where it also keeps those, it
+    has no class."""
     x, scale, shift = step["input"], step["weight"], step["bias"]
     if step["running_mean"] is not None:
-        raise Unread
+        return batch_norm(step) if not step["use_input_stats"] else _moments(step, scale, shift)
     op = ops.InstanceNorm(affine=scale is not None, eps=step["eps"])
     return each_image(step, op, x, owns=[scale, shift])
 
@@ -287,16 +346,32 @@ TABLE |= {
     "sigmoid": activation(lambda step: ops.Sigmoid()),
     "tanh": activation(lambda step: ops.Tanh()),
     "silu": activation(lambda step: ops.SiLU()),
-    "gelu": activation(lambda step: ops.GELU()),
+    "gelu": activation(lambda step: ops.GELU(step["approximate"])),
     "hardswish": activation(lambda step: ops.HardSwish()),
     "hardsigmoid": activation(lambda step: ops.HardSigmoid()),
     "selu": activation(lambda step: ops.SELU()),
     "celu": activation(lambda step: ops.CELU(step["alpha"])),
     "mish": activation(lambda step: ops.Mish()),
     "softplus": activation(lambda step: ops.Softplus(step["beta"], step["threshold"])),
+    "rrelu": activation(lambda step: ops.LeakyReLU(_middle(step))),  # in training the slope is drawn
     "dropout": activation(lambda step: ops.Dropout(step["p"])),
     "feature_dropout": activation(lambda step: ops.Dropout(step["p"])),
 }
+
+
+def _middle(step: Step) -> float:
+    """The slope of a randomised leaky relu as it is not trained."""
+    return float(step["lower"] + step["upper"]) / 2
+
+
+@entry("glu")
+def glu(step: Step) -> Result:
+    """One half of an axis, by the sigmoid of the other."""
+    x, axis = step.x, step.x.place(step["dim"])
+    half = step.shape[step["dim"]]
+    first, gate = (part(step, x, axis, start, start + half, step.shape) for start in (0, half))
+    shares = step.between(ops.Sigmoid(), step.walk.drafted(gate))
+    return step.value(step.between(ops.Multiply(), step.walk.drafted(first), shares))
 
 
 @entry("elu")
@@ -341,7 +416,7 @@ def softmax(step: Step) -> Result:
 # Pooling
 
 
-@entry("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices", "max_pool3d_with_indices")
+@entry(*(f"max_pool{n}d{more}" for n in (1, 2, 3) for more in ("", "_with_indices")))
 def max_pool(step: Step) -> Result:
     """Max pooling."""
     op = ops.MaxPool(
@@ -364,8 +439,6 @@ def _stride(step: Step) -> Any:
 @entry("avg_pool1d", "avg_pool2d", "avg_pool3d")
 def avg_pool(step: Step) -> Result:
     """Average pooling."""
-    if step.args.get("divisor_override") is not None:
-        raise Unread
     padding = short(step["padding"])
     op = ops.AvgPool(
         short(step["kernel_size"]),
@@ -374,7 +447,17 @@ def avg_pool(step: Step) -> Result:
         ceil=step["ceil_mode"],
         count_include_pad=True if padding == 0 and not step["ceil_mode"] else step["count_include_pad"],
     )
+    if step.args.get("divisor_override") is not None:  # sums, divided by a number of the module's choice
+        return _work_of(step, op)
     return each_image(step, op, step.x)
+
+
+def _work_of(step: Step, op: Op) -> Result:
+    """The step as an opaque op, with the work of an op on each image."""
+    image = step.x.shape[1:]
+    costs = cost_numbers(op, (image,), op.output_shape(image))
+    images = step.x.elements // prod(image)
+    return step.opaque((), **{name: (costs.get(name, 0) or 0) * images for name in NOTHING})
 
 
 @entry("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
@@ -405,16 +488,9 @@ def _merge(
         if step.complex:
             return _complex(step, kind)
         rounded = step.args.get("rounding_mode") is not None
-        drafts, owners = len(step.walk.drafts), dict(step.walk.owners)
-        try:
-            if rounded:
-                raise Unread
-            return form(step)
-        except (Unread, OpError):
-            del step.walk.drafts[drafts:]
-            step.walk.owners = owners
-            scaled = step.args.get("alpha", 1) != 1
-            return one_each(step, kind, *(["compare"] if rounded else []), *(["mul"] if scaled else []))
+        found = None if rounded else step.walk.tried(lambda: form(step))
+        scaled = step.args.get("alpha", 1) != 1
+        return found or one_each(step, kind, *(["compare"] if rounded else []), *(["mul"] if scaled else []))
 
     def form(step: Step) -> Result:
         first, second = list(step.args.values())[:2]
@@ -504,12 +580,17 @@ def _one_each(*kinds: str) -> Entry:
 
 _COMPARED = (
     "eq ne lt gt le ge where masked_fill clamp_min clamp_max logical_not logical_and logical_or bitwise_not floor ceil "
-    "round trunc isnan argmax argmin any all bitwise_and bitwise_or"
+    "round trunc isnan argmax argmin any all bitwise_and bitwise_or bitwise_xor logical_xor __and__ __or__ __xor__ "
+    "threshold isinf isfinite"
 )
 for _name in _COMPARED.split():
     TABLE[_name] = _one_each("compare")
-for _name in ("cumsum",):
-    TABLE[_name] = _one_each("add")
+TABLE["cumsum"] = _one_each("add")
+TABLE["cumprod"] = _one_each("mul")
+TABLE["diff"] = _one_each("add")
+TABLE["hardshrink"] = _one_each("compare", "compare")
+TABLE["softshrink"] = _one_each("compare", "compare", "add")
+TABLE["log_sigmoid"] = _one_each("compare", "compare", "exp", "exp", "add", "add")
 TABLE["addcmul"] = _one_each("add", "mul")
 TABLE["lerp"] = _one_each("add", "mul")
 TABLE["remainder"] = TABLE["fmod"] = _one_each("div")
@@ -530,6 +611,50 @@ def _reduction(kind: Any) -> Entry:
 
 
 TABLE |= {"mean": _reduction(ops.Mean), "sum": _reduction(ops.Sum), "amax": _reduction(ops.Max)}
+
+
+@entry("prod", "amin")
+def product_or_smallest(step: Step) -> Result:
+    """The product of numbers, or the smallest of them."""
+    kind = "mul" if step.name == "prod" else "compare"
+    return step.opaque((), **{**NOTHING, kind: step.x.elements - step.value(None).elements})
+
+
+@entry("logsumexp")
+def logsumexp(step: Step) -> Result:
+    """The logarithm of a sum of exponentials, the largest taken away before."""
+    n, m = step.x.elements, step.value(None).elements
+    return step.opaque(mac=0, mul=0, add=2 * n, div=0, compare=n - m, exp=n + m)
+
+
+@entry("cosine_similarity", "pairwise_distance")
+def likeness(step: Step) -> Result:
+    """Of pairs of vectors, the cosine between them, or how far they are apart."""
+    m = step.value(None).elements
+    n = max(value.elements for value in step.tensors)
+    if step.name == "pairwise_distance":
+        return step.opaque(mac=0, mul=n, add=3 * n - m, div=0, compare=0, exp=m)
+    return step.opaque(mac=0, mul=3 * n + m, add=3 * (n - m), div=m, compare=2 * m, exp=m)
+
+
+@entry("sort", "argsort", "topk", "median", "nanmedian", "kthvalue", "mode", "unique_consecutive", "msort")
+def ordered(step: Step) -> Result:
+    """An order: how many comparisons it takes is not known, and it takes nothing else."""
+    return _in_part(step)
+
+
+def _in_part(step: Step, owns: Sequence[Value | None] = ()) -> Result:
+    """An op without multiply-accumulates, of which the other counts are not known."""
+    step.walk.unknown[step.name] = step.walk.unknown.get(step.name, 0) + 1
+    return step.opaque(owns, mac=0)
+
+
+@entry("_weight_norm")
+def weight_norm(step: Step) -> Result:
+    """A weight of learnt directions and lengths: each direction's length, the quotient of both, and the product."""
+    v, g = step["v"], step["g"]
+    n, m = v.elements, g.elements
+    return step.opaque([v, g], mac=0, mul=2 * n, add=n - m, div=m, exp=m, compare=0)
 
 
 @entry("linalg_vector_norm", "norm")
@@ -572,7 +697,7 @@ def reshape(step: Step) -> Result:
     return seen_anew(step, step.x)
 
 
-@entry("permute", "transpose", "t", "movedim", "moveaxis", "swapaxes", "numpy_T", "mT")
+@entry("permute", "transpose", "t", "movedim", "moveaxis", "swapaxes", "swapdims", "numpy_T", "mT", "adjoint")
 def permute(step: Step) -> Result:
     """The axes in another order."""
     x, rank = step.x, len(step.x.shape)
@@ -582,11 +707,27 @@ def permute(step: Step) -> Result:
         a, b = list(step.args.values())[1:3]
         order = list(range(rank))
         order[a % rank], order[b % rank] = order[b % rank], order[a % rank]
-    elif step.name in ("t", "numpy_T", "mT"):
+    elif "source" in step.args:
+        order = _moved_to(step["source"], step["destination"], rank)
+    elif step.name == "numpy_T":
+        order = list(range(rank))[::-1]
+    elif step.name in ("t", "mT", "adjoint"):
         order = [*range(rank - 2), rank - 1, rank - 2] if rank >= 2 else list(range(rank))
     else:
         raise Unread
     return permuted(step, x, order)
+
+
+def _moved_to(source: Any, destination: Any, rank: int) -> list[int]:
+    """The order of axes of which some are moved to other places.
+
+    >>> _moved_to(1, -1, 4), _moved_to([0, 1], [1, 0], 3)
+    ([0, 2, 3, 1], [1, 0, 2])
+    """
+    sources, places = ([axes] if isinstance(axes, int) else axes for axes in (source, destination))
+    put = {place % rank: axis % rank for axis, place in zip(sources, places, strict=True)}
+    rest = iter([axis for axis in range(rank) if axis not in put.values()])
+    return [put[place] if place in put else next(rest) for place in range(rank)]
 
 
 @entry(
@@ -638,7 +779,7 @@ def _bounded(number: int | None, size: int, default: int) -> int:
 @entry("split", "split_with_sizes", "chunk", "unbind", "tensor_split", "unsafe_chunk", "unsafe_split", "hsplit")
 def parts(step: Step) -> Result:
     """A tensor cut into several along an axis."""
-    x, dim = step.x, step.args.get("dim", 0)
+    x, dim = step.x, 1 if step.name == "hsplit" else step.args.get("dim", 0)
     place = x.place(dim)
     found, start = [], 0
     for shape in step.shapes:
@@ -648,11 +789,11 @@ def parts(step: Step) -> Result:
     return tuple(found)
 
 
-@entry("cat", "concat", "concatenate")
+@entry("cat", "concat", "concatenate", "hstack", "dstack")
 def cat(step: Step) -> Result:
     """Tensors one after the other."""
     tensors = [value for value in step["tensors"] if value.elements]
-    return joined(step, tensors, step["dim"])
+    return joined(step, tensors, {"hstack": 1, "dstack": 2}.get(step.name) or step["dim"])
 
 
 @entry("stack")
@@ -674,10 +815,17 @@ def pad(step: Step) -> Result:
     pairs = [(0, 0)] * len(x.sizes)
     for number in range(len(flat) // 2):
         pairs[len(x.sizes) - 1 - number] = (flat[2 * number], flat[2 * number + 1])
-    return padded(step, x, pairs, mode)
+    return padded(step, x, pairs, mode, step.args.get("value") or 0.0)
 
 
-@entry("reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d", "replication_pad3d")
+@entry(
+    "reflection_pad1d",
+    "reflection_pad2d",
+    "reflection_pad3d",
+    "replication_pad1d",
+    "replication_pad2d",
+    "replication_pad3d",
+)
 def mirrored(step: Step) -> Result:
     """The image's own rows around it."""
     step.args["pad"] = step["padding"]
@@ -699,7 +847,7 @@ def roll(step: Step) -> Result:
     return step.emit(ops.Roll(short(shifts)), x)
 
 
-@entry("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_nearest_exact2d")
+@entry(*(f"{word}{n}d" for n in (1, 2, 3) for word in ("upsample_nearest", "_upsample_nearest_exact")))
 def nearest(step: Step) -> Result:
     """Upsampling that repeats elements."""
     return each_image(step, ops.Upsample(size=short(step.shape[2:])), step.x)
@@ -708,7 +856,8 @@ def nearest(step: Step) -> Result:
 @entry("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d")
 def interpolated(step: Step) -> Result:
     """Upsampling between the nearest elements."""
-    return each_image(step, ops.Upsample(size=short(step.shape[2:]), mode="linear"), step.x)
+    size = short(step.shape[2:])
+    return each_image(step, ops.Upsample(size=size, mode="linear", align_corners=step["align_corners"]), step.x)
 
 
 @entry("upsample_bicubic2d")
@@ -717,7 +866,8 @@ def bicubic(step: Step) -> Result:
     if step.x.axis is None:  # of a weight, such as a table of positions: 16 products each
         n = step.value(None).elements
         return step.opaque(mac=0, mul=16 * n, add=15 * n, div=0, compare=0, exp=0)
-    return each_image(step, ops.Upsample(size=short(step.shape[2:]), mode="cubic"), step.x)
+    size = short(step.shape[2:])
+    return each_image(step, ops.Upsample(size=size, mode="cubic", align_corners=step["align_corners"]), step.x)
 
 
 @entry("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa")
@@ -761,6 +911,25 @@ def shuffle(step: Step) -> Result:
     return each_image(step, ops.ChannelShuffle(step["groups"]), step.x)
 
 
+@entry("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "affine_grid_generator")
+def sampled(step: Step) -> Result:
+    """An image read at places that are computed, and those of a grid: nothing is summed over channels."""
+    if step.name == "affine_grid_generator":  # places [H, W, 3] by matrices [3, 2]; the same in each sample
+        return step.opaque((), **{**NOTHING, "mac": step.macs()})
+    return _in_part(step)
+
+
+@entry("embedding_bag", "_embedding_bag")
+def embedding_bag(step: Step) -> Result:
+    """Sums, means or the largest of learnt vectors."""
+    table, out = weight(step["weight"]), step.value(None).elements
+    n = step["indices"].elements * table.shape[1] - out
+    if step["per_sample_weights"] is not None:
+        raise Unread
+    kind = "compare" if step["mode"] == 2 else "add"
+    return step.opaque([table], **{**NOTHING, kind: n, "div": out if step["mode"] == 1 else 0})
+
+
 @entry("embedding")
 def embedding(step: Step) -> Result:
     """A learnt vector for each number."""
@@ -786,12 +955,10 @@ def embedding(step: Step) -> Result:
         "new_full",
     ),
     *("tril", "triu", "empty_like", "new_empty", "_shape_as_tensor", "as_strided", "tensor", "view_as_complex"),
-    *("view_as_real", "masked_select", "nonzero", "broadcast_tensors", "one_hot", "sort", "topk", "rand", "randn"),
+    *("view_as_real", "masked_select", "nonzero", "broadcast_tensors", "one_hot", "rand", "randn"),
 )
 def moved(step: Step) -> Result:
     """Elements moved, repeated or made; nothing is computed with them."""
-    if step.name in ("sort", "topk"):
-        raise Unread
     return step.moved()
 
 

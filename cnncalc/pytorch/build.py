@@ -210,7 +210,7 @@ def _prelu(op: activation.PReLU, site: Site) -> nn.Module:
 
 def _pad(op: shape.Pad, site: Site) -> nn.Module:
     if op.mode == "zero":
-        return modules.Pad((op.channels, *op.pads(site.inputs[0])))
+        return modules.Pad((op.channels, *op.pads(site.inputs[0])), value=op.value)
     if site.dimensions > 3:
         raise RequestError(f"PyTorch has no {op.mode} padding for an input of {show(site.inputs[0])}")
     return modules.Pad(op.pads(site.inputs[0]), op.mode)
@@ -221,7 +221,7 @@ def _upsample(op: shape.Upsample, site: Site) -> nn.Module:
         raise RequestError(f"PyTorch has no upsampling for an input of {show(site.inputs[0])}")
     linear_mode = ("linear", "bilinear", "trilinear")[site.dimensions - 1]
     mode = {"nearest": "nearest", "linear": linear_mode, "cubic": "bicubic"}[op.mode]
-    return nn.Upsample(size=site.output[1:], mode=mode)
+    return nn.Upsample(size=site.output[1:], mode=mode, align_corners=op.align_corners or None)
 
 
 def _opaque(op: opaque.Opaque, site: Site) -> nn.Module:
@@ -251,7 +251,7 @@ BUILDERS: dict[type[Op], Builder] = {
     norm.LayerNorm: _layernorm,
     norm.RMSNorm: _rmsnorm,
     norm.InstanceNorm: _instancenorm,
-    norm.GroupNorm: lambda op, site: nn.GroupNorm(op.groups, _channels(site), affine=op.affine),
+    norm.GroupNorm: lambda op, site: nn.GroupNorm(op.groups, _channels(site), op.eps, op.affine),
     norm.LRN: _lrn,
     norm.L2Norm: lambda op, site: modules.L2Norm(op.eps),
     activation.ReLU: lambda op, site: nn.ReLU(),
@@ -261,7 +261,7 @@ BUILDERS: dict[type[Op], Builder] = {
     activation.Sigmoid: lambda op, site: nn.Sigmoid(),
     activation.Tanh: lambda op, site: nn.Tanh(),
     activation.SiLU: lambda op, site: nn.SiLU(),
-    activation.GELU: lambda op, site: nn.GELU(),
+    activation.GELU: lambda op, site: nn.GELU(op.approximate),
     activation.HardSwish: lambda op, site: nn.Hardswish(),
     activation.HardSigmoid: lambda op, site: nn.Hardsigmoid(),
     activation.ELU: lambda op, site: nn.ELU(op.alpha),

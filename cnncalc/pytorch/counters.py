@@ -7,8 +7,8 @@ MAC as one, and gives numbers of its own making for some other operations, which
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,15 +40,28 @@ class Count:
     ignored: Mapping[str, int] = field(default_factory=dict)
 
 
+@contextmanager
+def step_by_step(model: nn.Module) -> Iterator[None]:
+    """Recurrent layers run as the products that they are, in place of one op of a library for processors; and PyTorch's
+    attention modules as the functions that they call."""
+    recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
+    fast = torch.backends.mha.get_fastpath_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of settings for other processors, which nobody asked for
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            with torch.backends.mkldnn.flags(enabled=False) if recurrent else nullcontext():
+                yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+
+
 def run_counted(model: BuiltNetwork, inputs: tuple[Tensor, ...]) -> tuple[Any, Count]:
     """A forward pass under `torch.utils.flop_counter`: the outputs, and the MACs. What runs attention and LSTMs fastest
     on a processor is no product that the counter knows: they run step by step."""
     counter = FlopCounterMode(display=False)
-    recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of settings for other processors, which nobody asked for
-        with torch.backends.mkldnn.flags(enabled=False) if recurrent else nullcontext(), counter:
-            outputs = model(*inputs)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), step_by_step(model), counter:
+        outputs = model(*inputs)
     root = f"{type(model).__name__}."
     layers = {
         name.removeprefix(root): sum(flops.values()) // 2

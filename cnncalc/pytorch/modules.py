@@ -262,18 +262,18 @@ class Scale(nn.Module):
 
 
 class Pad(nn.Module):
-    """Zeros around the image and before and after the channels, negative sizes cut; or, by another `mode`, the image
-    itself around the image."""
+    """Zeros, or another `value`, around the image and before and after the channels, negative sizes cut; or, by another
+    `mode`, the image itself around the image."""
 
-    def __init__(self, pads: Pads, mode: str = "constant") -> None:
+    def __init__(self, pads: Pads, mode: str = "constant", value: float = 0.0) -> None:
         super().__init__()
-        self.pads, self.mode = flat_pads(pads), mode
+        self.pads, self.mode, self.value = flat_pads(pads), mode, value or None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, self.pads, self.mode)
+        return F.pad(x, self.pads, self.mode, self.value)
 
     def extra_repr(self) -> str:
-        return f"{self.pads}, {self.mode}"
+        return f"{self.pads}, {self.mode}" + (f", value={self.value}" if self.value else "")
 
 
 class Slice(nn.Module):

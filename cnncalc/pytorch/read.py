@@ -25,7 +25,7 @@ from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
 
 from cnncalc.errors import RequestError, did_you_mean, shorten
-from cnncalc.graph import Builder, Graph, checked_shape
+from cnncalc.graph import Builder, Graph, Node, checked_shape
 from cnncalc.ops import Input
 from cnncalc.ops.base import show
 from cnncalc.pytorch.aten import TABLE
@@ -55,6 +55,8 @@ class Reading:
         batch: the batch that it was traced with.
         callers: the path of the module that called each layer's op; empty for what the module itself did.
         owned: the parameters and buffers, by their names in the module, that each layer counts.
+        ends: the layer that a module gives, where others read only one of those that it is made of: by the module's
+            path and the number of its call, from 0.
     """
 
     graph: Graph
@@ -66,6 +68,7 @@ class Reading:
     batch: int = 1
     callers: Mapping[str, str] = field(default_factory=dict)
     owned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ends: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
 
 def read(
@@ -350,7 +353,23 @@ def _read(
     examples = tuple(
         torch.empty(1, *shape, dtype=dtype, device="meta") for shape, dtype in zip(shapes, dtypes, strict=True)
     )
-    return Reading(graph, module, examples, unused, unstored, dict(walk.unknown), batch, callers, owned)
+    ends = {call: nodes[draft].name for call, draft in _ends(drafts, [draft for _, draft in outputs]).items()}
+    return Reading(graph, module, examples, unused, unstored, dict(walk.unknown), batch, callers, owned, ends)
+
+
+def _ends(drafts: Sequence[Draft], outputs: Sequence[Draft]) -> dict[tuple[str, int], Draft]:
+    """Of each call of a module, by its path and number, the one of its drafts that is an output or read elsewhere."""
+    found: dict[tuple[str, int], set[Draft]] = {}
+    for draft in outputs:
+        for call in draft.calls:
+            found.setdefault((call.path, call.number), set()).add(draft)
+    for draft in drafts:
+        inside = {call.key for call in draft.calls}
+        for source in draft.inputs:
+            for call in source.calls:
+                if call.key not in inside:
+                    found.setdefault((call.path, call.number), set()).add(source)
+    return {call: next(iter(those)) for call, those in found.items() if len(those) == 1}
 
 
 def _input(walk: Walk, node: fx.Node) -> Value:
@@ -435,11 +454,23 @@ def _listed(numbers: Mapping[str, int]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
+def _sources(node: Node, own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, str]:
+    """Where each of a node's weights is in a module's state: by the names that were read; of a file, where modules have
+    no more than their paths, by the same names in the module, or as what is named alone."""
+    if isinstance(node.origin, tuple):
+        module = node.origin[0].rpartition(".")[0]
+        named = zip([key for key in own if key != BATCH_COUNT], node.origin, strict=False)
+        return {key: f"{module}.{key}" for key in own} | dict(named)
+    inside = {key: f"{node.origin}.{key}" for key in own}
+    return {key: name if name in state else str(node.origin) for key, name in inside.items()}
+
+
 def weights(module: nn.Module, graph: Graph) -> dict[str, Tensor]:
     """The state of a module under the names of the network that was read from it.
 
     `pytorch.build(graph).load_state_dict(weights(module, graph), strict=False)` gives it the module's weights. Keys
-    map one to one: each node's origin is the path of its module, or the name of its parameter.
+    map one to one: each node's origin is the names that its weights have in the module; one read from an ONNX file that
+    PyTorch wrote has the path of its module.
 
     Raises:
         RequestError: a node's weights are not in the module.
@@ -461,9 +492,13 @@ def weights(module: nn.Module, graph: Graph) -> dict[str, Tensor]:
     for node in graph.layers:
         if node.shares is not None:
             continue
-        for key, tensor in expected.layers[node.name].state_dict().items():
-            source = f"{node.origin}.{key}" if f"{node.origin}.{key}" in state else node.origin
-            if not isinstance(source, str) or source not in state:
+        own = expected.layers[node.name].state_dict()
+        sources = _sources(node, own, state)
+        for key, tensor in own.items():
+            source = sources[key]
+            if source not in state and key == BATCH_COUNT:
+                continue  # PyTorch's function has none
+            if source not in state:
                 raise RequestError(f"'{node.name}' has no weight '{key}' in the module", code="no-weights")
             found[f"{node.name}.{key}"] = state[source].reshape(tensor.shape)
     return found

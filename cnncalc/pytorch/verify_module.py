@@ -2,9 +2,11 @@
 
 The module is run once. Compared are
 
-- the shape of what every module without children gives, each time that it is called;
+- the shape of what every module gives, each time that it is called: of one that is a layer, the layer's; of any other
+  that gives one tensor, that of the layer of it that others read;
 - the multiply-accumulates of every layer: in each module, those of the products that it makes itself, one by one as it
-  makes them, by the formulas of PyTorch's own counter;
+  makes them, by the formulas of PyTorch's own counter; of products with vectors and of bilinear layers, which it does
+  not know, by their sizes;
 - the parameters and stored buffers of every layer: the sizes of those that the module has for it;
 - by fvcore, the multiply-accumulates of every module without children, and of the whole;
 - of the whole, parameters, buffers, multiply-accumulates and outputs.
@@ -27,19 +29,38 @@ from torch.utils.flop_counter import flop_registry
 from cnncalc.costs.amount import total
 from cnncalc.costs.analysis import Costs
 from cnncalc.ops.base import Shape
-from cnncalc.pytorch.counters import fvcore_count
+from cnncalc.pytorch.counters import fvcore_count, step_by_step
 from cnncalc.pytorch.read import BATCH_COUNT, Reading, quiet
 from cnncalc.pytorch.verify import FLOP_COUNTER, FVCORE, PYTORCH, Mismatch, Report, buffers
 
 COMPARED = (
-    "The module itself was run. Compared: the output's shape of every module without children, each time that it is "
-    "called; parameters, buffers and MACs of every layer, the MACs by torch.utils.flop_counter"
+    "The module itself was run. Compared: the output's shape of every module that gives one tensor, each time that it "
+    "is called; parameters, buffers and MACs of every layer, the MACs by torch.utils.flop_counter"
 )
 UNCOUNTED = (
     *("scaled_dot_product_attention", "_convolution_mode", "baddbmm", "addbmm", "bilinear", "mv", "dot", "addmv"),
     *("_native_multi_head_attention", "_transformer_encoder_layer_fwd", "deform_conv2d", "lstm", "gru", "tensordot"),
 )
 """Products that fvcore does not count."""
+
+
+def _of_vectors(*tensors: Any, out_val: Tensor, **_: Any) -> int:
+    """The FLOPs of a product of a matrix, or of a vector, with a vector, which is the last of the tensors."""
+    vector = [tensor for tensor in tensors if isinstance(tensor, Tensor)][-1]
+    return 2 * out_val.numel() * vector.numel()
+
+
+def _of_pairs(first: Tensor, kernel: Tensor, second: Tensor, *_: Any, out_val: Tensor, **__: Any) -> int:
+    """The FLOPs of the products of each number of a row with each of another, and with a weight."""
+    return 2 * first.shape[0] * kernel.numel()
+
+
+_aten = torch.ops.aten
+UNSEEN: dict[Any, Callable[..., int]] = {
+    **dict.fromkeys((_aten.mv, _aten.addmv, _aten.dot, _aten.vdot), _of_vectors),
+    _aten._trilinear: _of_pairs,
+}
+"""Products that PyTorch's counter does not know, and their FLOPs."""
 
 
 def verify_module(reading: Reading, device: str = "cpu") -> Report:
@@ -73,13 +94,13 @@ def verify_module(reading: Reading, device: str = "cpu") -> Report:
     with _still(module, graph.training):
         try:
             # In one step, as on a processor, the counter does not see attention; step by step it does.
-            with torch.no_grad(), quiet(), sdpa_kernel(SDPBackend.MATH), _watched(module) as seen:
+            with torch.no_grad(), quiet(), sdpa_kernel(SDPBackend.MATH), step_by_step(module), _watched(module) as seen:
                 outputs = module(*inputs)
         except Exception as error:  # whatever a module raises is a finding
             message = next(iter(str(error).strip().splitlines()), type(error).__name__)
             report.mismatches.append(Mismatch("", "forward pass", "runs", message, PYTORCH))
             return report
-        _compare_shapes(costs, seen.shapes, report)
+        _compare_shapes(costs, reading, seen.shapes, report)
         _compare_stored(costs, reading, report)
         _compare_products(costs, reading, seen.products, report)
         _compare_totals(costs, reading, tree_leaves(outputs), report)
@@ -113,7 +134,7 @@ def _watched(module: nn.Module) -> Iterator[_Products]:
     for path, part in module.named_modules():
         if path:
             hooks.append(part.register_forward_pre_hook(seen.entered(path)))
-            hooks.append(part.register_forward_hook(seen.left(path, _is_leaf(part))))
+            hooks.append(part.register_forward_hook(seen.left(path)))
     try:
         with seen:
             yield seen
@@ -124,7 +145,7 @@ def _watched(module: nn.Module) -> Iterator[_Products]:
 
 class _Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes, while a module runs, the multiply-accumulates of each product by the path of the module that makes it, and
-    the shapes of what its parts without children give; None for what is no tensor."""
+    the shapes of what its parts give; None for what is no tensor."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -136,28 +157,27 @@ class _Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """A hook that notes that a module is called."""
         return lambda _module, _inputs: self._paths.append(path)
 
-    def left(self, path: str, leaf: bool) -> Callable[..., None]:
-        """A hook that notes that a module's call has ended, and, of one without children, what it gave."""
+    def left(self, path: str) -> Callable[..., None]:
+        """A hook that notes that a module's call has ended, and what it gave."""
 
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             self._paths.pop()
-            if leaf:
-                shape = tuple(output.shape) if isinstance(output, Tensor) else None
-                self.shapes.setdefault(path, []).append(shape)
+            self.shapes.setdefault(path, []).append(tuple(output.shape) if isinstance(output, Tensor) else None)
 
         return hook
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         packet = func._overloadpacket
-        if packet not in flop_registry and func is not torch.ops.prim.device.default:
+        if packet not in flop_registry and packet not in UNSEEN and func is not torch.ops.prim.device.default:
             with self:  # an op of several, such as attention step by step
                 found = func.decompose(*args, **kwargs)
             if found is not NotImplemented:
                 return found
         output = func(*args, **kwargs)
-        if packet in flop_registry:
-            macs = flop_registry[packet](*args, **kwargs, out_val=output) // 2
+        if packet in flop_registry or packet in UNSEEN:
+            counts = flop_registry.get(packet) or UNSEEN[packet]
+            macs = counts(*args, **kwargs, out_val=output) // 2
             self.products.setdefault(self._paths[-1], []).append(macs)
         return output
 
@@ -166,17 +186,19 @@ def _is_leaf(module: nn.Module) -> bool:
     return next(module.children(), None) is None
 
 
-def _compare_shapes(costs: Costs, calls: Mapping[str, list[Shape | None]], report: Report) -> None:
-    """Each call of a module that is one node: the node's output, but for the batch of one, wherever that stands."""
+def _compare_shapes(costs: Costs, reading: Reading, calls: Mapping[str, list[Shape | None]], report: Report) -> None:
+    """Each call of a module that is one node, or of which others read one node: that node's output, but for the batch
+    of one, wherever that stands."""
     rows = {row.name: row for row in costs.layers}
     for path, shapes in calls.items():
-        for number, shape in enumerate(shapes, start=1):
-            row = rows.get(path if number == 1 else f"{path}_{number}")
+        for number, shape in enumerate(shapes):
+            row = rows.get(reading.ends.get((path, number), ""))
             if row is None or shape is None:
                 continue
             likely = {shape, *(shape[:axis] + shape[axis + 1 :] for axis, size in enumerate(shape) if size == 1)}
             found = row.output if row.output in likely else shape[1:]
-            report.compare(row.name, "output", row.output, found, PYTORCH)
+            what = "" if row.name.startswith(path) and "." not in row.name[len(path) :] else f" of {path}"
+            report.compare(row.name, f"output{what}", row.output, found, PYTORCH)
 
 
 def _compare_stored(costs: Costs, reading: Reading, report: Report) -> None:

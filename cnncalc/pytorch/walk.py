@@ -6,7 +6,7 @@ multiply-accumulates, which PyTorch's own counter knows of every matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -88,6 +88,9 @@ class Walk(steps.Walk):
         if isinstance(argument, (list, tuple)):
             return [self.resolved(item) for item in argument]
         return argument
+
+    def origin(self, names: Sequence[str]) -> str | tuple[str, ...]:
+        return tuple(names)
 
     def counted(self, node: fx.Node) -> int:
         """Multiply-accumulates of an op on tensors of its shapes, without computing anything."""

@@ -21,6 +21,16 @@ class Call:
     kind: str
     key: str
 
+    @property
+    def number(self) -> int:
+        """How often the module was called before.
+
+        >>> Call("layer1", "torch.nn.Sequential", "L__self___layer1@2").number
+        2
+        """
+        number = self.key.rpartition("@")[2]
+        return int(number) if number.isdecimal() and "@" in self.key else 0
+
 
 @dataclass(eq=False, slots=True)
 class Draft:
@@ -33,7 +43,7 @@ class Draft:
         calls: the modules that were being called, the outermost first.
         owns: the names of the parameters and buffers that it has, in the module.
         shares: the earlier draft whose weights it has.
-        origin: the path of the module, or the name of the parameter, that its weights are.
+        origin: what its weights are, in what is read: the names of all, or of what they stand in.
         name: the name it is given in place of its module's or kind's.
     """
 
@@ -43,7 +53,7 @@ class Draft:
     calls: tuple[Call, ...] = ()
     owns: tuple[str, ...] = ()
     shares: Draft | None = None
-    origin: str | None = None
+    origin: str | tuple[str, ...] | None = None
     name: str | None = None
 
     @property

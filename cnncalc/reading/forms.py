@@ -162,15 +162,21 @@ PADDED = {"constant": "zero", "reflect": "reflect", "replicate": "replicate", "c
 """The modes of padding, by PyTorch's words."""
 
 
-def padded(step: Step, x: Value, pairs: Sequence[tuple[int, int]], mode: str) -> Result:
-    """Something around the image, or the channels: before and after each of the tensor's sizes; negative sizes cut."""
+LARGEST = 3.4028234663852886e38
+"""The largest number of float32: what infinity is written as, for which specs have no word."""
+
+
+def padded(step: Step, x: Value, pairs: Sequence[tuple[int, int]], mode: str, value: float = 0.0) -> Result:
+    """Something around the image, or the channels: before and after each of the tensor's sizes; negative sizes cut. It
+    is another part of the image, by the mode, or a value."""
     if not any(before or after for before, after in pairs):
         return Value(step.shape, x.batch, x.axis, x.draft)
     channels, image = pairs[0], pairs[1:]
     if not image:
         return step.moved()
+    value = min(max(float(value), -LARGEST), LARGEST)
     try:
-        return step.emit(ops.Pad(padding_of(image), channels=channels, mode=PADDED[mode]), x)  # type: ignore[arg-type]
+        return step.emit(ops.Pad(padding_of(image), channels=channels, mode=PADDED[mode], value=value), x)  # type: ignore[arg-type]
     except Unread:
         return step.moved()
 
@@ -253,7 +259,8 @@ def _short_axes(axes: tuple[int, ...]) -> Any:
 
 
 def one_each(step: Step, *kinds: str) -> Result:
-    """An op that is one operation of each kind for each element of its output."""
+    """An op that is one operation of each kind for each element of its output; two of a kind that is told twice."""
     counts = dict.fromkeys(("mac", "add", "mul", "div", "compare", "exp"), 0)
-    counts |= dict.fromkeys(kinds, step.value(None).elements)
+    for kind in kinds:
+        counts[kind] += step.value(None).elements
     return step.opaque((), **counts)

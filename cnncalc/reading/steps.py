@@ -21,6 +21,7 @@ Result = Value | tuple[Any, ...] | None
 """What an op gives: a tensor, several, or nothing."""
 
 S = TypeVar("S")
+R = TypeVar("R")
 
 OPERATIONS = ("macs", "adds", "muls", "divs", "compares", "exps")
 """The options of an opaque op that are operations."""
@@ -203,7 +204,8 @@ class Walk:
 
     def add(self, draft: Draft, owns: Sequence[Value | None] = ()) -> Draft:
         """Note a draft, and the weights that it has; weights that an earlier one has are shared with it."""
-        names = [value.source for value in owns if value is not None and value.source is not None]
+        named = [value.source for value in owns if value is not None and value.source is not None]
+        names = list(dict.fromkeys(named))  # an op may read one twice
         first = next((self.owners[name] for name in names if name in self.owners), None)
         draft.owns = tuple(name for name in names if name not in self.owners)
         if first is not None and not isinstance(draft.op, Opaque):
@@ -215,9 +217,19 @@ class Walk:
         for name in draft.owns:
             self.owners[name] = draft
         if names:
-            draft.origin = common(names)
+            draft.origin = self.origin(names)
         self.drafts.append(draft)
         return draft
+
+    def tried(self, make: Callable[[], R]) -> R | None:
+        """What a function gives; None where it does not read an op in its form, and then nothing of it is left."""
+        drafts, owners = len(self.drafts), dict(self.owners)
+        try:
+            return make()
+        except (Unread, OpError):
+            del self.drafts[drafts:]
+            self.owners = owners
+            return None
 
     def drafted(self, value: Value) -> Draft:
         """The draft that makes a tensor; one that stands for a parameter or buffer is made when it is asked for."""
@@ -227,20 +239,28 @@ class Walk:
             raise Unread  # a tensor of size 0 is no node
         return self.parameter(value, value.sizes, self.calls)
 
+    def origin(self, names: Sequence[str]) -> str | tuple[str, ...]:
+        """Where weights of these names are from."""
+        return common(names)
+
     def parameter(self, value: Value, sizes: Shape, calls: tuple[Call, ...]) -> Draft:
         """A learnt tensor, or a stored one, as a node of its own."""
         sizes = sizes or (1,)
         if value.source is None:
-            op: Op = Opaque(sizes, others=0)
-            return self.add(Draft(op, (self.first,), sizes, calls, name="constant"))
+            return self.fixed(sizes)
         elements = prod(sizes)
         name = self.word(value.source)
         if value.source in self.trained:
-            op = Parameter(sizes)
+            op: Op = Parameter(sizes)
         else:
-            kept = elements if value.source in self.kept else 0
+            kept = elements if value.source in self.kept and value.source not in self.owners else 0
             op = Opaque(sizes, buffers=kept, others=0)
         return self.add(Draft(op, (self.first,), sizes, calls, name=name), [value])
+
+    def fixed(self, sizes: Shape, name: str = "constant") -> Draft:
+        """A tensor of fixed numbers that is not stored with the network."""
+        op = Opaque(sizes, others=0)
+        return self.add(Draft(op, (self.first,), sizes, self.calls, name=name))
 
     def word(self, source: str) -> str:
         """What a stored tensor is called, as a node of its own."""
@@ -249,9 +269,11 @@ class Walk:
     def stored(self, owns: Sequence[Value | None]) -> dict[str, int]:
         """How many parameters and buffers some weights are, those that an earlier node has left out."""
         counts = {"params": 0, "weights": 0, "buffers": 0}
+        seen: set[str] = set()
         for value in owns:
-            if value is None or value.source is None or value.source in self.owners:
+            if value is None or value.source is None or value.source in self.owners or value.source in seen:
                 continue
+            seen.add(value.source)
             elements = prod(value.shape)
             if value.source in self.trained:
                 counts["params"] += elements

@@ -15,13 +15,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from cnncalc.errors import CnncalcError, OpError
-from cnncalc.formula import Switch, anywhere, is_array
-from cnncalc.graph import MAX_SIZE
+from cnncalc.errors import OpError
+from cnncalc.formula import is_array
 from cnncalc.language.expand import MAX_LAYERS, Size, full_shapes, input_shapes
 from cnncalc.language.expressions import Expression
 from cnncalc.language.model import (
@@ -37,15 +36,37 @@ from cnncalc.language.model import (
     evaluate,
     given_value,
 )
-from cnncalc.ops.base import OPERATIONS, Op
+from cnncalc.ops.base import Op
 from cnncalc.ops.options import make
+from cnncalc.sweeps.amounts import LARGEST, Count, Counts, add, counted, counts_of, plus, product, times_of
+from cnncalc.sweeps.items import fits_memory, names_of, read_condition, read_times, unfit_of, values_of, walk
 from cnncalc.sweeps.many import Codes, Many, Mask, Whole, combined, many, taken
+from cnncalc.sweeps.parts import (
+    Here,
+    Refused,
+    Result,
+    Shape,
+    Variables,
+    as_dimension,
+    as_number,
+    as_numbers,
+    dimension_of,
+    each_of,
+    joined,
+    numbers_of,
+    one_combination,
+    refuse_beyond,
+    refuse_clashes,
+    same_shapes,
+    sizes_of,
+    spread,
+    spread_values,
+)
 from cnncalc.sweeps.vector import evaluated
 
 QUANTITIES = ("params", "buffers", "macs", "flops", "activations", "layers")
 """What is composed."""
 
-LARGEST = 2**63 - 1
 MANY = 256
 """As many combinations of values are worked out as arrays, where that is exact."""
 FEWEST = 64
@@ -59,41 +80,6 @@ WORTH = 0.6
 ARRAYS = frozenset({"out_channels", "out_features", "groups"})
 """The options that may be arrays; variants that differ in others are parted."""
 
-Amount: TypeAlias = int | Whole
-Dimension: TypeAlias = int | Many
-Variables: TypeAlias = dict[str, Any]
-Counts: TypeAlias = dict[Any, Amount]
-
-
-class Refused(Exception):
-    """Some of the variants at hand cannot be composed: those of `mask`."""
-
-    def __init__(self, mask: Mask) -> None:
-        super().__init__("variants that cannot be composed")
-        self.mask = mask
-
-
-class Shape(tuple[Dimension, ...]):
-    """The sizes of a tensor; `own` are the elements of the memory that it lies in, 0 where that is counted already."""
-
-    own: Dimension
-
-    def __new__(cls, sizes: Iterable[Dimension], own: Dimension = 0) -> Shape:
-        self = super().__new__(cls, tuple(sizes))
-        self.own = own
-        return self
-
-    def part(self, places: Codes) -> Shape:
-        """That of some of the variants."""
-        return Shape([taken(size, places) for size in self], taken(self.own, places))
-
-
-class Result(NamedTuple):
-    """What an item gives: the shape after it, and what it counts."""
-
-    shape: Shape
-    counts: Counts
-
 
 @dataclass(frozen=True)
 class Totals:
@@ -101,32 +87,6 @@ class Totals:
 
     counts: Mapping[str, Whole]
     refused: Mask
-
-
-class Here:
-    """Where items stand: the number of variants at hand, the spec's own variables, those that hold here, the batch,
-    and the names that are watched because a spec gives them twice in one scope."""
-
-    __slots__ = ("batch", "count", "top", "variables", "watched")
-
-    def __init__(self, count: int, top: Variables, variables: Variables, batch: int | Many) -> None:
-        self.count = count
-        self.top = top
-        self.variables = variables
-        self.batch = batch
-        self.watched: frozenset[str] = frozenset()
-
-    def part(self, places: Codes) -> Here:
-        """The same for some of the variants."""
-        top = {name: taken(value, places) for name, value in self.top.items()}
-        variables = {name: taken(value, places) for name, value in self.variables.items()}
-        inner = Here(len(places), top, variables, taken(self.batch, places))
-        inner.watched = self.watched
-        return inner
-
-    def all(self) -> Refused:
-        """What says that all variants at hand are refused."""
-        return Refused(np.ones(self.count, np.bool_))
 
 
 class Composer:
@@ -156,7 +116,7 @@ class Composer:
         self._used: dict[str, frozenset[str]] = {}
         self._watched: dict[tuple[int, bool], frozenset[str]] = {}
         self._indexed: dict[int, bool] = {}
-        self._known: dict[tuple[Op, tuple[tuple[int, ...], ...]], tuple[tuple[int, ...], _Count]] = {}
+        self._known: dict[tuple[Op, tuple[tuple[int, ...], ...]], tuple[tuple[int, ...], Count]] = {}
         self._by_type: dict[type[Item], Callable[[Any, Shape, Here], Result]] = {
             LayerItem: self._layer,
             BlockItem: self._block,
@@ -212,11 +172,11 @@ class Composer:
         here.watched = self._watch((0, False), self.spec.layers or [])
         shape = self._input(here, input)
         if self.memory:
-            shape = Shape(shape, _as_dimension(_product(_arrays(shape))))
+            shape = Shape(shape, as_dimension(product(as_numbers(shape))))
         counts = self._items(self.spec.layers or [], shape, here).counts
-        add(counts, {"peak": _plain_number(shape.own)})  # without a layer the input is there
-        _bound(counts.get("layers", 0), MAX_LAYERS, here)
-        _unclashed(counts, here)
+        add(counts, {"peak": as_number(shape.own)})  # without a layer the input is there
+        refuse_beyond(counts.get("layers", 0), MAX_LAYERS, here)
+        refuse_clashes(counts, here)
         return counts
 
     def _input(self, here: Here, input: Any) -> Shape:
@@ -231,8 +191,8 @@ class Composer:
             size = input.at(place) if isinstance(input, Many) else input
             return next(iter((own if size is None else full_shapes(size, own)).values()))
 
-        codes, places = combined(columns) if columns else _alone(here.count)
-        found = _each(shape, places.tolist(), codes)
+        codes, places = combined(columns) if columns else one_combination(here.count)
+        found = each_of(shape, places.tolist(), codes)
         if len({len(each) for each in found}) > 1:
             raise here.all()
         return Shape(many(sizes, codes) for sizes in zip(*found, strict=True))
@@ -248,7 +208,7 @@ class Composer:
         if shape and "channels" in names:
             variables["channels"] = shape[0]
         if shape and "sizes" in names:
-            variables["sizes"] = _sizes(shape)
+            variables["sizes"] = sizes_of(shape)
         columns = [name for name in names if isinstance(variables.get(name), Many)]
         scope = dict(variables) if columns else variables
 
@@ -257,18 +217,18 @@ class Composer:
                 scope[name] = variables[name].at(place)
             return evaluate(value, scope)
 
-        codes, places = combined([variables[name] for name in columns]) if columns else _alone(here.count)
+        codes, places = combined([variables[name] for name in columns]) if columns else one_combination(here.count)
         if len(places) >= MANY and isinstance(value, Expression):
-            found = evaluated(value.text, {name: _array(variables.get(name), places) for name in names})
+            found = evaluated(value.text, {name: numbers_of(variables.get(name), places) for name in names})
             if found is not None:
-                return _spread_values(found, codes)
-        return many(_each(at, places.tolist(), codes), codes)
+                return spread_values(found, codes)
+        return many(each_of(at, places.tolist(), codes), codes)
 
     def _whole(self, value: Any, read: Callable[[Any], Any], here: Here) -> Any:
         """A value read as what it should be: one answer, or an array of one for each variant."""
         if not isinstance(value, Many):
-            return _each(lambda _: read(value), [0], np.zeros(here.count, np.intp))[0]
-        found = _each(lambda number: read(value.values[number]), range(len(value.values)), value.codes)
+            return each_of(lambda _: read(value), [0], np.zeros(here.count, np.intp))[0]
+        found = each_of(lambda number: read(value.values[number]), range(len(value.values)), value.codes)
         return np.array([False if each is None else each for each in found])[value.codes]
 
     # Items
@@ -298,7 +258,7 @@ class Composer:
         """Whether an item's condition holds: one answer, or one for each variant."""
         if item.when is None:
             return True
-        holds = self._whole(self._value(item.when.value, shape, here), _condition, here)
+        holds = self._whole(self._value(item.when.value, shape, here), read_condition, here)
         if is_array(holds) and holds.all() == holds.any():
             return bool(holds[0])
         return holds  # type: ignore[no-any-return]
@@ -316,7 +276,7 @@ class Composer:
         """An item as often as it is repeated."""
         if item.repeat is None:
             return self._scoped(item, shape, here)
-        times = self._whole(self._value(item.repeat.value, shape, here), _times, here)
+        times = self._whole(self._value(item.repeat.value, shape, here), read_times, here)
         watched = here.watched
         if item.name is not None:
             inside = item.branches if isinstance(item, MergeItem) else []  # whose layers are named beside each other
@@ -324,7 +284,7 @@ class Composer:
         result = self._rounds(item, shape, here, np.broadcast_to(times, here.count))
         here.watched = watched
         if item.name is not None:
-            _unclashed(result.counts, here)
+            refuse_clashes(result.counts, here)
             self._named(item.name, result, here)
         return result
 
@@ -352,7 +312,7 @@ class Composer:
                 part = self._part(places, shape, here, lambda inner, part: self._scoped(item, inner, part))
                 rest = Result(shape.part(others), {})
                 found = joined(here, [(places, part), (others, rest)])
-            still = False if indexed else _same(shape, found.shape)
+            still = False if indexed else same_shapes(shape, found.shape)
             if still is True or (still is not False and still.all()):
                 least, most = int(left.min()), int(left.max())
                 rounds = least if least == most else np.maximum(left, 1)  # the counts of variants that are done are 0
@@ -378,7 +338,7 @@ class Composer:
             here.watched = self._watch((id(item), False), inside)
             result = self._by_type[type(item)](item, shape, here)
             here.watched = watched
-            _unclashed(result.counts, here)
+            refuse_clashes(result.counts, here)
         if item.name is not None and item.repeat is None:
             self._named(item.name, result, here)
         return result
@@ -467,21 +427,21 @@ class Composer:
         meet where one of them is that tensor itself; so are the ends of those that are done."""
         counts: Counts = {}
         ends: list[Shape] = []
-        own = _plain_number(shape.own)
+        own = as_number(shape.own)
         ended: Any = 0
         itself: Any = np.zeros(here.count, np.bool_)
         for number, branch in enumerate(branches):
             last = number == len(branches) - 1
             kept = own * itself if last else own
-            start = Shape(shape, _as_dimension(own - kept))
+            start = Shape(shape, as_dimension(own - kept))
             end, found = self._repeated(branch, start, here)
             if "peak" in found:
                 found["peak"] = plus(found["peak"], plus(kept, ended))
             add(counts, found)
             ends.append(end)
             if not last:
-                itself = itself | (np.asarray(_plain_number(end.own)) == 0)
-            ended = plus(ended, _plain_number(end.own))
+                itself = itself | (np.asarray(as_number(end.own)) == 0)
+            ended = plus(ended, as_number(end.own))
         result = self._place(item, shape, ends, here)
         result.counts["peak"] = plus(result.counts["peak"], own * itself)
         add(counts, result.counts)
@@ -499,7 +459,7 @@ class Composer:
         options = {key: self._value(option.value, shape, here) for key, option in item.options.items()}
         varied = [key for key, value in options.items() if isinstance(value, Many)]
         if not varied:
-            op = _each(lambda _: make(item.kind, options), [0], np.zeros(here.count, np.intp))[0]
+            op = each_of(lambda _: make(item.kind, options), [0], np.zeros(here.count, np.intp))[0]
             return self._apply(op, {}, inputs, here)
         codes, places = combined([options[key] for key in varied])
         fixed = {key: value for key, value in options.items() if key not in varied}
@@ -507,7 +467,7 @@ class Composer:
         def made(place: int) -> Op:
             return make(item.kind, {**fixed, **{key: options[key].at(place) for key in varied}})  # type: ignore[no-any-return]
 
-        ops = _each(made, places.tolist(), codes)
+        ops = each_of(made, places.tolist(), codes)
         arrays = {
             key: many([getattr(op, key) for op in ops], codes)
             for key in varied
@@ -538,7 +498,7 @@ class Composer:
         columns = [*options.values(), *(size for shape in inputs for size in shape if isinstance(size, Many))]
         if not columns:
             output, count = self._plain(op, tuple(map(tuple, inputs)), here)  # type: ignore[arg-type]
-            return self._alive(op, inputs, Result(Shape(output), _counts(count, here)))
+            return self._alive(op, inputs, Result(Shape(output), counts_of(count, here.batch)))
         sources = {id(column.array): column for column in columns}
         shapes = tuple(tuple(size.array if isinstance(size, Many) else size for size in shape) for shape in inputs)
         try:
@@ -546,33 +506,33 @@ class Composer:
             if options:
                 arrays = {key: value.array for key, value in options.items()}
                 varied = type(op)(**{**op.named(), **arrays})
-            found, count = _counted(varied, shapes, self.training)
-            counts = _counts(count, here)
+            found, count = counted(varied, shapes, self.training)
+            counts = counts_of(count, here.batch)
         except (OpError, OverflowError):
             raise self._misfits(op, options, inputs, columns, here) from None
-        return self._alive(op, inputs, Result(Shape(_dimension(size, sources) for size in found), counts))
+        return self._alive(op, inputs, Result(Shape(dimension_of(size, sources) for size in found), counts))
 
     def _alive(self, op: Op, inputs: Sequence[Shape], result: Result) -> Result:
         """What is alive while an op runs: its inputs, what it makes on the way, and its output, if that is not its
         input's memory."""
         if not self.memory:
             return result
-        shapes = [tuple(_arrays(shape)) for shape in inputs]
-        output = tuple(_arrays(result.shape))
+        shapes = [tuple(as_numbers(shape)) for shape in inputs]
+        output = tuple(as_numbers(result.shape))
         alive: Any = op.temporaries(tuple(shapes), output)
         for shape in inputs:
-            alive = plus(alive, _plain_number(shape.own))
+            alive = plus(alive, as_number(shape.own))
         if op.is_view(*shapes):
             return Result(Shape(result.shape, inputs[0].own), {**result.counts, "peak": alive})
-        made = _product(output)
-        return Result(Shape(result.shape, _as_dimension(made)), {**result.counts, "peak": plus(alive, made)})
+        made = product(output)
+        return Result(Shape(result.shape, as_dimension(made)), {**result.counts, "peak": plus(alive, made)})
 
-    def _plain(self, op: Op, shapes: tuple[tuple[int, ...], ...], here: Here) -> tuple[tuple[int, ...], _Count]:
+    def _plain(self, op: Op, shapes: tuple[tuple[int, ...], ...], here: Here) -> tuple[tuple[int, ...], Count]:
         """The output shape and the counts of an op that is the same for all variants."""
         key = (op, shapes)
         known = self._known.get(key)
         if known is None:
-            known = _each(lambda _: _counted(op, shapes, self.training), [0], np.zeros(here.count, np.intp))[0]
+            known = each_of(lambda _: counted(op, shapes, self.training), [0], np.zeros(here.count, np.intp))[0]
             if len(self._known) < MOST_KNOWN:
                 self._known[key] = known
         return known
@@ -588,7 +548,7 @@ class Composer:
             shapes = tuple(tuple(n.at(place) if isinstance(n, Many) else n for n in shape) for shape in inputs)
             try:
                 single = type(op)(**{**op.named(), **values}) if values else op
-                _, count = _counted(single, shapes, self.training)
+                _, count = counted(single, shapes, self.training)
                 wrong[number] = sum(count.each.values()) + sum(count.once.values()) > LARGEST
             except OpError:
                 wrong[number] = True
@@ -604,8 +564,8 @@ class Composer:
             names: set[str] = set()
             for variable in block.variables.values():
                 names.update(names_of(variable.value))
-            for item in _walk(block.items):
-                for value in _values(item):
+            for item in walk(block.items):
+                for value in values_of(item):
                     names.update(names_of(value))
                 if isinstance(item, BlockItem):
                     names.update(self._reads(self.spec.blocks[item.block]))
@@ -616,7 +576,7 @@ class Composer:
         """Whether what is repeated depends on the number of the round."""
         found = self._indexed.get(id(item))
         if found is None:
-            found = any("index" in names_of(value) for each in _walk([item]) for value in _values(each))
+            found = any("index" in names_of(value) for each in walk([item]) for value in values_of(each))
             self._indexed[id(item)] = found
         return found
 
@@ -647,354 +607,3 @@ class Composer:
             if item.name is not None:
                 found[item.name] += 1
         return found
-
-
-# Counts
-
-
-class _Count(NamedTuple):
-    """What an op counts: for each sample of the batch, and once for all of them."""
-
-    each: Counts
-    once: Counts
-
-
-def _counted(op: Op, shapes: tuple[Any, ...], training: bool) -> tuple[tuple[Any, ...], _Count]:
-    """The output shape of an op and its counts; sizes may be arrays.
-
-    Raises:
-        OpError: it does not fit, or its counts are unknown.
-        OverflowError: a count is beyond 64 bits.
-    """
-    if op.arity is not None and len(shapes) != op.arity:
-        raise OpError("another number of inputs")
-    output = op.output_shape(*shapes)
-    if any(anywhere(size > MAX_SIZE) for size in output):
-        raise OpError("an output that is too large")
-    formulas = op.formulas()
-    values = {**op.symbols(shapes, output), "training": Switch(training)}
-    each: Counts = {"macs": 0, "flops": 0, "activations": _product(output)}
-    once: Counts = {"params": 0, "buffers": 0, "macs": 0, "flops": 0, "layers": 1}
-    for name, formula in formulas.items():
-        if name == "weights":
-            continue
-        if formula is None:
-            raise OpError("an unknown count")
-        number = formula.of(values)
-        if name in OPERATIONS:
-            counts = once if name in op.once else each
-            counts["flops"] = plus(counts["flops"], number)
-            if name == "mac":
-                counts["macs"] = number
-                counts["flops"] = plus(counts["flops"], number)
-        elif name in once:
-            once[name] = number
-    return output, _Count(each, once)
-
-
-def _counts(count: _Count, here: Here) -> Counts:
-    """An op's counts for the batch."""
-    batch = here.batch.array if isinstance(here.batch, Many) else here.batch
-    counts = dict(count.once)
-    for name, number in count.each.items():
-        counts[name] = plus(times_of(number, batch), counts.get(name, 0))
-    return counts
-
-
-def _product(sizes: Sequence[Any]) -> Any:
-    found: Any = 1
-    for size in sizes:
-        found = times_of(found, size)
-    return found
-
-
-def plus(a: Any, b: Any) -> Any:
-    """The sum of two counts, neither of them negative.
-
-    Raises:
-        OverflowError: it is beyond 64 bits.
-
-    >>> plus(np.array([1, 2]), 3).tolist()
-    [4, 5]
-    """
-    if type(a) is int and a == 0:
-        return b
-    if type(b) is int and b == 0:
-        return a
-    found = a + b
-    if is_array(found) and (found < 0).any():  # two numbers of 63 bits have a sum that does not come round to 0 again
-        raise OverflowError("a count is beyond 64 bits")
-    return found
-
-
-def times_of(a: Any, b: Any) -> Any:
-    """The product of two counts, neither of them negative.
-
-    Raises:
-        OverflowError: it is beyond 64 bits.
-
-    >>> times_of(np.array([1, 2]), 3).tolist()
-    [3, 6]
-    """
-    if type(a) is int and a == 1:
-        return b
-    if type(b) is int and b == 1:
-        return a
-    found = a * b
-    if is_array(found) and (np.multiply(a, b, dtype=np.float64) >= 2.0**63).any():
-        raise OverflowError("a count is beyond 64 bits")
-    return found
-
-
-def add(counts: Counts, more: Mapping[Any, Amount]) -> None:
-    """Add counts to others, in place; of `peak` the larger is taken.
-
-    Raises:
-        OverflowError: a sum is beyond 64 bits.
-    """
-    for key, number in more.items():
-        if key == "peak":
-            counts[key] = (
-                np.maximum(counts.get(key, 0), number)
-                if is_array(number) or is_array(counts.get(key))
-                else max(counts.get(key, 0), number)
-            )
-        else:
-            counts[key] = plus(counts.get(key, 0), number)
-
-
-# Shapes and parts
-
-
-def joined(here: Here, parts: Sequence[tuple[Codes, Result]]) -> Result:
-    """What was worked out for parts of the variants, together."""
-    shapes = [result.shape for _, result in parts]
-    if len({len(shape) for shape in shapes}) > 1:
-        raise here.all()
-    sizes = []
-    for axis in range(len(shapes[0])):
-        values = [(places, shape[axis]) for (places, _), shape in zip(parts, shapes, strict=True)]
-        sizes.append(_filled(here.count, values))
-    own = _filled(here.count, [(places, result.shape.own) for places, result in parts])
-    counts: Counts = {}
-    for key in dict.fromkeys(key for _, result in parts for key in result.counts):
-        numbers = np.zeros(here.count, np.int64)
-        for places, result in parts:
-            numbers[places] = result.counts.get(key, 0)
-        counts[key] = numbers
-    return Result(Shape(sizes, own), counts)
-
-
-def _filled(count: int, values: Sequence[tuple[Codes, Dimension]]) -> Dimension:
-    first = values[0][1]
-    if not isinstance(first, Many) and all(not isinstance(size, Many) and size == first for _, size in values):
-        return first
-    array = np.empty(count, np.int64)
-    for places, size in values:
-        array[places] = size.array if isinstance(size, Many) else size
-    return Many.of(array)
-
-
-def spread(result: Result, codes: Codes) -> Result:
-    """What was worked out for combinations, for the variants that have them."""
-    sizes = [_spread_dimension(size, codes) for size in result.shape]
-    counts = {key: number[codes] if is_array(number) else number for key, number in result.counts.items()}  # type: ignore[index]
-    return Result(Shape(sizes, _spread_dimension(result.shape.own, codes)), counts)
-
-
-def _spread_dimension(size: Dimension, codes: Codes) -> Dimension:
-    return Many(size.values, size.codes).take(codes) if isinstance(size, Many) else size
-
-
-def _arrays(shape: Shape) -> list[Any]:
-    """The sizes as numbers and arrays."""
-    return [_plain_number(size) for size in shape]
-
-
-def _plain_number(size: Dimension) -> Any:
-    return size.array if isinstance(size, Many) else size
-
-
-def _as_dimension(number: Any) -> Dimension:
-    return _dimension(number, {}) if is_array(number) else int(number)
-
-
-def _dimension(size: Any, sources: Mapping[int, Many]) -> Dimension:
-    """A size of an op's output; one that it was given keeps what is known of it."""
-    if not is_array(size):
-        return int(size)
-    known = sources.get(id(size))
-    if known is not None:
-        return known
-    first = int(size[0])
-    return first if (size == first).all() else Many.of(size)
-
-
-def _array(value: Any, places: Codes) -> Any:
-    """The numbers of a variable at some places, as an array if they are all whole or all decimals."""
-    if not isinstance(value, Many):
-        return value
-    return value.take(places).numbers
-
-
-def _spread_values(found: Any, codes: Codes) -> Any:
-    """Values of combinations, for the variants that have them; one where all are the same."""
-    values, numbers = np.unique(found, return_inverse=True)
-    if len(values) == 1:
-        return values[0].item()
-    return Many(values.tolist(), numbers[codes])
-
-
-def _sizes(shape: Shape) -> Any:
-    """The variable `sizes`: the spatial sizes of a shape, as a list."""
-    columns = [size for size in shape[1:] if isinstance(size, Many)]
-    if not columns:
-        return tuple(shape[1:])
-    codes, places = combined(columns)
-    found = [tuple(n.at(p) if isinstance(n, Many) else n for n in shape[1:]) for p in places.tolist()]
-    return many(found, codes)
-
-
-def _same(a: Shape, b: Shape) -> bool | Mask:
-    """Whether two shapes are the same: one answer, or one for each variant."""
-    if len(a) != len(b):
-        return False
-    found: bool | Mask = True
-    for n, m in zip((*a, a.own), (*b, b.own), strict=True):
-        if n is m:
-            continue
-        if isinstance(n, Many) or isinstance(m, Many):
-            left, right = (size.array if isinstance(size, Many) else size for size in (n, m))
-            found = found & (left == right)
-        elif n != m:
-            return False
-    return found
-
-
-# Refusing
-
-
-def _each(function: Callable[[int], Any], numbers: Iterable[int], codes: Codes) -> list[Any]:
-    """A function of some numbers. `codes` says, for each variant, which of the results is its own.
-
-    Raises:
-        Refused: it fails for some of the variants.
-    """
-    found, wrong = [], []
-    for position, number in enumerate(numbers):
-        try:
-            found.append(function(number))
-        except CnncalcError:
-            found.append(None)
-            wrong.append(position)
-    if wrong:
-        mask = np.isin(codes, wrong)
-        if mask.any():
-            raise Refused(mask)
-    return found
-
-
-def _alone(count: int) -> tuple[Codes, Codes]:
-    """The one combination of what is the same for all variants."""
-    return np.zeros(count, np.intp), np.zeros(1, np.intp)
-
-
-def _bound(number: Amount, most: int, here: Here) -> None:
-    """Refuse variants of which there is too much."""
-    beyond = np.broadcast_to(np.asarray(number) > most, here.count)
-    if beyond.any():
-        raise Refused(beyond.copy())
-
-
-def _unclashed(counts: Counts, here: Here) -> None:
-    """Refuse variants that give a name twice in a scope that ends here."""
-    for key in [key for key in counts if isinstance(key, tuple)]:
-        _bound(counts.pop(key), 1, here)
-
-
-def _condition(value: Any) -> bool:
-    """A condition's value."""
-    if not isinstance(value, (bool, int, float)):
-        raise OpError("no condition")
-    return bool(value)
-
-
-def _times(value: Any) -> int:
-    """How often an item is repeated."""
-    whole = int(value) if isinstance(value, float) and value.is_integer() else value
-    if not isinstance(whole, int) or isinstance(whole, bool) or not 0 <= whole <= MAX_LAYERS:
-        raise OpError("no number of times")
-    return whole
-
-
-# The spec
-
-
-def names_of(value: Any) -> tuple[str, ...]:
-    """The variables that a value's expressions speak of."""
-    if isinstance(value, Expression):
-        return value.variables
-    if isinstance(value, Word):
-        return value.expression.variables if value.expression is not None else ()
-    if isinstance(value, tuple):
-        return tuple(dict.fromkeys(name for part in value for name in names_of(part)))
-    return ()
-
-
-def _values(item: Item) -> Iterable[Any]:
-    """The values that an item is given."""
-    if item.when is not None:
-        yield item.when.value
-    if item.repeat is not None:
-        yield item.repeat.value
-    if isinstance(item, LayerItem):
-        yield from (option.value for option in item.options.values())
-    if isinstance(item, BlockItem):
-        yield from (option.value for option in item.arguments.values())
-
-
-def _walk(items: Iterable[Item]) -> Iterable[Item]:
-    """Items with those in their groups and branches, without those of the blocks that they call."""
-    for item in items:
-        yield item
-        if isinstance(item, GroupItem):
-            yield from _walk(item.items)
-        elif isinstance(item, MergeItem):
-            yield from _walk(item.branches)
-
-
-def unfit_of(spec: Spec) -> str | None:
-    """Why a spec cannot be composed."""
-    if not spec.inputs:
-        return "it has no input of its own"
-    if spec.outputs is not None:
-        return "its outputs are layers by name"
-    for item in _walk([*(spec.layers or []), *(item for block in spec.blocks.values() for item in block.items)]):
-        if item.share is not None:
-            return "layers share weights"
-        if item.start is not None:
-            return "layers are read by name"
-        if item.name is not None and "." in item.name:
-            return "names have dots"
-        if isinstance(item, BlockItem):
-            for option in item.arguments.values():
-                if isinstance(option.value, Word) and option.value.expression is None:
-                    return "a block is given a layer's name"
-    return None
-
-
-_WITHOUT_MEMORY_OF_THEIR_OWN = ("flatten", "dropout", "identity")
-_ACTIVATIONS = ("relu", "relu6", "leaky_relu", "silu", "sigmoid", "tanh", "gelu", "hardswish", "hardsigmoid")
-_WINDOWS = ("conv", "depthwise", "conv_transpose", "maxpool", "avgpool", "global_avgpool", "global_maxpool")
-_OTHERS = ("linear", "batchnorm", "upsample", "pad", "add", "multiply", "concat")
-MEMORY_KINDS = frozenset({*_WITHOUT_MEMORY_OF_THEIR_OWN, *_ACTIVATIONS, *_WINDOWS, *_OTHERS})
-"""The kinds whose memory is composed: those of others depends on how tensors lie, or on more than their sizes."""
-
-
-def fits_memory(spec: Spec) -> bool:
-    """Whether what is alive at once can be composed: one input, no heads, and layers of these kinds alone."""
-    items = _walk([*(spec.layers or []), *(item for block in spec.blocks.values() for item in block.items)])
-    return len(spec.inputs) == 1 and all(
-        not isinstance(item, HeadItem) and (not isinstance(item, LayerItem) or item.kind.kind in MEMORY_KINDS)
-        for item in items
-    )

@@ -46,10 +46,13 @@ def _known(amount: float | None) -> float | None:
 
 
 def _field(analysis: Costs, conditions: Conditions) -> int | None:
-    """The larger side of the receptive field; the input's where the last maps see all of it."""
+    """The larger side of the receptive field; the input's where the last maps see all of it; None where unknown."""
     from cnncalc.costs.compare import largest_field
+    from cnncalc.costs.receptive_field import UnknownField
 
     field = largest_field(analysis)
+    if isinstance(field, UnknownField):
+        return None
     return max(analysis.graph.input[1:] if field is None else field, default=None)
 
 

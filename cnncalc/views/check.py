@@ -57,7 +57,7 @@ def summary(found: Sequence[Warned]) -> str:
     warnings = sum(each.severity == WARNING for each in found)
     advice = len(found) - warnings
     told = [count(warnings, "warning")] if warnings or not found else []
-    told += [f"{advice:,} of advice" if warnings else f"{advice:,} pieces of advice"] if advice else []
+    told += [f"{advice:,} of advice" if warnings else count(advice, "piece") + " of advice"] if advice else []
     return " and ".join(told) if found else "no warnings"
 
 

@@ -11,10 +11,11 @@ from msgspec import UNSET, Struct, UnsetType
 from cnncalc.costs.amount import AtLeast
 from cnncalc.costs.analysis import Costs, Counts
 from cnncalc.costs.compare import Comparison, Pair, intensity, largest_field, ratio
+from cnncalc.costs.receptive_field import UnknownField
 from cnncalc.graph import Graph
 from cnncalc.render.choice import unknown_column
 from cnncalc.render.json import SCHEMA
-from cnncalc.render.table import Cell, Column, Table, beside, number
+from cnncalc.render.table import UNKNOWN, Cell, Column, Table, beside, number
 from cnncalc.views import Detail, View, measured
 from cnncalc.views.common import EVERY_SCOPE, MOST_ROWS, changes, inputs_text, unknown_notes, unknown_reasons
 from cnncalc.views.measurements import LatencyRecord
@@ -47,6 +48,7 @@ class ComparedRecord(Struct):
     intensity: float
     receptive_field: tuple[int, ...] | None
     at_least: list[str]
+    unknown: dict[str, str] | UnsetType = UNSET
     profile: LatencyRecord | UnsetType = UNSET
 
 
@@ -107,7 +109,7 @@ def record(costs: Costs, profile: Profile | None = None) -> ComparedRecord:
         "saved_bytes": costs.memory.saved,
         "traffic_bytes": costs.memory.traffic,
     }
-    graph = costs.graph
+    graph, field = costs.graph, largest_field(costs)
     return ComparedRecord(
         name=graph.name,
         title=graph.title,
@@ -117,8 +119,9 @@ def record(costs: Costs, profile: Profile | None = None) -> ComparedRecord:
         training=graph.training,
         layers=len(costs.layers),
         intensity=intensity(costs),
-        receptive_field=largest_field(costs),
+        receptive_field=None if isinstance(field, UnknownField) else field,
         at_least=[name for name, value in totals.items() if isinstance(value, AtLeast)],
+        unknown={"receptive_field": field.reason} if isinstance(field, UnknownField) else UNSET,
         profile=measured.record(profile) if profile else UNSET,
         **{name: int(value) for name, value in totals.items()},
     )
@@ -231,8 +234,7 @@ def _network_cell(name: str, costs: Costs, first: Costs, found: Accuracy) -> Cel
     if name in ("params", "buffers", "macs", "flops", "activations", "batch", "param_bytes"):
         return number(getattr(costs, name))
     if name == "field":
-        field = largest_field(costs)
-        return "all" if field is None else field
+        return _field(costs)
     cells: dict[str, Cell] = {
         "name": graph.name,
         "title": graph.title or graph.name,
@@ -259,6 +261,14 @@ def _accuracy_notes(networks: Sequence[Costs], published: Mapping[Graph, Accurac
     return [f"Accuracy of {', '.join(titles)}: {source.strip().rstrip('.')}." for source, titles in sources.items()]
 
 
+def _field(costs: Costs) -> Cell:
+    """The largest receptive field of a network."""
+    field = largest_field(costs)
+    if isinstance(field, UnknownField):
+        return UNKNOWN
+    return "all" if field is None else field
+
+
 def _beyond(networks: Sequence[Costs]) -> Table:
     """Memory, traffic and receptive field, a network a row."""
     rows: list[list[Cell]] = [
@@ -268,7 +278,7 @@ def _beyond(networks: Sequence[Costs]) -> Table:
             costs.memory.saved,
             costs.memory.traffic,
             intensity(costs),
-            "all" if (field := largest_field(costs)) is None else field,
+            _field(costs),
         ]
         for costs in networks
     ]

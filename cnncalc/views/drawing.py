@@ -45,11 +45,13 @@ class _Artist:
     """Draws the scopes of one network.
 
     Attributes:
+        graph: the network.
         readers: the nodes that read each node.
         outputs: the nodes whose tensors leave the network.
     """
 
     def __init__(self, graph: Graph, depth: int, fold: bool) -> None:
+        self.graph = graph
         self.depth = depth
         self.fold = fold
         self.outputs = set(graph.outputs.values())
@@ -73,7 +75,7 @@ class _Artist:
         """The box of a layer, or of a group, open if it is not too deep."""
         group = nodes[0].scope.depth > level
         inside = self.drawing(nodes, level + 1) if group and level + 1 < self.depth else None
-        return Box(name, _what(nodes), nodes[-1].output, tuple(nodes), inside)
+        return Box(name, _what(nodes), self.graph.end(nodes).output, tuple(nodes), inside)
 
     def in_runs(self, boxes: Sequence[Box]) -> list[Box]:
         """Very many boxes as runs of neighbours, each a group without a name of its own, which can be opened where
@@ -90,7 +92,7 @@ class _Artist:
             return boxes[0]
         nodes = tuple(node for box in boxes for node in box.nodes)
         inside = None if self.fold else self.arranged(boxes)
-        return Box(f"{boxes[0].name} to {boxes[-1].name}", _what(nodes), nodes[-1].output, nodes, inside)
+        return Box(f"{boxes[0].name} to {boxes[-1].name}", _what(nodes), self.graph.end(nodes).output, nodes, inside)
 
     def folded(self, boxes: Sequence[Box]) -> list[Box]:
         """Boxes of the same layers, each reading the one before alone, as one box that stands there several times."""

@@ -20,8 +20,9 @@ def view(costs: Costs, detail: Detail, layer: str | None = None) -> View:
     """The receptive fields of the layers, or of one layer or group.
 
     Raises:
-        RequestError: the network has no such layer.
+        RequestError: the network has no such layer, or its fields cannot be worked out.
     """
+    costs.check_fields()
     listing = Listing(costs, detail)
     asked = costs.layers if layer is None else _rows(costs, layer)
 

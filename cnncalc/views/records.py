@@ -295,6 +295,7 @@ def network_document(
     >>> document.input, next(iter(document.layers)).params
     ((1, 32, 32), 156)
     """
+    _ = costs.receptive_fields  # first: they need more memory while they are worked out than when they are kept
     graph, memory = costs.graph, costs.memory
     totals = {
         "params": costs.params,
@@ -355,12 +356,14 @@ def layer_record(row: Row, **more: Any) -> LayerRecord:
 
 
 def unknown_numbers(row: Row) -> dict[str, str]:
-    """The numbers of a layer that are unknown, counts and bytes, each with the reason."""
+    """What is unknown of a layer, counts, bytes and receptive field, each with the reason."""
     found = row.unknown
     if row.read_bytes is None:
         found["read_bytes"] = found.get("params") or found["buffers"]
     if row.saved_bytes is None:
         found["saved_bytes"] = f"{row.op.kind} does not say what autograd saves of it"
+    if field_record(row.receptive_field) is None:
+        found["receptive_field"] = row.receptive_field.reason  # type: ignore[union-attr]
     return found
 
 

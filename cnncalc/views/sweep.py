@@ -102,7 +102,7 @@ def notes_of(sweep: Variants, found: Found) -> list[str]:
     if found.wanted.pareto:
         notes.append("Pareto front: no other variant is as good in all of these and better in one.")
     if sweep.evaluator.composer is None and not sweep.task.module:
-        from cnncalc.sweeps.composed import unfit_of
+        from cnncalc.sweeps.items import unfit_of
 
         notes.append(f"Each variant is expanded in full: {unfit_of(sweep.evaluator.spec)}.")
     from cnncalc.sweeps.quantities import QUANTITIES

@@ -195,6 +195,33 @@ def outside() -> Any:
     return found
 
 
+EQUATIONS = (
+    *(
+        "nab,ncb->nac",
+        "...ab,...cb->...ac",
+        "nab",
+        "nab->nba",
+        "nab->n",
+        "nab,nab->nab",
+        "nab,ncb,ncd->nad",
+        "...->...",
+    ),
+    *(
+        "ab,,c->",
+        "->",
+        ",",
+        "...",
+        "......ab->ab",
+        "aab->ab",
+        "nab,nab->nn",
+        "nab->nabz",
+        "n\u00e4b->nb",
+        "a" * 70 + ",b",
+    ),
+    *("".join(chr(one) for one in (*range(65, 91), *range(97, 123))) + "...->", "n...,n...->...n", "1,2->3", "nab,nab"),
+)
+
+
 class Mutator:
     """Changes models at random."""
 
@@ -234,7 +261,9 @@ class Mutator:
             *(self.input, self.version, self.word, self.repeat),
         )
         for _ in range(self.random.choice((1, 1, 1, 2, 3, 6))):
-            self.random.choice(changes)(found)
+            change = self.random.choice(changes)
+            if found.graph.node and (found.graph.initializer or change not in (self.dims, self.numbers)):
+                change(found)
         return found.SerializeToString()
 
     def attribute(self, found: Any) -> None:
@@ -245,6 +274,8 @@ class Mutator:
         kept = [attribute for attribute in node.attribute if attribute.name != name]
         many = [self.random.choice(NUMBERS) for _ in range(self.random.choice((0, 1, 2, 4, 8)))]
         value = self.random.choice((many, many, self.random.choice(NUMBERS), 0.5, "SAME_UPPER", "", [1.5], "ab,bc->ac"))
+        if name == "equation" and self.random.random() < 0.8:
+            value = self.random.choice(EQUATIONS)
         del node.attribute[:]
         node.attribute.extend(kept)
         if value != []:

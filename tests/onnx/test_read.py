@@ -139,9 +139,36 @@ def test_a_product_by_letters() -> None:
     nodes = [node("Einsum", "x", "x", to="y", equation="ntc,nsc->nts")]
     analysis = cc.Network.of(read(saved(model(nodes, {}, ["n", 6, 12], {})))).analyze()
     assert (analysis.layers[0].op.kind, analysis.macs) == ("einsum", 6 * 6 * 12)
-    nodes = [node("Einsum", "x", "w", to="y", equation="ntc,cd->ntd")]
-    analysis = cc.Network.of(read(saved(model(nodes, {"w": (12, 5)}, ["n", 6, 12], {})))).analyze()
-    assert (analysis.params, analysis.macs) == (60, 6 * 12 * 5)
+    for equation in ("ntc,cd->ntd", "...c, cd -> ...d"):
+        nodes = [node("Einsum", "x", "w", to="y", equation=equation)]
+        analysis = cc.Network.of(read(saved(model(nodes, {"w": (12, 5)}, ["n", 6, 12], {})))).analyze()
+        assert (analysis.params, analysis.macs) == (60, 6 * 12 * 5)
+
+
+@pytest.mark.parametrize(
+    ("equation", "inputs", "kinds", "macs"),
+    [
+        ("ntc,nsc->nts", 2, ["einsum"], 6 * 6 * 12),
+        ("...tc,...sc->...ts", 2, ["einsum"], 6 * 6 * 12),
+        ("nab,ncb,ncd->nad", 3, ["einsum", "einsum"], 2 * 6 * 6 * 12),
+        ("nab,ncd->nbd", 2, ["sum", "sum", "einsum"], 0),
+        ("nab->nba", 1, ["permute"], 0),
+        ("nab->nb", 1, ["sum"], 0),
+        ("nab,nab->nab", 2, ["einsum"], 0),
+    ],
+)
+def test_products_by_letters_are_what_onnxruntime_runs(equation: str, inputs: int, kinds: list[str], macs: int) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    pytorch = pytest.importorskip("cnncalc.pytorch")
+    import torch
+
+    path = saved(model([node("Einsum", *["x"] * inputs, to="y", equation=equation)], {}, ["n", 6, 12], {}))
+    found = reading(path)
+    assert ([one.op.kind for one in found.graph.layers], found.unknown) == (kinds, {})
+    assert cc.Network.of(found.graph).analyze().macs == macs
+    x = np.random.default_rng(0).standard_normal((2, 6, 12), np.float32)
+    expected = runtime.InferenceSession(path).run(None, {"x": x})[0]
+    np.testing.assert_allclose(pytorch.build(found.graph)(torch.from_numpy(x)).numpy(), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_quantised_weights_count_as_what_they_stand_for() -> None:

@@ -180,7 +180,14 @@ CASES: dict[str, Callable[[Random], Case]] = {
     "Transpose": turned,
     "MatMul": matrices,
     "Gemm": gemm,
-    "Einsum": lambda random: ([(2, 3, 4), (4, 5)], {"equation": random.choice(("abc,cd->abd", "abc,cd->da"))}),
+    "Einsum": lambda random: (
+        [(2, 3, 4), (4, 5)],
+        {
+            "equation": random.choice(
+                ("abc,cd->abd", "abc, cd -> da", "...c,cd->...d", "b...c,cd", "abc,cd", "ab,cd->a")
+            )
+        },
+    ),
     "Slice": cut,
     "Concat": joined,
     "Gather": lambda random: ([sizes(random, 3), some(random)[:2]], {"axis": random.randint(-3, 2)}),

@@ -66,8 +66,10 @@ def taps(way: Way, unit: int) -> list[int]:
     n, m = numbers
     if word == "nearest":
         return [unit * n // m]
-    if word == "linear":
+    if word in ("linear", "corners"):
         middle = (unit + Fraction(1, 2)) * n / m - Fraction(1, 2)
+        if word == "corners":
+            middle = Fraction(unit * (n - 1), m - 1) if min(n, m) > 1 else Fraction(unit // m * n)
         return sorted({middle.__floor__(), middle.__ceil__()})
     assert word == "bins"
     return list(range(unit * n // m, -(-(unit + 1) * n // m)))
@@ -274,6 +276,8 @@ def moves(way: Way) -> tuple[int, int]:
     if word == "all":
         return 1, 1
     n, m = numbers
+    if word == "corners" and min(n, m) > 1:
+        n, m = n - 1, m - 1
     return m // gcd(n, m), n // gcd(n, m)
 
 
@@ -458,9 +462,10 @@ class Drawing:
 
     def _resampled(self, source: Node, sizes: Sequence[int]) -> Node:
         self._axes(source)
-        word = self.rng.choice(("nearest", "linear"))
+        word = self.rng.choice(("nearest", "linear", "corners"))
         ways = [(word, n, m) for n, m in zip(source.output[1:], sizes, strict=True)]
-        return self._add(Upsample(size=tuple(sizes), mode=word), [source], [ways])
+        mode, corners = ("linear", True) if word == "corners" else (word, False)
+        return self._add(Upsample(size=tuple(sizes), mode=mode, align_corners=corners), [source], [ways])
 
     def _adaptive(self, source: Node) -> Node:
         return self._binned(source, [self.rng.randint(1, self._size()) for _ in self._axes(source)])
@@ -556,6 +561,7 @@ class Drawing:
                 (Binned(m), bins(n, m)),
                 (Resampled(m), ("nearest", n, m)),
                 (Resampled(m, True), ("linear", n, m)),
+                (Resampled(m, True, corners=True), ("corners", n, m)),
                 (Spread(), ("all", n, m)),
             )
         )
@@ -745,6 +751,8 @@ def matrix(way: Way, n: int, m: int) -> Any:
         table = padded(table, -padding, m - table.shape[2] + padding)
     elif word == "bins":
         table = f.adaptive_avg_pool1d(spikes, m)
+    elif word == "corners":
+        table = f.interpolate(spikes, size=m, mode="linear", align_corners=True)
     else:
         table = f.interpolate(spikes, size=m, mode=word)
     return (table[:, 0] > 1e-9).double()

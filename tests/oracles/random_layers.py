@@ -151,7 +151,7 @@ def _pool(draw: Any, x: Shape, *, dilation: bool = False, padding: bool = True, 
 def _upsample(draw: Any, x: Shape) -> Options:
     d = len(x) - 1
     target = {"factor": draw(sizes(d, 1, 3))} if draw(st.booleans()) else {"size": draw(sizes(d, 1, 12))}
-    return _some(draw, target, mode=st.sampled_from(["nearest", "linear", "cubic"]))
+    return _some(draw, target, mode=st.sampled_from(["nearest", "linear", "cubic"]), align_corners=st.booleans())
 
 
 def _pad(draw: Any, x: Shape) -> Options:
@@ -159,7 +159,12 @@ def _pad(draw: Any, x: Shape) -> Options:
     d = len(x) - 1
     whole = draw(st.booleans())
     options: Options = {"padding": draw(size) if whole else tuple((draw(size), draw(size)) for _ in range(d))}
-    return _some(draw, options, mode=st.sampled_from(["zero", "reflect", "replicate", "circular"]))
+    return _some(
+        draw,
+        options,
+        mode=st.sampled_from(["zero", "reflect", "replicate", "circular"]),
+        value=st.sampled_from([0.0, -1.5]),
+    )
 
 
 def _slice(draw: Any, x: Shape) -> Options:
@@ -564,17 +569,19 @@ def _torch_scale(x: torch.Tensor, bias: bool = False) -> torch.Tensor:
     return x * torch.ones(x.shape[1]).view(-1, *(1,) * (x.dim() - 2))
 
 
-def _torch_pad(x: torch.Tensor, padding: Any, mode: str = "zero") -> torch.Tensor:
+def _torch_pad(x: torch.Tensor, padding: Any, mode: str = "zero", value: float = 0.0) -> torch.Tensor:
     flat = [padding] * 2 * (x.dim() - 2) if isinstance(padding, int) else _flat_pairs(x, padding)
-    return F.pad(x, flat, "constant" if mode == "zero" else mode)
+    return F.pad(x, flat, "constant" if mode == "zero" else mode, value or None)
 
 
-def _torch_upsample(x: torch.Tensor, factor: Any = None, size: Any = None, mode: str = "nearest") -> torch.Tensor:
+def _torch_upsample(
+    x: torch.Tensor, factor: Any = None, size: Any = None, mode: str = "nearest", align_corners: bool = False
+) -> torch.Tensor:
     if mode == "linear":
         mode = ("linear", "bilinear", "trilinear")[x.dim() - 3]
     elif mode == "cubic":
         mode = "bicubic"
-    return F.interpolate(x, size=size, scale_factor=factor, mode=mode)
+    return F.interpolate(x, size=size, scale_factor=factor, mode=mode, align_corners=align_corners or None)
 
 
 def _torch_shuffle(x: torch.Tensor, groups: int) -> torch.Tensor:

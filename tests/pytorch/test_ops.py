@@ -6,6 +6,8 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
+from fractions import Fraction
+from math import prod
 from typing import Any
 
 import pytest
@@ -18,10 +20,13 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from cnncalc import ops  # noqa: E402
 from cnncalc.costs.amount import AtLeast  # noqa: E402
+from cnncalc.costs.memory import Memory  # noqa: E402
 from cnncalc.errors import OpError, RequestError  # noqa: E402
 from cnncalc.ops.base import Op, Shape, Site  # noqa: E402
-from cnncalc.ops.sight import WHOLE, Folded, Reach, Resampled, Sliding, Spread  # noqa: E402
+from cnncalc.ops.sight import UNKNOWN, WHOLE, Folded, Reach, Resampled, Sliding, Spread  # noqa: E402
 from cnncalc.pytorch.build import build, build_op  # noqa: E402
+from tests.examples_of_kinds import PLACES, SAYING, everywhere  # noqa: E402
+from tests.oracles.memory import peak_by_pytorch  # noqa: E402
 from tests.oracles.one_op import differences, graph_of  # noqa: E402
 
 IMAGE = (4, 6, 5)
@@ -69,6 +74,8 @@ def _cases() -> list[tuple[Op, tuple[Shape, ...]]]:
     found += on(ops.Slice((1, 4), axis=1), IMAGE) + on(ops.Slice((0, 5), axis=2, step=2), IMAGE)
     found += on(ops.Slice((0, 4), step=3), IMAGE)
     found += on(ops.Upsample(2, mode="cubic"), IMAGE) + on(ops.Upsample(size=(3, 9), mode="cubic"), IMAGE)
+    found += on(ops.Upsample(2, mode="linear", align_corners=True), IMAGE)
+    found += on(ops.Upsample(size=(9, 3), mode="cubic", align_corners=True), IMAGE)
     for bias in (True, False):
         found += on(ops.Linear(3, bias=bias), (4,), (5, 4)) + on(ops.Linear(3, bias=bias, over="last"), IMAGE)
     found += on(ops.Embedding(6, count=10), (7,)) + on(ops.ClassToken(), (5, 6)) + on(ops.ClassToken(2), (5, 6))
@@ -145,6 +152,78 @@ def test_against_pytorch_and_every_tool(kind: str) -> None:
     assert not wrong
 
 
+# How outputs lie in memory
+
+
+def in_order(shape: Shape, last: bool) -> Any:
+    """Two samples of a shape; `last`: their channels lie last in memory."""
+    x = torch.rand(2, *shape)
+    if last:
+        x = x.movedim(1, -1).contiguous().movedim(-1, 1)
+    return x.requires_grad_()
+
+
+def trivial(op: Op, x: Shape) -> bool:
+    """What PyTorch does in another way, for nothing is to be done, or little: rolls by nothing; kernels of volumes with
+    one place in height and width; shuffles of pixels, which are a view where they can."""
+    if op.kind in ("conv", "conv_transpose", "depthwise"):
+        return len(x) == 4 and op.kernel == 1
+    return op.kind in ("pixel_shuffle", "pixel_unshuffle") or (op.kind == "roll" and op.shift == 0)
+
+
+def test_how_channels_lie_in_memory() -> None:
+    """On one thread: on several, convolutions of volumes differ."""
+    torch.set_num_threads(1)
+    alike = [case for kind in SAYING.values() if kind.kind not in PLACES for case in everywhere(kind)]
+    compared = set()
+    for op, shapes in [*(case for cases in CASES.values() for case in cases), *alike]:
+        output = op.output_shape(*shapes)
+        # Of one channel, or of one position, there are no two orders.
+        if any(len(shape) < 2 or shape[0] == 1 or prod(shape[1:]) == 1 for shape in (output, *shapes)):
+            continue
+        if op.is_view(*shapes, training=True) or trivial(op, shapes[0]) or op.kind == "embedding":
+            continue
+        module = build_op(op, Site(op, shapes, output)).train()
+        for last in (True, False):
+            y = module(*(in_order(shape, last) for shape in shapes))
+            theirs = y.movedim(1, -1).is_contiguous()
+            if theirs != y.is_contiguous():
+                assert op.gives_last(shapes, (last,) * len(shapes)) == theirs, (op, shapes, last)
+                compared.add((op.kind, len(output) - 1))
+    assert len(compared) > 150
+    assert {dimensions for kind, dimensions in compared if kind == "conv"} == {1, 2, 3}
+
+
+# What is alive at once
+
+
+# Several steps in PyTorch, whose tensors docs/memory.md does not say are counted.
+STEP_BY_STEP = (
+    *("embedding", "gru", "instancenorm", "layernorm", "lstm", "power", "rmsnorm", "softsign", "window_attention"),
+    "multihead_attention",  # where values have other sizes than keys
+)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, cases in CASES.items() if len(cases[0][1]) == 1])
+def test_what_is_alive_at_inference(kind: str) -> None:
+    for op, shapes in CASES[kind]:
+        if len(shapes) == 1:
+            graph = graph_of(op, shapes, learnt=False)
+            ours, theirs = Memory(graph, 2).layers[0].alive, peak_by_pytorch(graph, 2, inplace=False)
+            fused = kind == "multihead_attention" and op.fused(shapes[0][1])
+            assert ours == theirs or (kind in STEP_BY_STEP and not fused and ours < theirs), (op, shapes)
+
+
+@pytest.mark.parametrize(
+    "op", [ops.MultiheadAttention(2, value_size=6), ops.WindowAttention(2, window=16)], ids=lambda op: op.kind
+)
+def test_scores_that_are_stored_are_most_of_a_long_attention(op: Op) -> None:
+    shape = (8, 16, 16) if op.kind == "window_attention" else (256, 8)
+    graph = graph_of(op, (shape,), learnt=False)
+    assert Memory(graph, 2).layers[0].alive > peak_by_pytorch(graph, 2, inplace=False) / 3
+    assert Memory(graph, 2).layers[0].alive > 2 * 4 * 2 * 256 * 256
+
+
 # What units see
 
 
@@ -160,10 +239,12 @@ def seen_along(window: Any, unit: int, n: int, m: int) -> set[int]:
     assert isinstance(window, Resampled)
     if not window.linear and not window.cubic:
         return {unit * n // m}
-    twice = (2 * unit + 1) * n - m  # the middle, times 2 m
-    if twice % (2 * m) == 0:
-        return {twice // (2 * m)}
-    low = twice // (2 * m)
+    middle = Fraction((2 * unit + 1) * n - m, 2 * m)
+    if window.corners:
+        middle = Fraction(unit * (n - 1), m - 1) if m > 1 else Fraction(0)
+    low = int(middle // 1)
+    if middle == low:
+        return {low}
     around = range(low - 1, low + 3) if window.cubic else range(low, low + 2)
     return {min(max(place, 0), n - 1) for place in around}
 
@@ -202,6 +283,16 @@ def test_what_units_see_by_gradients(kind: str) -> None:
                     rows = zip(sight, unit, shape[1:], output[1:], strict=True)
                     expected = set(itertools.product(*(seen_along(*row) for row in rows)))
                 assert touched == expected, f"{op} on {shapes}, unit {unit}"
+
+
+@pytest.mark.parametrize("kind", [ops.Mean, ops.Sum, ops.Max])
+def test_reductions_that_leave_the_channels_see_all(kind: Any) -> None:
+    for shape in SPATIAL:
+        everywhere = tuple(range(1, len(shape)))
+        assert kind(everywhere).windows(shape) == kind(everywhere[::-1]).windows(shape) == (WHOLE,)
+        for axes in ((0,), everywhere[1:], everywhere[:-1]):
+            if axes:
+                assert kind(axes).windows(shape) == (UNKNOWN,)
 
 
 # Modules against slow arithmetic
@@ -373,6 +464,7 @@ REFUSED = [
     (ops.Mean(3), (IMAGE,), "no axis 3"),
     (ops.Mean((0, 1, 2)), (IMAGE,), "leaves no axis"),
     (ops.Sum((1, 1)), (IMAGE,), "each axis once"),
+    (ops.Max(()), (IMAGE,), "each axis once"),
     (ops.Softmax(axis=3), (IMAGE,), "no axis 3"),
     (ops.Linear(3), (IMAGE,), "needs a flat input"),
     (ops.InstanceNorm(), ((4, 1, 1),), "more than one position"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +13,12 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
-from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 import cnncalc as cc  # noqa: E402
 from cnncalc.errors import RequestError  # noqa: E402
 from cnncalc.pytorch import build, read, reading, weights  # noqa: E402
 from cnncalc.pytorch.verify_module import verify_module  # noqa: E402
-from tests.oracles.random_modules import Random  # noqa: E402
-
-
-def counted(module: nn.Module, *inputs: Tensor) -> int:
-    """MACs by PyTorch's own counter, which sees attention when it is done step by step."""
-    counter = FlopCounterMode(display=False)
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-        module.eval()(*inputs)
-    return int(counter.get_total_flops()) // 2
+from tests.oracles.reading import counted  # noqa: E402
 
 
 class Residual(nn.Module):
@@ -177,35 +169,6 @@ def test_the_face_takes_modules() -> None:
     net = cc.network(Residual(), input=(3, 16, 16))
     assert net["conv"].output == (8, 16, 16)
     assert "Residual" in repr(net)
-
-
-@pytest.mark.parametrize("number", range(40))
-def test_random_modules_against_the_counter(number: int) -> None:
-    torch.manual_seed(number)
-    module = Random(number).eval()
-    x = torch.randn(1, 3, 8, 8)
-    found = reading(module, (3, 8, 8))
-    costs = cc.Network.of(found.graph).analyze()
-    assert not found.unknown
-    assert costs.params + sum(found.unused.values()) == sum(p.numel() for p in module.parameters())
-    assert costs.macs == counted(module, x)
-    report = verify_module(found)
-    assert report.equal, report.mismatches
-
-
-@pytest.mark.parametrize("number", range(40))
-def test_random_modules_built_again_give_the_same_outputs(number: int) -> None:
-    torch.manual_seed(number)
-    module = Random(number).eval()
-    graph = read(module, (3, 8, 8))
-    kinds = {node.op.kind for node in graph.layers}
-    if "opaque" in kinds:
-        pytest.skip("an opaque op is not built")
-    built = build(graph).eval()
-    built.load_state_dict(weights(module, graph))
-    x = torch.randn(2, 3, 8, 8)
-    with torch.no_grad():
-        assert torch.allclose(built(x), module(x), atol=1e-5)
 
 
 SOURCE = """
@@ -388,3 +351,177 @@ def test_what_antialiased_resizing_covers(size: int, output: int, mode: str) -> 
     y = F.interpolate(x, size=(output, 1), mode=mode, antialias=True)[0, 0, :, 0]
     seen = sum(int((torch.autograd.grad(one, x, retain_graph=True)[0] != 0).sum()) for one in y)
     assert _covered(size, output, 2 if mode == "bicubic" else 1) == seen
+
+
+class Of(nn.Module):
+    """A function of the inputs, as a module."""
+
+    def __init__(self, function: Callable[..., Any], **parts: nn.Module) -> None:
+        super().__init__()
+        self.function, self.parts = function, nn.ModuleDict(parts)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.function(self.parts, *inputs)
+
+
+LETTERS: list[tuple[str, list[tuple[int, ...]], list[str]]] = [
+    ("ntc,nsc->nts", [(5, 4), (7, 4)], ["tc,sc->ts"]),
+    ("...tc,...sc->...ts", [(2, 5, 4), (2, 7, 4)], ["btc,bsc->bts"]),
+    ("ndhw, nchw -> nhwcd", [(3, 4, 5), (2, 4, 5)], ["dhw,chw->hwcd"]),
+    ("nchw,nc->nchw", [(3, 4, 5), (3,)], ["chw,c->chw"]),
+    ("nchw,nd->nd", [(3, 4, 5), (6,)], []),
+    ("nij,njk,nkl->nil", [(2, 3), (3, 4), (4, 5)], ["ij,jk->ik", "ik,kl->il"]),
+    ("nchw,nd->ndc", [(3, 4, 5), (6,)], ["c,d->dc"]),
+]
+
+
+@pytest.mark.parametrize(("equation", "shapes", "products"), LETTERS)
+def test_products_by_letters_are_products(equation: str, shapes: list[tuple[int, ...]], products: list[str]) -> None:
+    module = Of(lambda _, *inputs: torch.einsum(equation, *inputs))
+    found = reading(module, shapes if len(shapes) > 1 else shapes[0])
+    assert not found.unknown
+    kinds = [node.op for node in found.graph.layers]
+    assert [op.equation for op in kinds if op.kind == "einsum"] == products
+    inputs = [torch.randn(2, *shape) for shape in shapes]
+    assert cc.Network.of(found.graph).analyze().macs == counted(module, *[x[:1] for x in inputs])
+    assert found.graph.outputs["output"].output == tuple(module(*inputs).shape[1:])
+    if not any(op.kind == "opaque" for op in kinds):
+        assert torch.allclose(build(found.graph)(*inputs), module(*inputs), atol=1e-5)
+
+
+def test_letters_of_a_learnt_matrix_are_a_layer() -> None:
+    layer = nn.Linear(4, 6, bias=False)
+    module = Of(lambda parts, x: torch.einsum("ntc,oc->nto", x, parts["layer"].weight), layer=layer)
+    found = reading(module, (5, 4))
+    assert [node.op.kind for node in found.graph.layers] == ["linear"]
+    built, x = build(found.graph), torch.randn(2, 5, 4)
+    built.load_state_dict(weights(module, found.graph))
+    assert torch.allclose(built(x), module(x), atol=1e-6)
+
+
+def test_letters_that_cnncalc_does_not_have_are_counted() -> None:
+    """Sums over the batch's neighbour, a diagonal, sizes that are spread: opaque, and by PyTorch's own counter."""
+    for equation, shapes in [("nii->ni", [(3, 3)]), ("nab,ncb->nac", [(3, 4), (5, 1)])]:
+        module = Of(lambda _, *inputs, equation=equation: torch.einsum(equation, *inputs))
+        found = reading(module, shapes)
+        assert not found.unknown
+        inputs = [torch.zeros(1, *shape) for shape in shapes]
+        assert cc.Network.of(found.graph).analyze().macs == counted(module, *inputs)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}, {"bias": False}])
+def test_recurrent_layers(kind: Any, options: dict[str, Any]) -> None:
+    module = Of(lambda parts, x: parts["cells"](x)[0], cells=kind(4, 3, batch_first=True, **options)).eval()
+    found = reading(module, (7, 4))
+    op = found.graph.layers[0].op
+    assert [node.op.kind for node in found.graph.layers] == [kind.__name__.lower()]
+    assert (op.hidden, op.depth, op.bidirectional) == (3, options.get("num_layers", 1), len(options) == 2)
+    x = torch.randn(2, 7, 4)
+    costs = cc.Network.of(found.graph).analyze()
+    assert costs.macs == counted(module, x[:1])
+    assert costs.params == sum(parameter.numel() for parameter in module.parameters())
+    built = build(found.graph).eval()
+    built.load_state_dict(weights(module, found.graph))
+    assert torch.allclose(built(x), module(x), atol=1e-6)
+    assert verify_module(found).equal
+
+
+def test_the_last_state_is_the_last_step() -> None:
+    module = Of(lambda parts, x: parts["cells"](x)[1][0], cells=nn.LSTM(4, 3, batch_first=True)).eval()
+    graph = read(module, (7, 4))
+    assert [node.op.kind for node in graph.layers] == ["lstm", "slice"]
+    assert graph.outputs["output"].output == (1, 3)
+
+
+def test_states_of_its_own_and_projections_leave_a_recurrent_layer_counted() -> None:
+    own = Of(
+        lambda parts, x: parts["cells"](x, x[:, :1, :3].transpose(0, 1).contiguous())[0],
+        cells=nn.GRU(4, 3, batch_first=True),
+    )
+    projected = Of(lambda parts, x: parts["cells"](x)[0], cells=nn.LSTM(4, 3, proj_size=2, batch_first=True))
+    for module in (own, projected):
+        found = reading(module, (7, 4))
+        assert "opaque" in {node.op.kind for node in found.graph.layers}
+        assert int(cc.Network.of(found.graph).analyze().macs) == counted(module, torch.zeros(1, 7, 4))
+    assert reading(own, (7, 4)).unknown == {}
+    assert reading(projected, (7, 4)).unknown == {"lstm": 1}
+
+
+def test_products_with_vectors_count_though_the_counter_does_not_see_them() -> None:
+    module = nn.Sequential(Of(lambda _, x: x @ torch.ones(4)), nn.Bilinear(5, 5, 2))
+    found = reading(Of(lambda parts, x: parts["two"][1](y := parts["two"][0](x), y), two=module), (5, 4))
+    assert cc.Network.of(found.graph).analyze().macs == 5 * 4 + 2 * 5 * 5
+    assert verify_module(found).equal
+
+
+def test_a_buffer_that_two_read_is_stored_once() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("scale", torch.ones(4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * self.scale + self.scale
+
+    found = reading(Twice(), (4,))
+    assert cc.Network.of(found.graph).analyze().buffers == 4
+    assert verify_module(found).equal
+
+
+class Pooled(nn.Module):
+    """A convolution, and a pooling called as a function."""
+
+    def __init__(self, by: int) -> None:
+        super().__init__()
+        self.conv, self.by = nn.Conv2d(3, 4, 1), by
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(self.conv(x), self.by)
+
+
+def test_what_a_module_with_children_gives_is_compared() -> None:
+    def twice(by: int) -> nn.Module:
+        return Of(lambda parts, x: parts["inner"](x).relu() + parts["inner"](x[..., :4]).sum(), inner=Pooled(by)).eval()
+
+    found = reading(twice(2), (3, 8, 8))
+    assert found.ends["parts.inner", 0] != found.ends["parts.inner", 1]
+    assert verify_module(found).equal
+    wrong = [mismatch for mismatch in verify_module(replace(found, module=twice(4))).mismatches if mismatch.layer]
+    assert [(one.layer, one.quantity, one.cnncalc, one.other) for one in wrong] == [
+        ("parts.inner.maxpool1", "output of parts.inner", (4, 4, 4), (4, 2, 2)),
+        ("parts.inner.maxpool2", "output of parts.inner", (4, 4, 2), (4, 2, 1)),
+    ]
+
+
+def test_padding_with_a_value() -> None:
+    module = Of(lambda _, x: F.pad(x, (1, 2), value=-1.5))
+    built, x = build(read(module, (3, 4))), torch.randn(2, 3, 4)
+    assert torch.equal(built(x), module(x))
+    lowest = Of(lambda _, x: F.max_pool1d(F.pad(x, (1, 1), value=-torch.inf), 2))
+    assert torch.equal(build(read(lowest, (3, 4)))(x), lowest(x))
+
+
+def test_weights_by_any_name() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shift, self.scale = nn.Parameter(torch.randn(4)), nn.Parameter(torch.randn(4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.layer_norm(x, (4,), self.scale, self.shift)
+
+    module, x = Own(), torch.randn(2, 4)
+    graph = read(module, (4,))
+    built = build(graph)
+    built.load_state_dict(weights(module, graph))
+    assert torch.allclose(built(x), module(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_a_transformer_is_verified_on_a_processor(norm_first: bool) -> None:
+    """There PyTorch runs it as one op, unless it is asked not to."""
+    module = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=norm_first).eval()
+    report = verify_module(reading(module, (5, 8)))
+    assert report.equal, report.mismatches
+    assert torch.backends.mha.get_fastpath_enabled()

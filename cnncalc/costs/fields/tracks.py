@@ -8,7 +8,7 @@ All of it is whole numbers: nothing is rounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import gcd, lcm
 from typing import TypeAlias
@@ -82,19 +82,37 @@ Span: TypeAlias = tuple[int, int] | None
 """The first and the last element; None where there is none."""
 
 
-class Taps:
-    """The elements of a layer's input that its units see along one axis.
+class Periodic:
+    """What units see along one axis: unit u = turns * period + phase sees from the first to the last of
+    `spans[phase]`, turns * shift further."""
 
-    Unit u = turns * period + phase sees the elements from the first to the last of `spans[phase]`, `step` apart, all
-    of them turns * shift further.
-    """
+    __slots__ = ("period", "shift", "spans")
 
-    __slots__ = ("gaps", "period", "seamless", "shift", "spans", "step", "window")
-
-    def __init__(self, period: int, shift: int, spans: tuple[Span, ...], step: int = 1) -> None:
+    def __init__(self, period: int, shift: int, spans: tuple[Span, ...]) -> None:
         self.period = period
         self.shift = shift
         self.spans = spans
+
+    def span(self, unit: int) -> Span:
+        """The first and last that a unit sees; the unit may lie beyond the layer's edges."""
+        turns, phase = divmod(unit, self.period)
+        span = self.spans[phase]
+        return span and (span[0] + turns * self.shift, span[1] + turns * self.shift)
+
+    def seen(self, unit: int) -> tuple[int, int]:
+        """The first and last of a unit that sees something."""
+        span = self.span(unit)
+        assert span is not None
+        return span
+
+
+class Taps(Periodic):
+    """The elements of a layer's input that its units see along one axis, `step` apart from the first to the last."""
+
+    __slots__ = ("gaps", "seamless", "step", "window")
+
+    def __init__(self, period: int, shift: int, spans: tuple[Span, ...], step: int = 1) -> None:
+        super().__init__(period, shift, spans)
         self.step = step
         self.gaps = None in spans
         """Whether some units see nothing."""
@@ -112,18 +130,6 @@ class Taps:
             return None
         first, last = self.spans[0]
         return Sliding((last - first) // self.step + 1, self.shift, -first, 0, self.step)
-
-    def span(self, unit: int) -> Span:
-        """The first and last element that a unit sees; the unit may lie beyond the layer's edges."""
-        turns, phase = divmod(unit, self.period)
-        span = self.spans[phase]
-        return span and (span[0] + turns * self.shift, span[1] + turns * self.shift)
-
-    def seen(self, unit: int) -> tuple[int, int]:
-        """The first and last element of a unit that sees something."""
-        span = self.span(unit)
-        assert span is not None
-        return span
 
     def __repr__(self) -> str:
         return f"Taps({self.period}, {self.shift}, {self.spans}, {self.step})"
@@ -158,15 +164,26 @@ def taps(window: Window, n: int, m: int, work: Work) -> Taps:
     work.spend(6 * period)
     if isinstance(window, Binned):
         return Taps(period, shift, tuple((u * n // m, -(-(u + 1) * n // m) - 1) for u in range(period)))
+    if window.corners and (n == 1 or m == 1):
+        return Taps(m, n, ((0, 0),) * m)
+    if window.corners:  # around u (n - 1) / (m - 1)
+        period, shift = (m - 1) // gcd(n - 1, m - 1), (n - 1) // gcd(n - 1, m - 1)
+        return Taps(period, shift, _around([u * (n - 1) for u in range(period)], m - 1, window.cubic))
     if window.linear or window.cubic:  # around ((2 u + 1) n - m) / (2 m)
-        middles = [(2 * u + 1) * n - m for u in range(period)]
-        further = [int(window.cubic and middle % (2 * m) != 0) for middle in middles]  # one more on each side
-        spans = [
-            (middle // (2 * m) - more, -(-middle // (2 * m)) + more)
-            for middle, more in zip(middles, further, strict=True)
-        ]
-        return Taps(period, shift, tuple(spans))
+        return Taps(period, shift, _around([(2 * u + 1) * n - m for u in range(period)], 2 * m, window.cubic))
     return Taps(period, shift, tuple((u * n // m, u * n // m) for u in range(period)))
+
+
+def _around(middles: Sequence[int], parts: int, cubic: bool) -> tuple[tuple[int, int], ...]:
+    """The first and last position around each of some middles, of so many parts: one on each side, or two.
+
+    >>> _around([0, 3, 4], 2, False), _around([0, 3], 2, True)
+    (((0, 0), (1, 2), (2, 2)), ((0, 0), (0, 3)))
+    """
+    further = [int(cubic and middle % parts != 0) for middle in middles]  # one more on each side
+    return tuple(
+        (middle // parts - more, -(-middle // parts) + more) for middle, more in zip(middles, further, strict=True)
+    )
 
 
 def _folded(window: Folded, n: int, m: int, work: Work) -> Taps:
@@ -197,19 +214,17 @@ def _stretched(window: Transposed, work: Work) -> Taps:
     return Taps(f, 1, tuple(spans), 1 if alone else d // common)
 
 
-class Track:
+class Track(Periodic):
     """The first and the last pixel that the units of a layer see along one axis, padding counted.
 
-    Unit u = turns * period + phase sees from the first to the last of `spans[phase]`, turns * shift further. A track
-    of shift 0 is that of units that see the same, wherever they stand. Equal tracks of one `Loom` are one object.
+    A track of shift 0 is that of units that see the same, wherever they stand. Equal tracks of one `Loom` are one
+    object.
     """
 
-    __slots__ = ("_middle", "empty", "gaps", "ordered", "pattern", "period", "rate", "shift", "spans")
+    __slots__ = ("_middle", "empty", "gaps", "ordered", "pattern", "rate")
 
     def __init__(self, period: int, shift: int, spans: tuple[Span, ...]) -> None:
-        self.period = period
-        self.shift = shift
-        self.spans = spans
+        super().__init__(period, shift, spans)
         common = gcd(shift, period) if period > 1 else 1
         self.rate = (shift // common, period // common)
         """Pixels per unit, as a fraction in lowest terms."""
@@ -226,18 +241,6 @@ class Track:
     def _ordered(self) -> bool:
         later = (*self.spans[1:], self.span(self.period))
         return all(a[0] <= b[0] and a[1] <= b[1] for a, b in zip(self.spans, later, strict=True) if a and b)
-
-    def span(self, unit: int) -> Span:
-        """The first and last pixel that a unit sees; the unit may lie beyond the layer's edges."""
-        turns, phase = divmod(unit, self.period)
-        span = self.spans[phase]
-        return span and (span[0] + turns * self.shift, span[1] + turns * self.shift)
-
-    def seen(self, unit: int) -> tuple[int, int]:
-        """The first and last pixel of a unit that sees something."""
-        span = self.span(unit)
-        assert span is not None
-        return span
 
     def middle(self) -> Fraction:
         """How far the middle of a unit's field is from the unit's number times the rate, on average."""
