@@ -507,6 +507,23 @@ def test_neighbours_with_numbered_names():
     assert "name: 0..}" in given_back(read)
 
 
+@pytest.mark.parametrize("first", [7, 99_999_999, 999_999_999, 10**18])
+def test_names_with_long_numbers(first):
+    builder = Builder()
+    x = builder.input(3)
+    for number in range(3):
+        x = builder.add(ReLU(), x, name=f"a{first + number}")
+    assert ("repeat" in given_back(builder.graph(x))) is (first < 999_999_999)
+
+
+def test_a_long_row_of_layers_with_numbered_names_takes_no_time():
+    builder = Builder()
+    x = builder.input(4)
+    for number in range(3_000):
+        x = builder.add(Linear(3 + number % 7 * (number % 11)), x, name=f"layer{number}")
+    assert given_back(builder.graph(x)).count("linear:") > 2_000
+
+
 def test_automatic_names_are_not_numbered():
     """`relu1..` would keep the automatic names of all others."""
     builder = Builder()

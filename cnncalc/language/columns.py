@@ -136,11 +136,11 @@ def alternatives(columns: Sequence[Column]) -> int:
     return len(names) - len(set(names)) + sum(alternatives(column.inner) for column in columns)
 
 
-def equal(one: Written, other: Written) -> bool:
-    """Whether two items are written alike."""
+def equal(one: Written, other: Written, named: bool = True) -> bool:
+    """Whether two items are written alike; their names apart, if these are not `named`."""
     return (
         one.head == other.head
-        and one.name == other.name
+        and (one.name == other.name or not named)
         and one.start == other.start
         and one.share == other.share
         and same(one.repeat, other.repeat)

@@ -13,6 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from cnncalc.graph import automatic_stem
@@ -50,6 +51,12 @@ ITEMS_PER_ALTERNATIVE = 20
 """A block of so many items may have one in place of another."""
 MAX_PERIOD = 12
 """Items that are repeated together without being a group."""
+MAX_RUN = 1000
+"""Items with numbered names that are written as one."""
+MAX_DIGITS = 8
+"""Digits of a number in a name from which what follows is numbered."""
+MAX_PAIRS = 200_000
+"""Items of two lists that are held against each other."""
 MAX_CLASSES = 60
 """Lists that look different, of one level; of more none are joined."""
 _LEVEL_PASSES = 5
@@ -175,24 +182,32 @@ class _Compressor:
         their number says."""
         position = 0
         while position < len(items):
-            run = self.run(items[position:])
-            while len(run) > 1 and not self.numbered(run):
-                run.pop()
-            if len(run) > 1:
-                del items[position + 1 : position + len(run)]
+            run = self.run(items, position)
+            others = (number for number, item in enumerate(run) if not equal(run[0], item, named=False))
+            alike = run[: next(others, len(run))]
+            found = next((part for part in (run, alike) if len(part) > 1 and self.numbered(part)), [])
+            del items[position + 1 : position + len(found)]
             position += 1
 
-    def run(self, items: Sequence[Written]) -> list[Written]:
-        """The items at the beginning that are called alike but for their numbers, which follow each other."""
-        first = items[0]
+    def run(self, items: Sequence[Written], position: int) -> list[Written]:
+        """The items from a position on that are called alike but for their numbers, which follow each other, and have
+        the same items inside."""
+        first = items[position]
         stem = (first.name or "").rstrip("0123456789")
         number = (first.name or "")[len(stem) :]
-        if str(int(number or -1)) != number or first.head == "head" or stem.rpartition(".")[2] in _AUTOMATIC:
+        if (
+            str(int(number or -1)) != number
+            or len(number) > MAX_DIGITS
+            or first.head == "head"
+            or stem.rpartition(".")[2] in _AUTOMATIC
+        ):
             return []
         found: list[Written] = []
-        for item in items:
+        for item in islice(items, position, position + MAX_RUN):
             alone = item.start is None and item.share is None and item.when is None and item.repeat is None
             if not alone or item.name != f"{stem}{int(number) + len(found)}" or item.head != first.head:
+                break
+            if not same_items(first.items, item.items):
                 break
             found.append(item)
         return found
@@ -200,8 +215,6 @@ class _Compressor:
     def numbered(self, run: Sequence[Written]) -> bool:
         """Let the first of a run stand for all, if it can."""
         first = run[0]
-        if not all(same_items(first.items, item.items) for item in run):
-            return False
         keys = {key: None for item in run for key in item.options}
         options = {}
         for key in keys:
@@ -346,7 +359,7 @@ class _Compressor:
 
     def join(self, one: list[Column], other: list[Column], places: Sequence[Place]) -> list[Column] | None:
         """Two classes as one, if that is worth it."""
-        both = aligned(one, other)
+        both = aligned(one, other) if len(one) * len(other) <= MAX_PAIRS else None
         if both is None:
             return None
         numbers = frozenset(number for column in both for number in column.cells)
