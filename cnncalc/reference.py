@@ -45,6 +45,7 @@ _TYPES = {
     "Whole | tuple[Whole, ...]": "whole number, or one per dimension",
     "Over": "`channels` or `last` or `all`",
     "Literal['last'] | None": "`last`",
+    "Literal[0] | None": "0",
     "Function": "`abs`, `cos`, `erf`, `exp`, `log`, `neg`, `reciprocal`, `rsqrt`, `sign`, `sin`, `sqrt` or `square`",
     "bool": "true or false",
     "float": "number",

@@ -1,4 +1,4 @@
-"""Graph to graph: batch normalisation folded into convolutions, what nobody reads cut off, torn groups opened.
+"""Graph to graph: batch normalisation folded into convolutions, and what nobody reads cut off.
 
 A rewrite builds a new graph through the `Builder`, which infers the shapes anew; the graph that it is given stays as
 it is. What stays keeps its name, its scope and its origin.
@@ -6,12 +6,12 @@ it is. What stays keeps its name, its scope and its origin.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
 from cnncalc.errors import RequestError
-from cnncalc.graph import Builder, Graph, Node, Scope
+from cnncalc.graph import Builder, Graph, Node
 from cnncalc.ops import BatchNorm, Conv, ConvTranspose, Depthwise, Linear, Op, Separable
 
 FOLDABLE = (Conv, ConvTranspose, Depthwise, Linear, Separable)
@@ -109,85 +109,4 @@ def _rebuilt(graph: Graph, gone: Mapping[Node, Node | None], changed: Mapping[No
             home = None if node.shares is None else stores.get(node.shares)
             twins[node] = builder.add(op, *inputs, name=local, scope=node.scope, origin=node.origin, shares=home)
             stores.setdefault(node.shares or node, twins[node])
-    return builder.graph({name: twins[node] for name, node in graph.outputs.items()})
-
-
-def together(graph: Graph) -> Graph:
-    """The network with its groups in one piece: one between whose layers others stand is opened, and its name joins
-    those of what is in it. So it is with PyTorch's lists of modules, where who holds them adds up what they give.
-
-    >>> from cnncalc.ops import Add, ReLU
-    >>> builder = Builder()
-    >>> x = builder.input(3, 8, 8)
-    >>> for _ in range(2):
-    ...     with builder.scope("blocks"):
-    ...         y = builder.add(ReLU(), x)
-    ...     x = builder.add(Add(), x, y)
-    >>> [node.name for node in together(builder.graph(x)).layers]
-    ['blocks_relu1', 'add1', 'blocks_relu2', 'add2']
-    """
-    paths = [node.name.split(".") for node in graph.nodes]
-    layers = [path for node, path in zip(graph.nodes, paths, strict=True) if not node.is_input]
-    taken = {tuple(path[:depth]) for path in paths for depth in range(1, len(path) + 1)}
-    depth, whole = 0, True
-    while any(len(path) > depth + 1 for path in layers):
-        torn = _torn(layers, depth)
-        if not torn:
-            depth += 1
-            continue
-        whole = False
-        joined: dict[tuple[str, ...], str] = {}
-        for path in layers:
-            group, key = tuple(path[: depth + 1]), tuple(path[: depth + 2])
-            if group in torn and len(path) > depth + 1:
-                if key not in joined:
-                    joined[key] = _free(taken, group[:-1], f"{path[depth]}_{path[depth + 1]}")
-                path[depth : depth + 2] = [joined[key]]
-    return graph if whole else _renamed(graph, paths)
-
-
-def _torn(paths: Sequence[Sequence[str]], depth: int) -> set[tuple[str, ...]]:
-    """The groups of a depth between whose layers stand others of the group around them."""
-    last: dict[tuple[str, ...], str] = {}
-    seen: set[tuple[str, ...]] = set()
-    found: set[tuple[str, ...]] = set()
-    for path in paths:
-        around, name = tuple(path[:depth]), path[depth] if len(path) > depth + 1 else ""
-        if len(path) <= depth or last.get(around) == name != "":
-            continue
-        last[around] = name
-        if name and (*around, name) in seen:
-            found.add((*around, name))
-        seen.add((*around, name))
-    return found
-
-
-def _free(taken: set[tuple[str, ...]], around: tuple[str, ...], name: str) -> str:
-    """A name, or the first of name_2, name_3 ... that nothing in a group bears."""
-    number, found = 1, name
-    while (*around, found) in taken:
-        number += 1
-        found = f"{name}_{number}"
-    taken.add((*around, found))
-    return found
-
-
-def _renamed(graph: Graph, paths: Sequence[Sequence[str]]) -> Graph:
-    """The graph with other names for its nodes and groups."""
-    builder = Builder(graph.name, graph.title, graph.notes, graph.training)
-    scopes: dict[tuple[str, ...], Scope] = {(): builder.root}
-    twins: dict[Node, Node] = {}
-    for node, (*around, name) in zip(graph.nodes, paths, strict=True):
-        for depth in range(1, len(around) + 1):
-            path = tuple(around[:depth])
-            scopes.setdefault(path, Scope(path[-1], scopes[path[:-1]]))
-        if node.is_input:
-            builder.here = scopes[tuple(around)]
-            twins[node] = builder.input(*node.output, name=name, origin=node.origin)
-            builder.here = builder.root
-        else:
-            inputs = [twins[source] for source in node.inputs]
-            shares = twins[node.shares] if node.shares is not None else None
-            scope = scopes[tuple(around)]
-            twins[node] = builder.add(node.op, *inputs, name=name, scope=scope, origin=node.origin, shares=shares)
     return builder.graph({name: twins[node] for name, node in graph.outputs.items()})

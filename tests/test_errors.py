@@ -99,7 +99,7 @@ CASES = {
     "duplicate name": ("- {relu: , name: a}\n- {relu: , name: a}", "the name 'a' is given twice", "name"),
     "forward from": ("- {relu: , from: b}\n- {relu: , name: b}", "'b' does not stand before", "earlier"),
     "unknown from": ("- {relu: , name: abc}\n- {relu: , from: abd}", "no layer is called 'abd'", "'abc'"),
-    "bad name": ("- {relu: , name: a.b}", "a name is letters, digits", "dots"),
+    "bad name": ("- {relu: , name: a..b}", "a name is letters, digits", "dots"),
     "two heads": ("- {relu: , conv: 3}", "an item is one thing: 'relu' or 'conv'", "two items"),
     "no head": ("- {name: a}", "this item has no kind", "such as"),
     "an item that is a list": ("- [relu]", "an item is a word", "a list"),

@@ -39,6 +39,63 @@ def test_a_name_opens_a_scope_and_a_repeat_numbers_it():
     assert names == ["a.1.relu1", "a.1.tanh1", "a.2.relu1", "a.2.tanh1", "relu1", "relu2", "r.1", "r.2"]
 
 
+def test_a_name_with_dots_opens_a_scope_for_each_part():
+    net = network(
+        "[{relu: , name: a.0}, {relu: , name: b.0}, {layers: [relu, tanh], name: a.1.x},"
+        " {tanh: , from: a.0, name: a.2}, {add: [{from: a.1.x}, {from: a.*}, {from: b.0}], name: sum}]"
+    )
+    assert [node.name for node in net.layers] == ["a.0", "b.0", "a.1.x.relu1", "a.1.x.tanh1", "a.2", "sum"]
+    assert inputs(net, "a.2") == ["a.0"]
+    assert inputs(net, "sum") == ["a.1.x.tanh1", "a.0", "a.2", "b.0"]
+    assert [group.name for group in net.groups()] == ["a", "b", "sum"]
+
+
+def test_a_name_that_ends_in_a_number_and_two_dots_numbers_what_is_repeated():
+    net = network(
+        "[{relu: , name: x0.., repeat: 2}, {layers: [relu, tanh], name: s.2.., repeat: 2},"
+        " {relu: , name: 7.., repeat: 1}, {add: [{from: x1}, {from: s.3}, {from: x*}]}]"
+    )
+    names = ["x0", "x1", "s.2.relu1", "s.2.tanh1", "s.3.relu1", "s.3.tanh1", "7", "add1"]
+    assert [node.name for node in net.layers] == names
+    assert inputs(net, "add1") == ["x1", "s.3.tanh1", "x0", "x1"]
+
+
+def test_what_is_numbered_reads_the_repetitions_before_it():
+    net = network("[{name: d1.., repeat: 3, layers: [{concat: [[], {from: d*, when: index > 0}]}]}]")
+    assert inputs(net, "d1.concat1") == ["input"]
+    assert inputs(net, "d3.concat1") == ["d2.concat1", "d1.concat1", "d2.concat1"]
+
+
+def test_automatic_names_avoid_numbered_ones():
+    numbered = "{relu: , name: relu2.., repeat: 2}"
+    names = list(shapes(f"[relu, relu, {numbered}, relu, {{tanh: , name: a.relu6}}, relu, relu]"))
+    assert names == ["relu1", "relu4", "relu2", "relu3", "relu5", "a.relu6", "relu7", "relu8"]
+    with pytest.raises(SpecError, match="the name 'relu1' is given twice"):  # how many, only the network says
+        network("[relu, {relu: , name: relu1.., repeat: channels}]")
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("{relu: , name: a1..}", "'a1..' is a name for what is repeated"),
+        ("{relu: , name: a.., repeat: 2}", "a name is letters, digits, _, [+] and -"),
+        ("{relu: , name: 01.., repeat: 2}", "a name is letters"),
+        ("{relu: , name: .1.., repeat: 2}", "a name is letters"),
+        ("{relu: , name: a..b}", "a name is letters"),
+        ("{relu: , name: a.}", "a name is letters"),
+        ("{relu: , name: 1.10}", "this name is a decimal number"),
+        (f"{{relu: , name: {'a.' * 150}a}}", "a name is longer than 200 characters"),
+        ("{head: a.b, layers: [relu]}", "a name is letters"),
+        ("{relu: , name: a0.., repeat: 2}, {relu: , name: a1}", "the name 'a1' is given twice"),
+        ("{relu: , name: a0.., repeat: 2}, {relu: , from: a2}", "no layer is called 'a2'"),
+        ("{relu: , name: a0.., repeat: 2}, {relu: , from: a}", "no layer is called 'a'"),
+    ],
+)
+def test_names_with_dots_that_are_none(item, message):
+    with pytest.raises(SpecError, match=message):
+        network(f"[{item}]")
+
+
 def test_training_in_the_input():
     head = "input: [3, '32 if training else 40']"
     assert network("[relu]", head=head).input == (3, 40)

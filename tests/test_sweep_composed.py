@@ -244,6 +244,7 @@ def test_a_count_beyond_64_bits_is_refused_alone() -> None:
         ("{input: [3, 8, 8], layers: [{relu: , name: a}, {add: [[], {from: a}]}]}", "read by name"),
         ("{inputs: {a: [3], b: [3]}, layers: [{linear: 4, name: x}, {linear: 4, from: b, share: x}]}", "share"),
         ("{input: [3, 8, 8], layers: [{relu: , name: a}, relu], outputs: [a]}", "outputs"),
+        ("{input: [3, 8, 8], layers: [{relu: , name: a1.., repeat: 2}]}", "names have dots"),
     ],
 )
 def test_what_cannot_be_composed(text: str, reason: str) -> None:

@@ -1,10 +1,8 @@
 """A written spec made short: what repeats becomes blocks with variables, and equal neighbours `repeat`.
 
 From the inside outwards: lists of items that look alike, as the layers of residual blocks do, are laid over each other
-in columns (`_Column`). What is the same in all of a column stays; what differs becomes an expression that gives the
-right value at each place (`channels // 2`, `4 * width`, `channels != 4 * width`), or else a variable of the block.
-The block's calls are then items as others are, of which the next lists outside are made. Nothing here is a guess: an
-expression is taken only where it gives the very value of every place.
+in columns (`cnncalc.language.columns`), and a block is made of them (`cnncalc.language.blocks`). Its calls are then
+items as others are, of which the next lists outside are made.
 """
 
 from __future__ import annotations
@@ -13,10 +11,27 @@ import copy
 import keyword
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+from cnncalc.graph import automatic_stem
+from cnncalc.language.blocks import Known, Made, Maker, Unfit, word_of
+from cnncalc.language.columns import (
+    Column,
+    Place,
+    absorb,
+    aligned,
+    alternatives,
+    columns_of,
+    equal,
+    optional,
+    overlay,
+    same_items,
+    skeleton,
+    walk,
+)
 from cnncalc.language.reader import ITEM_KEYS, RESERVED
 from cnncalc.language.text import (
     Code,
@@ -26,177 +41,32 @@ from cnncalc.language.text import (
     WrittenBlock,
     clone,
     option_defaults,
-    same,
     takes_branches,
+    value_text,
 )
+from cnncalc.language.values import of_index
 from cnncalc.ops import KINDS
 
-MAX_VARIABLES = 8
-"""Variables of a block that is still readable."""
+ITEMS_PER_ALTERNATIVE = 20
+"""A block of so many items may have one in place of another."""
 MAX_PERIOD = 12
 """Items that are repeated together without being a group."""
+MAX_RUN = 1000
+"""Items with numbered names that are written as one."""
+MAX_DIGITS = 8
+"""Digits of a number in a name from which what follows is numbered."""
+MAX_PAIRS = 200_000
+"""Items of two lists that are held against each other."""
 MAX_CLASSES = 60
 """Lists that look different, of one level; of more none are joined."""
-_FACTORS = (2, 3, 4, 6, 8)
-
-# What an option measures: only like things are expressed by each other.
-_MEASURES = {
-    "out_channels": "channels",
-    "out_features": "channels",
-    "groups": "channels",
-    "reduction": "channels",
-}
+_LEVEL_PASSES = 5
+_AUTOMATIC = {automatic_stem(kind) for kind in KINDS}
 _MEANINGLESS = {"first", "rest", "last", "main"}
-# What a variable is called, by the option that it gives.
-_VARIABLE_NAMES = {
-    "out_channels": "width",
-    "out_features": "features",
-    "channels": "range",
-    "repeat": "depth",
-    "size": "to",
-    "k": "offset",
-}
 
 
 def compress(spec: Document) -> Document:
     """The same network in fewer lines."""
     return _Compressor(spec).compressed()
-
-
-def equal(one: Written, other: Written) -> bool:
-    """Whether two items are written alike."""
-    return (
-        one.head == other.head
-        and one.name == other.name
-        and one.start == other.start
-        and one.share == other.share
-        and same(one.repeat, other.repeat)
-        and same(one.when, other.when)
-        and one.options.keys() == other.options.keys()
-        and all(same(value, other.options[key]) for key, value in one.options.items())
-        and len(one.items) == len(other.items)
-        and all(map(equal, one.items, other.items))
-    )
-
-
-def absorb(one: Written, other: Written) -> None:
-    """Let an item stand for another too, which is written alike."""
-    one.entries = one.entries + other.entries
-    for inner, twin in zip(one.items, other.items, strict=True):
-        absorb(inner, twin)
-
-
-class _Unfit(Exception):
-    """Lists of items that no block of the language covers."""
-
-
-@dataclass(slots=True)
-class _Place:
-    """A list of items that may become a call: the item that holds it, the run of numbered siblings that this one is
-    of, and whether it is the first of them."""
-
-    holder: Written
-    branch: bool
-    run: int
-    first: bool
-
-    @property
-    def items(self) -> list[Written]:
-        return self.holder.items
-
-
-@dataclass(slots=True)
-class _Column:
-    """Items that stand at the same point of several lists, by the number of the list; a list may lack it."""
-
-    key: tuple[Any, ...]
-    cells: dict[int, Written]
-    inner: list[_Column] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        """Items in it, itself included."""
-        return 1 + sum(column.size for column in self.inner)
-
-
-def _key(item: Written) -> tuple[Any, ...]:
-    """What must be the same in a column, as no expression can give it."""
-    kind = KINDS.get(item.head)
-    fixed = []
-    if kind is not None:
-        for option, default in option_defaults(kind).items():
-            value = item.options.get(option, default)
-            if value is None or isinstance(value, str):
-                fixed.append((option, value))
-    merged = len(item.items) if takes_branches(item.head) else None
-    return (item.head, item.name, item.start, item.share, item.repeat is None, item.when is None, tuple(fixed), merged)
-
-
-def _columns(number: int, items: Sequence[Written]) -> list[_Column]:
-    """The columns of one list alone."""
-    return [_Column(_key(item), {number: item}, _columns(number, item.items)) for item in items]
-
-
-def _skeleton(items: Sequence[Written]) -> tuple[Any, ...]:
-    """What two lists share if their columns all match."""
-    return tuple((_key(item), _skeleton(item.items)) for item in items)
-
-
-def _matched(one: _Column, other: _Column) -> _Column | None:
-    """Two columns as one, if they can be."""
-    if one.key != other.key:
-        return None
-    if one.key[-1] is None:
-        inner = _aligned(one.inner, other.inner)
-    else:
-        branches = [_matched(a, b) for a, b in zip(one.inner, other.inner, strict=True)]
-        inner = None if None in branches else [branch for branch in branches if branch is not None]
-    return None if inner is None else _Column(one.key, {**one.cells, **other.cells}, inner)
-
-
-def _aligned(one: Sequence[_Column], other: Sequence[_Column]) -> list[_Column] | None:
-    """Two lists of columns as one: as many as can be matched, in their order; the others stand for themselves. None
-    if nothing in two lists that are not empty matches."""
-    if not one or not other:
-        return [*one, *other]
-    pairs = {(i, j): _matched(a, b) for i, a in enumerate(one) for j, b in enumerate(other)}
-    best: dict[tuple[int, int], int] = defaultdict(int)
-    for i in range(len(one) - 1, -1, -1):
-        for j in range(len(other) - 1, -1, -1):
-            pair = pairs[i, j]
-            here = pair.size + best[i + 1, j + 1] if pair else 0
-            best[i, j] = max(here, best[i + 1, j], best[i, j + 1])
-    if not best[0, 0]:
-        return None
-    found: list[_Column] = []
-    i = j = 0
-    while i < len(one) and j < len(other):
-        pair = pairs[i, j]
-        if pair and best[i, j] == pair.size + best[i + 1, j + 1]:
-            found.append(pair)
-            i, j = i + 1, j + 1
-        elif best[i, j] == best[i + 1, j]:
-            found.append(one[i])
-            i += 1
-        else:
-            found.append(other[j])
-            j += 1
-    return [*found, *one[i:], *other[j:]]
-
-
-def _optional(columns: Sequence[_Column], numbers: frozenset[int]) -> int:
-    """Items that some of the lists lack."""
-    lacking = 0
-    for column in columns:
-        here = frozenset(column.cells)
-        lacking += column.size if here != numbers else _optional(column.inner, here)
-    return lacking
-
-
-def _alternatives(columns: Sequence[_Column]) -> bool:
-    """Whether different items bear one name, of which each list has one: such are better two blocks."""
-    names = [item.name for column in columns for item in [next(iter(column.cells.values()))] if item.name]
-    return len(set(names)) < len(names) or any(_alternatives(column.inner) for column in columns)
 
 
 class _Compressor:
@@ -206,10 +76,13 @@ class _Compressor:
         self.spec = spec
         self.items = list(map(clone, spec.items))
         self.blocks: dict[str, WrittenBlock] = {}
-        self.measures: dict[tuple[str, str], str] = {}  # what the variables of the blocks measure
-        self.words: set[str] = {*KINDS, *ITEM_KEYS, *RESERVED, "layers", "head", "vars"}
+        said = [word for item in walk(self.items) for word in (item.start, item.called, item.share) if word]
+        used = {part for word in (*said, *(spec.outputs or {}).values()) for part in str(word).split(".")}
+        self.known = Known(self.blocks, {}, used)
+        self.words_of_kinds: set[str] = {*KINDS, *ITEM_KEYS, *RESERVED, "layers", "head", "vars"}
         for kind in KINDS.values():
-            self.words.update(kind.__struct_fields__)
+            self.words_of_kinds.update(kind.__struct_fields__)
+        self.words = set(self.words_of_kinds)
 
     def compressed(self) -> Document:
         """The spec with its blocks."""
@@ -219,21 +92,49 @@ class _Compressor:
             for place in places:
                 self.fold(place.items)
                 self.fold_numbered(place.holder)
+            alone = self.runs_of_one(places)
             self.make_blocks([place for place in places if place.items])
+            for item in alone:
+                if item.repeat == 1:
+                    item.repeat, item.name = None, str(item.name).removesuffix("..")
         self.fold(self.items)
         self.inline_single_calls()
+        self.renumber()
         return replace(self.spec, blocks=self.blocks, items=self.items)
 
-    def levels(self) -> dict[int, list[_Place]]:
-        """The lists of items by how deep lists lie in them. Numbered siblings are of one level."""
-        found: dict[int, list[_Place]] = defaultdict(list)
+    def levels(self) -> dict[int, list[Place]]:
+        """The lists of items by how deep lists lie in them. Numbered siblings are of one level, and so are lists that
+        look alike."""
+        looks = {id(item): skeleton(item.items, item.first) for item in walk(self.items) if item.items}
+        least: dict[Any, int] = {}
+        for _ in range(_LEVEL_PASSES):
+            found = self.levelled(looks, least)
+            highest = {
+                looks[id(place.holder)]: level for level in sorted(found) for place in found[level] if place.items
+            }
+            if all(
+                level == highest[looks[id(place.holder)]]
+                for level, places in found.items()
+                for place in places
+                if place.items
+            ):
+                return found
+            least = highest
+        return self.levelled(looks, {})  # such as lists beside those that have their like inside
+
+    def levelled(self, looks: Mapping[int, Any], least: Mapping[Any, int]) -> dict[int, list[Place]]:
+        """The lists of items by level, each at least of the level of its looks."""
+        found: dict[int, list[Place]] = defaultdict(list)
         runs = 0
 
         def visit(items: Sequence[Written], branches: bool) -> int:
             nonlocal runs
             runs += 1
             run = runs
-            inner = [(item, visit(item.items, takes_branches(item.head))) for item in items]
+            inner = [
+                (item, max(visit(item.items, takes_branches(item.head)), least.get(looks.get(id(item)), 0)))
+                for item in items
+            ]
             numbered = max((level for item, level in inner if item.name and item.name.isdigit()), default=0)
             first = True
             for item, level in inner:
@@ -241,7 +142,7 @@ class _Compressor:
                     continue
                 is_numbered = bool(item.name and item.name.isdigit())
                 level = max(level, numbered) if is_numbered else level
-                found[level].append(_Place(item, branches, run if is_numbered else 0, is_numbered and first))
+                found[level].append(Place(item, branches, run if is_numbered else 0, is_numbered and first))
                 first = first and not is_numbered
             return 1 + max((level for _, level in inner), default=-1) if items else 0
 
@@ -250,8 +151,21 @@ class _Compressor:
 
     # Repeats.
 
+    def runs_of_one(self, places: Sequence[Place]) -> list[Written]:
+        """Write items as repeated once, where other lists have several such; those items."""
+        wanted = {(item.head, item.name) for place in places for item in place.items if item.repeat is not None}
+        found: list[Written] = []
+        for place in places:
+            for item in place.items:
+                plain = item.start is None and item.share is None and item.when is None and item.repeat is None
+                if plain and item.name and (item.head, f"{item.name}..") in wanted:
+                    item.repeat, item.name = 1, f"{item.name}.."
+                    found.append(item)
+        return found
+
     def fold(self, items: list[Written]) -> None:
         """Write equal neighbours once, with `repeat`."""
+        self.fold_named(items)
         position = 0
         while position < len(items):
             period, times = self.period(items, position)
@@ -262,6 +176,69 @@ class _Compressor:
                         absorb(one, other)
                 items[position : position + period * times] = [self.repeated(group, times)]
             position += 1
+
+    def fold_named(self, items: list[Written]) -> None:
+        """Write neighbours whose names end in one number after the other once, if they are equal or differ by what
+        their number says."""
+        position = 0
+        while position < len(items):
+            run = self.run(items, position)
+            others = (number for number, item in enumerate(run) if not equal(run[0], item, named=False))
+            alike = run[: next(others, len(run))]
+            found = next((part for part in (run, alike) if len(part) > 1 and self.numbered(part)), [])
+            del items[position + 1 : position + len(found)]
+            position += 1
+
+    def run(self, items: Sequence[Written], position: int) -> list[Written]:
+        """The items from a position on that are called alike but for their numbers, which follow each other, and have
+        the same items inside."""
+        first = items[position]
+        stem = (first.name or "").rstrip("0123456789")
+        number = (first.name or "")[len(stem) :]
+        if (
+            str(int(number or -1)) != number
+            or len(number) > MAX_DIGITS
+            or first.head == "head"
+            or stem.rpartition(".")[2] in _AUTOMATIC
+        ):
+            return []
+        found: list[Written] = []
+        for item in islice(items, position, position + MAX_RUN):
+            alone = item.start is None and item.share is None and item.when is None and item.repeat is None
+            if not alone or item.name != f"{stem}{int(number) + len(found)}" or item.head != first.head:
+                break
+            if not same_items(first.items, item.items):
+                break
+            found.append(item)
+        return found
+
+    def numbered(self, run: Sequence[Written]) -> bool:
+        """Let the first of a run stand for all, if it can."""
+        first = run[0]
+        keys = {key: None for item in run for key in item.options}
+        options = {}
+        for key in keys:
+            values = [item.options.get(key, self.default(item.head, key)) for item in run]
+            value = of_index(values)
+            if value is None:
+                return False
+            options[key] = value
+        if sum(isinstance(value, Code) and "index" in value.text for value in options.values()) > 1:
+            return False
+        assert first.name is not None
+        first.options = options
+        first.repeat, first.name = len(run), f"{first.name}.."
+        for item in run[1:]:
+            first.entries = first.entries + item.entries
+            for inner, twin in zip(first.items, item.items, strict=True):
+                absorb(inner, twin)
+        return True
+
+    def default(self, head: str, option: str) -> Any:
+        """The default of an option of a kind or block."""
+        if head in KINDS:
+            return option_defaults(KINDS[head])[option]
+        return self.blocks[head].variables[option] if head in self.blocks else None
 
     def period(self, items: list[Written], start: int) -> tuple[int, int]:
         """How many items from here on are repeated, and how often: what saves most."""
@@ -291,62 +268,77 @@ class _Compressor:
         return Written("layers", repeat=times, items=group, entries=group[0].entries)
 
     def fold_numbered(self, parent: Written) -> None:
-        """Write a group of equal groups 1, 2, 3, ... as one that is repeated."""
-        inner = parent.items
-        if parent.head != "layers" or not parent.name or parent.repeat is not None or not inner:
+        """Write a group of nothing but groups that are repeated as these: with its name where they are numbered from
+        1, as the language does by itself, or else with its name before theirs, if nobody reads what ends it."""
+        if parent.head != "layers" or not parent.name or parent.repeat is not None or len(parent.items) != 1:
             return
-        if [item.name for item in inner] != [str(n) for n in range(1, len(inner) + 1)]:
+        (only,) = parent.items
+        if only.node is not None or only.name is None or only.repeat is None or not only.name.endswith(".."):
             return
-        first = inner[0]
-        if (
-            first.node is not None
-            or first.head == "head"
-            or any(item.start or item.share or item.when or item.repeat is not None for item in inner)
-        ):
-            return
-        for item in inner[1:]:
-            item.name = first.name
-            if not equal(first, item):
-                for number, again in enumerate(inner, 1):
-                    again.name = str(number)
+        if only.name != "1..":
+            if parent.name in self.known.used or "." in only.name.removesuffix(".."):
                 return
-        for item in inner[1:]:
-            absorb(first, item)
-        parent.head, parent.options, parent.items = first.head, first.options, first.items
-        parent.entries, parent.repeat = first.entries, len(inner)
+            parent.name = f"{parent.name}.{only.name}"
+        parent.head, parent.options, parent.items = only.head, only.options, only.items
+        parent.entries, parent.repeat = only.entries, only.repeat
+
+    def text(self, items: Sequence[Written]) -> tuple[str, ...]:
+        """The lines of items."""
+        text = Text({name: next(iter(block.variables), None) for name, block in self.blocks.items()})
+        return tuple(line for item in items for line in text.item(item, ""))
 
     def lines(self, items: Sequence[Written]) -> int:
         """How many lines items take."""
-        text = Text({name: next(iter(block.variables), None) for name, block in self.blocks.items()})
-        return sum(len(text.item(item, "")) for item in items)
+        return len(self.text(items))
 
     # Blocks.
 
-    def make_blocks(self, places: list[_Place]) -> None:
+    def make_blocks(self, places: list[Place]) -> None:
         """Make blocks of the lists of a level that look alike."""
         classes: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         for number, place in enumerate(places):
-            classes[_skeleton(place.items)].append(number)
+            classes[skeleton(place.items, place.holder.first)].append(number)
         groups = [self.overlaid(numbers, places) for numbers in classes.values()]
         for columns in self.joined(groups, places):
             numbers = sorted({number for column in columns for number in column.cells})
-            if len(numbers) < 2 or all(places[number].branch for number in numbers):
-                continue
-            try:
-                made = _Maker(self, columns, {number: places[number] for number in numbers}).made()
-            except _Unfit:
-                continue
-            if self.gain(made, [places[number] for number in numbers]) > 0:
-                self.call(made, {number: places[number] for number in numbers})
+            self.make_block(columns, numbers, places)
 
-    def overlaid(self, numbers: Sequence[int], places: Sequence[_Place]) -> list[_Column]:
+    def make_block(self, columns: list[Column], numbers: Sequence[int], places: Sequence[Place]) -> None:
+        """Make a block of columns; of those that no block covers, of such as read like shapes, or are equal."""
+        if len(numbers) < 2 or all(places[number].branch for number in numbers):
+            return
+        own = {number: places[number] for number in numbers}
+        try:
+            made = Maker(self.known, columns, own).made()
+        except Unfit:
+            for part in self.parts(own):
+                self.make_block(self.overlaid(part, places), part, places)
+            return
+        if self.gain(made, list(own.values())) > 0:
+            self.call(made, own)
+
+    def parts(self, places: Mapping[int, Place]) -> list[list[int]]:
+        """Lists of a class in smaller ones: by their items and the shapes before them, or those that are equal."""
+        for key in (
+            lambda place: (skeleton(place.items, place.holder.first), tuple(place.holder.entries)),
+            lambda place: self.text(place.items),
+        ):
+            found: dict[Any, list[int]] = defaultdict(list)
+            for number, place in places.items():
+                found[key(place)].append(number)
+            if len(found) > 1:
+                return list(found.values())
+        return []
+
+    def overlaid(self, numbers: Sequence[int], places: Sequence[Place]) -> list[Column]:
         """The columns of lists of one skeleton."""
-        columns = _columns(numbers[0], places[numbers[0]].items)
-        for number in numbers[1:]:
-            _overlay(columns, _columns(number, places[number].items))
+        each = [columns_of(number, places[number].items, places[number].holder.first) for number in numbers]
+        columns = each[0]
+        for other in each[1:]:
+            overlay(columns, other)
         return columns
 
-    def joined(self, groups: list[list[_Column]], places: Sequence[_Place]) -> list[list[_Column]]:
+    def joined(self, groups: list[list[Column]], places: Sequence[Place]) -> list[list[Column]]:
         """Classes joined where one has a few items more than the other, if that takes fewer lines."""
         if len(groups) > MAX_CLASSES:
             return groups
@@ -365,19 +357,19 @@ class _Compressor:
             position += 1
         return groups
 
-    def join(self, one: list[_Column], other: list[_Column], places: Sequence[_Place]) -> list[_Column] | None:
+    def join(self, one: list[Column], other: list[Column], places: Sequence[Place]) -> list[Column] | None:
         """Two classes as one, if that is worth it."""
-        both = _aligned(one, other)
+        both = aligned(one, other) if len(one) * len(other) <= MAX_PAIRS else None
         if both is None:
             return None
         numbers = frozenset(number for column in both for number in column.cells)
         size = sum(column.size for column in both)
-        if _optional(both, numbers) * 2 > size or _alternatives(both):
-            return None
+        if optional(both, numbers) * 2 > size or alternatives(both) * ITEMS_PER_ALTERNATIVE > size:
+            return None  # such are better two blocks
         parts = [self.cost(columns, places) for columns in (one, other)]
         return both if self.cost(both, places) < sum(parts) else None
 
-    def cost(self, columns: list[_Column], places: Sequence[_Place]) -> int:
+    def cost(self, columns: list[Column], places: Sequence[Place]) -> int:
         """The lines that the lists of a class take, as calls of a block if that is better."""
         numbers = sorted({number for column in columns for number in column.cells})
         own = [places[number] for number in numbers]
@@ -385,8 +377,8 @@ class _Compressor:
         if len(numbers) < 2 or all(place.branch for place in own):
             return plain
         try:
-            made = _Maker(self, columns, {number: places[number] for number in numbers}).made()
-        except _Unfit:
+            made = Maker(self.known, columns, {number: places[number] for number in numbers}).made()
+        except Unfit:
             return plain
         # Numbered siblings that are called alike become one line.
         calls = {
@@ -394,20 +386,20 @@ class _Compressor:
         }
         return min(plain, self.block_lines(made) + len(calls))
 
-    def block_lines(self, made: _Made) -> int:
+    def block_lines(self, made: Made) -> int:
         return 2 + bool(made.block.variables) + self.lines(made.block.items)
 
-    def gain(self, made: _Made, places: Sequence[_Place]) -> int:
+    def gain(self, made: Made, places: Sequence[Place]) -> int:
         """The lines that a block saves."""
         before = sum(self.lines([place.holder]) for place in places)
         return before - self.block_lines(made) - len(places)
 
-    def call(self, made: _Made, places: Mapping[int, _Place]) -> None:
+    def call(self, made: Made, places: Mapping[int, Place]) -> None:
         """Take a block in, and call it."""
         name = self.block_name(made, places)
         self.blocks[name] = made.block
         for variable, measure in made.measures.items():
-            self.measures[name, variable] = measure
+            self.known.measures[name, variable] = measure
         self.words.update(made.block.variables)
         self.words.add(name)
         for number, place in places.items():
@@ -418,7 +410,7 @@ class _Compressor:
             else:
                 holder.head, holder.options, holder.items = name, arguments, []
 
-    def block_name(self, made: _Made, places: Mapping[int, _Place]) -> str:
+    def block_name(self, made: Made, places: Mapping[int, Place]) -> str:
         """What a block is called: as the groups are that become its calls, or by what is in it."""
         names = Counter(_letters(place.holder.name or "") for place in places.values())
         name, times = names.most_common(1)[0]
@@ -448,6 +440,19 @@ class _Compressor:
                 elif len(calls) == 1 and self.inline(name, *calls[0]):
                     again = True
 
+    def renumber(self) -> None:
+        """Take the number off a block's name where none is left that bears the name alone."""
+        taken = {*self.words_of_kinds, *(variable for block in self.blocks.values() for variable in block.variables)}
+        names: dict[str, str] = {}
+        for name in self.blocks:
+            base = name.rstrip("0123456789")
+            free = base not in taken and base not in self.blocks and base not in names.values()
+            names[name] = base if free and not keyword.iskeyword(base) else name
+        self.blocks = {names[name]: block for name, block in self.blocks.items()}  # nothing is made after this
+        for items in self.all_lists():
+            for item in items:
+                item.head = names.get(item.head, item.head)
+
     def all_lists(self) -> Iterator[list[Written]]:
         """Every list of items, in blocks and outside."""
         stack = [self.items, *(block.items for block in self.blocks.values())]
@@ -460,12 +465,11 @@ class _Compressor:
         """Put a block's items in the place of its one call, if its variables' values can stand for them there."""
         block, call = self.blocks[name], items[position]
         values = {**block.variables, **call.options}
-        for value in values.values():
-            if isinstance(value, Code) and re.search(r"\bchannels\b", value.text):
-                return False
+        if any(re.search(r"\b(channels|sizes)\b", value_text(value)) for value in values.values()):
+            return False
         try:
             inner = [_substituted(item, values) for item in block.items]
-        except _Unfit:
+        except Unfit:
             return False
         del self.blocks[name]
         if (
@@ -481,13 +485,6 @@ class _Compressor:
         return True
 
 
-def _overlay(columns: Sequence[_Column], others: Sequence[_Column]) -> None:
-    """Lay columns over others of the same skeleton."""
-    for column, other in zip(columns, others, strict=True):
-        column.cells.update(other.cells)
-        _overlay(column.inner, other.inner)
-
-
 def _letters(name: str) -> str:
     """The words in a name, without its numbers: what numbered siblings have in common."""
     return "_".join(word for word in re.findall(r"[A-Za-z]+", name.lower()) if len(word) > 1)
@@ -500,14 +497,17 @@ def _described(items: Sequence[Written]) -> str:
     for item in items:
         if item.head in merges:
             return merges[item.head]
-    words = [_letters(item.name or "") or short.get(item.head, item.head) for item in items]
-    return "_".join(list(dict.fromkeys(word for word in words if word != "layers"))[:3]) or "block"
+    names = [_letters(item.name or "") or short.get(item.head, item.head) for item in items]
+    words = dict.fromkeys(word for name in names for word in name.split("_") if name != "layers")
+    return "_".join(list(words)[:3]) or "block"
 
 
 def _substituted(item: Written, values: Mapping[str, Any]) -> Written:
     """An item with values in the place of variables."""
 
     def value_of(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(value_of, value))
         if not isinstance(value, Code):
             return value
         if value.text in values:
@@ -521,310 +521,31 @@ def _substituted(item: Written, values: Mapping[str, Any]) -> Written:
                 return found.text if re.fullmatch(r"\w+", found.text) else f"({found.text})"
             if isinstance(found, (bool, int, float)):
                 return str(found).lower()
-            raise _Unfit
+            raise Unfit
 
         text = re.sub(r"[A-Za-z_]\w*", part, value.text)
         if len(text) > 60:
-            raise _Unfit
+            raise Unfit
         return Code(text)
 
+    start = item.start
+    if isinstance(start, Code):
+        start = word_of(value_of(start))
     when = value_of(item.when)
     if isinstance(when, bool):
-        raise _Unfit
+        raise Unfit
     return Written(
         item.head,
         {key: value_of(value) for key, value in item.options.items()},
         item.name,
-        item.start,
+        start,
         value_of(item.repeat),
         when,
         [_substituted(inner, values) for inner in item.items],
         item.node,
         item.entries,
         item.share,
+        item.source,
+        item.called,
+        item.first,
     )
-
-
-@dataclass(slots=True)
-class _Made:
-    """A block, and the arguments with which it gives each of the lists."""
-
-    block: WrittenBlock
-    arguments: dict[int, dict[str, Any]]
-    measures: dict[str, str]
-
-
-@dataclass(slots=True)
-class _Variable:
-    """A variable to be: its value at each place, and the expression that gives it, if there is one."""
-
-    name: str
-    measure: str
-    values: dict[int, Any]
-    code: str | None = None
-
-
-_Slot = Callable[[Any], None]
-
-
-class _Maker:
-    """Makes a block of columns."""
-
-    def __init__(self, compressor: _Compressor, columns: Sequence[_Column], places: Mapping[int, _Place]) -> None:
-        self.compressor = compressor
-        self.columns = columns
-        self.places = places
-        self.variables: list[_Variable] = []
-        self.numbers = list(places)
-        # The channels before the block, at each place; several if a place is repeated.
-        self.before = {number: [shape[0] for shape in place.holder.entries] for number, place in places.items()}
-        self.differing: list[tuple[str, str, dict[int, Any], dict[int, Written], _Slot]] = []
-        self.lacking: list[tuple[_Column, list[int], Written]] = []
-
-    def made(self) -> _Made:
-        """The block and its calls.
-
-        Raises:
-            _Unfit: there is none, or none that is readable.
-        """
-        items = [self.item(column, self.numbers) for column in self.columns]
-        # Channels first: conditions speak of them, and the other options of conditions.
-        for channels in (True, False):
-            if not channels:
-                for column, numbers, item in self.lacking:
-                    self.condition(column, numbers, item)
-            for option, measure, values, cells, put in self.differing:
-                if (measure == "channels") is channels:
-                    put(self.expression(option, measure, values, cells))
-        if len(self.variables) > MAX_VARIABLES:
-            raise _Unfit
-        return self.result(items)
-
-    def item(self, column: _Column, numbers: list[int]) -> Written:
-        """The item of a column in the block; what differs in it is put off."""
-        cells = column.cells
-        first = next(iter(cells.values()))
-        item = Written(first.head, {}, first.name, first.start, None, first.when, share=first.share)
-        if any(not same(cell.when, first.when) for cell in cells.values()):
-            raise _Unfit
-        absent = [number for number in numbers if number not in cells]
-        if first.repeat is not None:
-            repeats = {number: cells[number].repeat if number in cells else 0 for number in numbers}
-            self.slot("repeat", "repeat", repeats, cells, lambda value: setattr(item, "repeat", value))
-        elif absent:
-            self.lacking.append((column, numbers, item))
-        self.options(item, cells)
-        here = [number for number in numbers if number in cells]
-        item.items = [self.item(inner, here) for inner in column.inner]
-        return item
-
-    def options(self, item: Written, cells: Mapping[int, Written]) -> None:
-        """The options of a column's item: what all give alike, and what differs."""
-        defaults = self.defaults(item.head)
-        for option in defaults:
-            given = {number: cell.options.get(option, defaults[option]) for number, cell in cells.items()}
-            if all(option not in cell.options for cell in cells.values()):
-                continue
-            if (
-                any(value is None or isinstance(value, (Code, str)) for value in given.values())
-                and len(set(map(repr, given.values()))) > 1
-            ):
-                raise _Unfit
-            item.options[option] = None  # keeps the order
-            measure = self.compressor.measures.get((item.head, option)) or _MEASURES.get(option, option)
-            self.slot(option, measure, given, dict(cells), lambda value, key=option: item.options.update({key: value}))
-
-    def defaults(self, head: str) -> dict[str, Any]:
-        """The options of a kind or block, with their defaults."""
-        if head in KINDS:
-            return option_defaults(KINDS[head])
-        block = self.compressor.blocks.get(head)
-        return dict(block.variables) if block else {}
-
-    def slot(
-        self, option: str, measure: str, values: dict[int, Any], cells: Mapping[int, Written], put: Callable[..., None]
-    ) -> None:
-        """Settle an option that is the same everywhere; put one that differs off."""
-        first = next(iter(values.values()))
-        if all(same(value, first) for value in values.values()):
-            put(first)
-        else:
-            self.differing.append((option, measure, values, dict(cells), put))
-
-    def expression(self, option: str, measure: str, values: dict[int, Any], cells: Mapping[int, Written]) -> Code:
-        """The expression that gives an option its value at every place; a new variable if there is no other."""
-        found = self.of_variables(measure, values) or (measure == "channels" and self.of_channels(values, cells))
-        if found:
-            return Code(found)
-        if measure == "channels":
-            outer = _multiple({number: (value, self.before[number]) for number, value in values.items()})
-            if outer:
-                return Code(self.variable(option, measure, values, outer).name)
-        found = self.of_condition(option, measure, values)
-        return Code(found or self.variable(option, measure, values).name)
-
-    def of_variables(self, measure: str, values: Mapping[int, Any]) -> str | None:
-        """A value as one of the variables, or a multiple or part of one."""
-        for variable in self.variables:
-            if variable.measure == measure and all(same(variable.values[n], value) for n, value in values.items()):
-                return variable.name
-        if not all(type(value) is int for value in values.values()):
-            return None
-        for variable in self.variables:
-            mine = {number: variable.values[number] for number in values}
-            if not all(type(value) is int for value in mine.values()):
-                continue
-            of_kernel = measure == "padding" and variable.measure == "kernel"
-            if of_kernel and all(value == mine[number] // 2 for number, value in values.items()):
-                return f"{variable.name} // 2"
-            if measure == variable.measure == "channels":
-                for factor in _FACTORS:
-                    if all(value == factor * mine[number] for number, value in values.items()):
-                        return f"{factor} * {variable.name}"
-                    if all(factor * value == mine[number] for number, value in values.items()):
-                        return f"{variable.name} // {factor}"
-        return None
-
-    def of_channels(self, values: Mapping[int, Any], cells: Mapping[int, Written]) -> str | None:
-        """A value as a multiple or part of the channels that the item itself reads."""
-        return _multiple({n: (value, [shape[0] for shape in cells[n].entries]) for n, value in values.items()})
-
-    def of_condition(self, option: str, measure: str, values: dict[int, Any]) -> str | None:
-        """A value that only the first of numbered siblings has, as a choice."""
-        runs: dict[int, Any] = {}
-        for number, value in values.items():
-            place = self.places[number]
-            if place.first:
-                runs[place.run] = value
-        rest = {repr(v): v for n, v in values.items() if self.places[n].run and not self.places[n].first}
-        if len(rest) != 1 or any(self.places[number].run not in runs for number in values):
-            return None
-        (other,) = rest.values()
-        if isinstance(other, tuple):
-            return None
-        firsts = {number: runs[self.places[number].run] for number in values}
-        for test, truth in self.tests():
-            if all(same(values[n], firsts[n] if truth[n] else other) for n in values):
-                wanted = {n: firsts[n] for n in values}
-                if len(set(map(repr, wanted.values()))) == 1:
-                    one = next(iter(wanted.values()))
-                    return None if isinstance(one, tuple) else f"{one} if {test} else {other}".replace("True", "true")
-                full = {number: wanted.get(number, other) for number in self.numbers}
-                name = self.of_variables(measure, full) or self.variable(option, measure, full).name
-                return f"{name} if {test} else {other}"
-        return None
-
-    def tests(self) -> Iterator[tuple[str, dict[int, bool]]]:
-        """Conditions before the block, with their truth at each place: first those that are variables already."""
-        for variable in list(self.variables):
-            if variable.measure == "condition":
-                yield variable.name, variable.values
-        for variable in list(self.variables):
-            if variable.measure != "channels" or variable.code:
-                continue
-            for factor, text in [(1, variable.name), *((f, f"{f} * {variable.name}") for f in _FACTORS)]:
-                yield from self.test(f"channels != {text}", variable, lambda c, v, f=factor: c != f * v)
-                yield from self.test(f"channels == {text}", variable, lambda c, v, f=factor: c == f * v)
-        for variable in list(self.variables):
-            if variable.measure == "stride":
-                ones = {number: variable.values[number] != 1 for number in self.numbers}
-                yield f"{variable.name} != 1", ones
-                yield f"{variable.name} == 1", {number: not truth for number, truth in ones.items()}
-
-    def test(self, text: str, variable: _Variable, holds: Callable[..., bool]) -> Iterator[tuple[str, dict[int, bool]]]:
-        """A condition of the channels, if it has one truth at each place."""
-        truths = {n: {bool(holds(c, variable.values[n])) for c in self.before[n]} for n in self.numbers}
-        if all(len(truth) == 1 for truth in truths.values()):
-            yield text, {n: truth.pop() for n, truth in truths.items()}
-
-    def condition(self, column: _Column, numbers: Sequence[int], item: Written) -> None:
-        """When an item stands that some of the lists lack."""
-        present = {number: number in column.cells for number in numbers}
-        in_runs = {self.places[number].run for number, there in present.items() if not there} & {
-            self.places[number].run for number, there in present.items() if there
-        }
-        for test, truth in self.tests():
-            if not re.fullmatch(r"\w+", test) and not in_runs - {0}:
-                break  # where it is a property of each call, the calls say so
-            if all(truth[number] is there for number, there in present.items()):
-                if re.fullmatch(r"\w+", test):
-                    item.when = Code(test)
-                else:
-                    name = f"with_{item.name or item.head}"
-                    item.when = Code(self.variable(name, "condition", present, test, truth).name)
-                return
-            if all(truth[number] is not there for number, there in present.items()) and re.fullmatch(r"\w+", test):
-                item.when = Code(f"not {test}")
-                return
-        option = f"with_{item.name or item.head}"
-        item.when = Code(self.variable(option, "condition", present).name)
-
-    def variable(
-        self,
-        option: str,
-        measure: str,
-        values: Mapping[int, Any],
-        code: str | None = None,
-        full: dict[int, Any] | None = None,
-    ) -> _Variable:
-        """A new variable. Where the item is lacking, its value does not matter."""
-        name = re.sub(r"\W", "_", _VARIABLE_NAMES.get(option, option))
-        taken = {variable.name for variable in self.variables}
-        forbidden = {*KINDS, *ITEM_KEYS, *RESERVED, *self.compressor.blocks, "layers", "head"}
-        base, number = name, 1
-        while name in taken or name in forbidden or keyword.iskeyword(name):
-            number += 1
-            name = f"{base}{number}"
-        most = Counter(map(repr, values.values())).most_common(1)[0][0]
-        usual = next(value for value in values.values() if repr(value) == most)
-        of_run = {self.places[number].run: value for number, value in values.items() if self.places[number].run}
-        everywhere = full or {n: values.get(n, of_run.get(self.places[n].run, usual)) for n in self.numbers}
-        if code is not None and len(everywhere) > len(values) and full is None:
-            code = None  # it was seen to hold only where the item stands; elsewhere it may have no value
-        variable = _Variable(name, measure, everywhere, code)
-        self.variables.append(variable)
-        return variable
-
-    def result(self, items: list[Written]) -> _Made:
-        """The block with the defaults of its variables, and the arguments of each call."""
-        defaults: dict[str, Any] = {}
-        arguments: dict[int, dict[str, Any]] = {number: {} for number in self.numbers}
-        for position, variable in enumerate(self.variables):
-            if variable.code is not None:
-                defaults[variable.name] = Code(variable.code)
-                continue
-            shown, times = Counter(map(repr, variable.values.values())).most_common(1)[0]
-            usual = next(value for value in variable.values.values() if repr(value) == shown)
-            if variable.measure == "stride" and any(same(value, 1) for value in variable.values.values()):
-                usual, times = 1, len(self.numbers)
-            has_default = times * 2 > len(self.numbers) and (position or variable.measure != "channels")
-            defaults[variable.name] = usual if has_default else None
-            for number in self.numbers:
-                if not has_default or not same(variable.values[number], usual):
-                    arguments[number][variable.name] = variable.values[number]
-        for item in items:
-            self.gather(item)
-        measures = {variable.name: variable.measure for variable in self.variables}
-        return _Made(WrittenBlock(defaults, items), arguments, measures)
-
-    def gather(self, item: Written) -> None:
-        """Leave out what equals its default."""
-        defaults = self.defaults(item.head)
-        item.options = {key: value for key, value in item.options.items() if not same(value, defaults[key])}
-        for inner in item.items:
-            self.gather(inner)
-
-
-def _multiple(places: Mapping[int, tuple[Any, Sequence[int]]]) -> str | None:
-    """`channels`, or a multiple or part of it, that gives each value from each of its numbers of channels."""
-    if not all(type(value) is int and channels for value, channels in places.values()):
-        return None
-    pairs = [(value, number) for value, channels in places.values() for number in channels]
-    if all(value == number for value, number in pairs):
-        return "channels"
-    for factor in _FACTORS:
-        if all(value == factor * number for value, number in pairs):
-            return f"{factor} * channels"
-        if all(factor * value == number for value, number in pairs):
-            return f"channels // {factor}"
-    return None

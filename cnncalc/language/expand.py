@@ -31,13 +31,12 @@ from cnncalc.language.model import (
     work_of,
 )
 from cnncalc.language.names import Names
-from cnncalc.language.reader import no_layers
+from cnncalc.language.reader import MAX_NAME, no_layers
 from cnncalc.language.typed import make_op, placed
 from cnncalc.ops.base import Op, Shape, show
 
 MAX_LAYERS = 1_000_000
 MAX_NESTING = 100
-MAX_NAME = 200
 MAX_VARIABLES_WORK = 50_000
 MAX_CALLS_SHOWN = 4
 WORK = 10_000
@@ -320,24 +319,29 @@ class _Expander:
         if item.repeat is None:
             return self.once(item, tensor, here, item.name)
         times = self.times(item.repeat, tensor, here)
-        inside = here if item.name is None else self.inside(item, here, item.name)
+        numbered = item.numbers is not None
+        inside = here if item.name is None or numbered else self.inside(item, here, item.name)
+        stem, number = item.numbers or ("", 1)
         first = len(self.builder.nodes)
         variables = here.variables
         outer = variables.get("index")
         for index in range(times):
             self.look(item)
             variables["index"] = index
-            tensor = self.once(item, tensor, inside, None if item.name is None else str(index + 1))
+            tensor = self.once(item, tensor, inside, None if item.name is None else f"{stem}{number + index}")
         variables.pop("index", None)
         if outer is not None:
             variables["index"] = outer
-        if item.name is not None:
+        if item.name is not None and not numbered:
             self.bind(item, inside.scope.path, tensor, first)
             self.names.repeated.add(inside.scope.path)
         return tensor
 
     def once(self, item: Item, tensor: Node, here: _Here, name: str | None) -> Node:
         """Expand an item under a name; a repeated one once."""
+        if name is not None and "." in name:
+            scopes, _, name = name.rpartition(".")
+            here = self.inside(item, here, scopes)
         if item.share is None:
             return self.expand_by[type(item)](item, tensor, here, name)
         return self.shared(item, item.share, tensor, here, name)
@@ -393,8 +397,10 @@ class _Expander:
             raise SpecError("the spec expands to too many items that make no layer", item.place, code="too-much-work")
 
     def inside(self, item: Item, here: _Here, name: str) -> _Here:
-        """Inside the scope that a name opens."""
-        scope = Scope(name, here.scope)
+        """Inside the scope that a name opens, or the scopes of one with dots."""
+        scope = here.scope
+        for part in name.split("."):
+            scope = Scope(part, scope)
         self.check_length(item, scope.path)
         return _Here(scope, here.variables)
 
@@ -493,10 +499,17 @@ class _Expander:
 
     def reserved(self, item: Item, name: str) -> bool:
         """Whether the spec gives a name somewhere, so that no automatic name may be it."""
-        if name not in self.spec.names:
+        if name not in self.spec.names and not self.numbered(name):
             return False
         self.look(item)
         return True
+
+    def numbered(self, name: str) -> bool:
+        """Whether the spec numbers repetitions so that a name may be one of them."""
+        if not self.spec.numbered:
+            return False
+        stem = name.rstrip("0123456789")
+        return name != stem and int(name[len(stem) :]) in self.spec.numbered.get(stem, ())
 
     def block(self, item: BlockItem, tensor: Node, here: _Here, name: str | None) -> Node:
         """A block's items, with its arguments worked out where it is called."""

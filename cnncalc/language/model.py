@@ -178,10 +178,15 @@ class Word:
 
 @dataclass(slots=True)
 class Item:
-    """What every item has. One of the subclasses below says what it is."""
+    """What every item has. One of the subclasses below says what it is.
+
+    A name may have dots: it opens scopes in each other. `numbers` is what a name such as `conv1..` says, which
+    numbers the repetitions: what stands before the number, and that of the first.
+    """
 
     place: Place
     name: str | None = None
+    numbers: tuple[str, int] | None = None
     name_place: Place | None = None
     repeat: Option | None = None
     when: Option | None = None
@@ -277,4 +282,5 @@ class Spec:
     published: list[Published] = field(default_factory=list)
     gathers: bool = False  # whether a name has a *
     names: frozenset[str] = frozenset()  # every name that an item is given, which automatic names avoid
+    numbered: dict[str, range] = field(default_factory=dict)  # the numbers in such as conv1.., by what is before them
     extends: str | None = None

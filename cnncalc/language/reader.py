@@ -59,6 +59,8 @@ RESERVED = ("channels", "sizes", "index", "training", "true", "false")
 MAX_EXTENDS = 8
 MAX_VARIABLES = 100
 MAX_INPUTS = 100
+MAX_NAME = 200
+"""Characters of a name with the names around it."""
 
 # What other tools call the kinds, in small letters without underscores and dimensions.
 _OTHER_NAMES = {
@@ -153,6 +155,7 @@ _KNOWN_FROM_INPUT = ("inchannels", "infeatures", "numfeatures", "inputchannels",
 
 _NO_VALUE = "a number, a list or an expression belongs here"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+\-]*")
+_NUMBERED = re.compile(r"(?P<stem>(.*[^0-9])?)(?P<first>0|[1-9][0-9]{0,8})\.\.", re.DOTALL)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DOTTED = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
 
@@ -209,6 +212,7 @@ def read_spec(source: Source, name: str, opener: Opener) -> Spec:
             break
     spec.gathers = reader.gathers
     spec.names = frozenset(reader.names)
+    spec.numbered = reader.numbered
     return spec
 
 
@@ -456,6 +460,7 @@ class _Items:
         self.names = names
         self.variables: set[str] = set()  # every variable's name, wherever it holds
         self.gathers = False
+        self.numbered: dict[str, range] = {}
 
     def items(self, node: Node) -> list[Item]:
         """A list of items."""
@@ -543,9 +548,7 @@ class _Items:
         """The keys that every item takes."""
         name = node.get("name")
         if name is not None:
-            item.name = _name(name)
-            item.name_place = name.place
-            self.names.add(item.name)
+            self.named(item, name, node.get("repeat"))
         for key in ("repeat", "when"):
             value = node.get(key)
             if value is not None:
@@ -557,6 +560,28 @@ class _Items:
         share = node.get("share")
         if share is not None:
             item.share = Option(_string(share, "share"), share.place)
+
+    def named(self, item: Item, node: Node, repeat: Node | None) -> None:
+        """Give an item its name. One with dots opens several scopes, and `conv1..` numbers what is repeated."""
+        text = _scoped_text(node)
+        item.name, item.name_place = text, node.place
+        numbered = _NUMBERED.fullmatch(text)
+        if numbered is None:
+            self.names.update(_full_name(node, text).split("."))
+            return
+        stem, first = numbered["stem"], int(numbered["first"])
+        if repeat is None:
+            message = f"'{shorten(text)}' is a name for what is repeated"
+            hint = f"add 'repeat': the repetitions are {shorten(stem)}{first}, {shorten(stem)}{first + 1} and so on"
+            raise SpecError(message, node.place, hint=hint, code="bad-name")
+        *scopes, local = stem.split(".")
+        if scopes:
+            self.names.update(_full_name(node, ".".join(scopes)).split("."))
+        _full_name(node, f"{local}{first}")
+        item.numbers = (stem, first)
+        times = repeat.value if isinstance(repeat, Scalar) and type(repeat.value) is int else 0
+        numbers = self.numbered.get(local, range(first, first))
+        self.numbered[local] = range(min(first, numbers.start), max(first + times, numbers.stop))
 
     def check_options(self, node: Mapping, head: Scalar, allowed: Iterable[str]) -> None:
         """No key but the head, the allowed ones and those of every item."""
@@ -584,7 +609,9 @@ class _Items:
     def outputs(self, node: Node) -> list[OutputName]:
         """The names of a spec's outputs: a list, or a mapping of what each is called to its layer."""
         if isinstance(node, Mapping):
-            pairs: list[tuple[str | None, Node]] = [(_full_name(key), value) for key, value in node.entries]
+            pairs: list[tuple[str | None, Node]] = [
+                (_full_name(key, str(key.value)), value) for key, value in node.entries
+            ]
         else:
             hint = "such as outputs: [boxes, classes], or {boxes: head.conv4}"
             pairs = [(None, value) for value in _sequence(node, "outputs", hint).items]
@@ -761,9 +788,21 @@ def _name(node: Node) -> str:
     return text
 
 
-def _full_name(key: Scalar) -> str:
+def _full_name(node: Node, text: str) -> str:
     """A name that may have the scopes around it before it."""
-    return ".".join(_name(Scalar(key.place, part)) for part in str(key.value).split("."))
+    return ".".join(_name(Scalar(node.place, part)) for part in text.split("."))
+
+
+def _scoped_text(node: Node) -> str:
+    """The text of a name that may have dots; a number with a decimal point has lost what it was written like."""
+    if isinstance(node, Scalar) and isinstance(node.value, float):
+        hint = "put it in quotes, if it is meant: a name with dots opens a scope for each part"
+        raise SpecError("this name is a decimal number", node.place, hint=hint, code="bad-name")
+    text = str(node.value) if isinstance(node, Scalar) and node.value is not None else ""
+    if len(text) > MAX_NAME:
+        hint = "give the groups around it names of their own"
+        raise SpecError(f"a name is longer than {MAX_NAME} characters", node.place, hint=hint, code="name-too-long")
+    return text
 
 
 def _string(node: Node, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import yaml
 from cnncalc.errors import RequestError
 from cnncalc.graph import Node
 from cnncalc.language.nodes import MAX_NUMBER
+from cnncalc.language.reader import RESERVED
 from cnncalc.ops import KINDS, Op
 from cnncalc.ops.base import Shape
 
@@ -23,6 +25,8 @@ WIDTH = 100
 _INDENT = "  "
 _PLAIN = re.compile(r"[A-Za-z0-9_(][A-Za-z0-9_+\-*/%=!<>(). ]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_+\-.]*")
+_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
+_FROM = re.compile(r"[0-9]+\.\.")
 _YAML_1_1 = yaml.resolver.Resolver()  # what other readers than ours take a plain word for
 
 
@@ -33,6 +37,14 @@ class Code:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The name of an earlier layer, which a block can be given; `index` is that of its node."""
+
+    word: str
+    index: int = field(default=0, compare=False)
+
+
 @dataclass(slots=True)
 class Written:
     """An item as it is written.
@@ -41,7 +53,10 @@ class Written:
         head: the kind, the block, `layers` for a group or branch, `head` for a head.
         options: the options given, the main argument among them.
         name: its name, if it is given one.
-        start: the word of its `from`.
+        start: the word of its `from`; an expression where it is a variable of a block.
+        source: the layer that it means.
+        called: a word for that as an argument of a block, if there is one.
+        first: the index of the first layer in it.
         repeat: how often, if it is repeated; None for an ordinary item.
         when: its condition.
         items: the items inside; of a merge, its branches.
@@ -53,13 +68,16 @@ class Written:
     head: str
     options: dict[str, Any] = field(default_factory=dict)
     name: str | None = None
-    start: str | None = None
+    start: str | Code | None = None
     repeat: Any = None
     when: Any = None
     items: list[Written] = field(default_factory=list)
     node: Node | None = None
     entries: list[Shape] = field(default_factory=list)
     share: str | None = None
+    source: Node | None = None
+    called: str | None = None
+    first: int = 0
 
 
 def clone(item: Written) -> Written:
@@ -94,6 +112,15 @@ def takes_branches(head: str) -> bool:
     (True, False)
     """
     return head in KINDS and KINDS[head].arity != 1
+
+
+def is_argument(word: str) -> bool:
+    """Whether a layer's name can be an argument of a block.
+
+    >>> is_argument("enc4"), is_argument("2"), is_argument("features.2"), is_argument("channels"), is_argument("if")
+    (True, False, True, False, False)
+    """
+    return _ARGUMENT.fullmatch(word) is not None and word not in RESERVED and not keyword.iskeyword(word)
 
 
 @dataclass(slots=True)
@@ -156,12 +183,12 @@ def text(words: str) -> str:
 def word_text(word: str) -> str:
     """A name as a scalar: plain where no reader takes it for something else.
 
-    >>> print(word_text("conv1"), word_text("1"), word_text("010"), word_text("yes"))
-    conv1 1 "010" "yes"
+    >>> print(word_text("conv1"), word_text("1"), word_text("010"), word_text("yes"), word_text("0.."))
+    conv1 1 "010" "yes" 0..
     """
     if word.isascii() and word.isdigit() and len(word) < 20 and str(int(word)) == word and int(word) <= MAX_NUMBER:
         return word
-    return word if _WORD.fullmatch(word) and _is_string(word) else _quoted(word)
+    return word if (_WORD.fullmatch(word) or _FROM.fullmatch(word)) and _is_string(word) else _quoted(word)
 
 
 def _is_string(plain: str) -> bool:
@@ -195,6 +222,8 @@ def value_text(value: Any) -> str:
     """
     if isinstance(value, Code):
         return value.text if _PLAIN.fullmatch(value.text) and _is_string(value.text) else _quoted(value.text)
+    if isinstance(value, Layer):
+        return word_text(value.word)
     if isinstance(value, tuple):
         return "[" + ", ".join(map(value_text, value)) + "]"
     if value is None:
@@ -252,9 +281,10 @@ class Text:
 
     def is_numbered(self, item: Written) -> bool:
         """Whether an item has a number for a name, or is a block with a number at its name's end."""
-        if item.name is None:
+        name = (item.name or "").removesuffix("..")
+        if not name:
             return False
-        return item.name.isdigit() or (item.name[-1].isdigit() and item.head not in {*KINDS, "layers", "head"})
+        return name.isdigit() or (name[-1].isdigit() and item.head not in {*KINDS, "layers", "head"})
 
     def rows(self, start: str, items: Sequence[Written], indent: str) -> list[str]:
         """A list in rows: what multiplies begins one, and what follows stands beside it, as far as there is room."""
@@ -275,7 +305,7 @@ class Text:
         flow = self.flow(item)
         plain = takes_branches(item.head) and not self.common(item) and not item.options
         bare = flow[1:-1] if plain else flow
-        if not item.items or (len(flow) <= WIDTH - len(indent) and self.is_short(item)):
+        if not self.has_inside(item) or (len(flow) <= WIDTH - len(indent) and self.is_short(item)):
             return [f"{indent}- {bare}"]
         inner = indent + _INDENT
         if takes_branches(item.head):
@@ -287,6 +317,12 @@ class Text:
             lines = [f"{inner}{key}" for key in self.common(item)]
             lines += self.listed("layers", item.items, inner)
         return [f"{indent}- {lines[0].lstrip()}", *lines[1:]]
+
+    def has_inside(self, item: Written) -> bool:
+        """Whether there are items inside an item; a merge of a few tensors that stand elsewhere has none."""
+        if takes_branches(item.head) and len(item.items) <= 3:
+            return any(branch.items for branch in item.items)
+        return bool(item.items)
 
     def is_short(self, item: Written) -> bool:
         """Whether an item with items inside reads well on one line: one layer in each branch, two in a group."""
@@ -318,7 +354,8 @@ class Text:
         if item.head == "head" and item.name is not None:
             found.append(f"head: {word_text(item.name)}")
         if item.start is not None:
-            found.append(f"from: {word_text(item.start)}")
+            word = item.start.text if isinstance(item.start, Code) else item.start
+            found.append(f"from: {word_text(word)}")
         if item.when is not None:
             found.append(f"when: {value_text(item.when)}")
         if item.repeat is not None:

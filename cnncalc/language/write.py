@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 from cnncalc.errors import RequestError, Source, SpecError, shorten
 from cnncalc.graph import Builder, Graph, Node, Scope, automatic_stem, join
+from cnncalc.language.columns import walk
 from cnncalc.language.compress import compress
 from cnncalc.language.expand import expand
 from cnncalc.language.reader import read_spec
-from cnncalc.language.text import Document, Written, document, option_defaults, same, takes_branches
-from cnncalc.ops import KINDS, Op
+from cnncalc.language.text import Document, Written, document, is_argument, option_defaults, same, takes_branches
+from cnncalc.ops import KINDS, Op, Opaque
 from cnncalc.ops.base import show
-from cnncalc.rewrite import together
 
 MOST_NESTED = 3
 """Merges inside branches of merges; what lies deeper is written one after the other, with `from`."""
@@ -37,8 +37,7 @@ def to_yaml(graph: Graph) -> str:
     """The spec of a network: YAML that expands to the same nodes, with the same names, ops, inputs and shapes.
 
     Repeated structure is written as blocks with variables and as `repeat`. A network that is `training` is written
-    with its auxiliary heads, and gives itself again when it is expanded with `training=True`. A group between whose
-    layers others stand is none in a spec: its name joins those of what is in it (`blocks_0`, `rewrite.together`).
+    with its auxiliary heads, and gives itself again when it is expanded with `training=True`.
 
     Raises:
         RequestError: the language cannot say the network: an op of no kind that it knows, names that are no names of
@@ -54,7 +53,6 @@ def to_yaml(graph: Graph) -> str:
       - add: [[relu], []]
     <BLANKLINE>
     """
-    graph = together(graph)
     plain = plain_document(graph)
     for written in (compress(plain), plain):
         text = document(written)
@@ -154,6 +152,8 @@ def given_options(op: Op) -> dict[str, object]:
     {'out_channels': 64, 'kernel': 3}
     """
     values = op.named()
+    if isinstance(op, Opaque) and None not in [value for name, value in values.items() if name != "others"]:
+        values = {name: value or None for name, value in values.items()} | {"others": 0}
     return {
         name: values[name] for name, default in option_defaults(type(op)).items() if not same(values[name], default)
     }
@@ -187,6 +187,7 @@ class _Tree:
             for source in node.inputs:
                 self.last_reader[source.index] = node.index
         self.paths = [node.name.split(".") for node in graph.nodes]
+        self.split = split_scopes(graph.layers)
         named = "output" not in graph.outputs or _elsewhere(graph)  # by the layers' names, and not as heads
         self.heads = {} if named else {name: node for name, node in graph.outputs.items() if name != "output"}
         self.last = graph.nodes[-1] if named else graph.outputs["output"]
@@ -207,40 +208,43 @@ class _Tree:
     def scope(self, depth: int, nodes: Sequence[Node]) -> list[_Unit]:
         """The units of the nodes in a scope of a depth."""
         units: list[_Unit] = []
-        seen: set[str] = set()
-        for name, members in self.runs(depth, nodes):
-            if name is None:
+        for inner, members in self.runs(depth, nodes):
+            if inner is None:
                 node = members[0]
-                units.append(self.merge(node, units) if takes_branches(node.op.kind) else self.layer(node))
-                continue
-            if name in seen:
-                path = ".".join([*self.paths[members[0].index][:depth], name])
-                reason = f"the layers of '{shorten(path)}' do not stand together: a group is one list of layers"
-                raise _unsayable(self.graph, reason)
-            seen.add(name)
-            units.append(self.group(depth, name, members))
+                units.append(
+                    self.merge(depth, node, units) if takes_branches(node.op.kind) else self.layer(depth, node)
+                )
+            else:
+                units.append(self.group(depth, inner, members))
         return units
 
-    def runs(self, depth: int, nodes: Sequence[Node]) -> Iterator[tuple[str | None, list[Node]]]:
-        """The nodes by the scopes directly inside, each layer of this scope itself alone."""
+    def runs(self, depth: int, nodes: Sequence[Node]) -> Iterator[tuple[int | None, list[Node]]]:
+        """The nodes by the scopes directly inside, with the depth in those; each layer of this scope itself alone.
+        Scopes whose layers do not stand together are none: what is in them bears their names with a dot."""
         run: list[Node] = []
-        name: str | None = None
+        inner: int | None = None
         for node in nodes:
             path = self.paths[node.index]
-            inner = path[depth] if len(path) > depth + 1 else None
-            if run and (inner is None or inner != name):
-                yield name, run
+            until: int | None = depth + 1
+            while until is not None and (until >= len(path) or ".".join(path[:until]) in self.split):
+                until = until + 1 if until < len(path) else None
+            if run and (until is None or until != inner or self.paths[run[0].index][:until] != path[:until]):
+                yield inner, run
                 run = []
-            name = inner
+            inner = until
             run.append(node)
-            if inner is None:
+            if until is None:
                 yield None, run
                 run = []
         if run:
-            yield name, run
+            yield inner, run
 
-    def layer(self, node: Node) -> _Unit:
-        item = Written(node.op.kind, given_options(node.op), name=self.paths[node.index][-1], node=node)
+    def name(self, depth: int, node: Node) -> str:
+        """What a layer is called in a scope of a depth: with a dot if the scopes between are none."""
+        return ".".join(self.paths[node.index][depth:])
+
+    def layer(self, depth: int, node: Node) -> _Unit:
+        item = Written(node.op.kind, given_options(node.op), name=self.name(depth, node), node=node)
         if node.shares is not None:
             self.shared.append((item, node.shares))
         return self.unit(item, node.inputs[0], node, node.index, node.index)
@@ -249,25 +253,35 @@ class _Tree:
         leaks = any(
             self.last_reader[node.index] > last for node in self.graph.nodes[first : last + 1] if node is not end
         )
+        item.first = first
         return _Unit(item, entry, end, first, last, merges, leaks)
 
-    def group(self, depth: int, name: str, members: list[Node]) -> _Unit:
-        """A scope as a group, or as a head if an output bears its name."""
-        path = ".".join([*self.paths[members[0].index][:depth], name])
-        units = self.scope(depth + 1, members)
-        entry = units[0].entry
+    def group(self, depth: int, inner: int, members: list[Node]) -> _Unit:
+        """A scope as a group, or as a head if an output bears its name. `inner` is the depth in it."""
+        parts = self.paths[members[0].index][:inner]
+        name, path = ".".join(parts[depth:]), ".".join(parts)
+        units = self.scope(inner, members)
+        entry = self.entry(units[0].entry, members)
         items, end = self.line(units, entry)
-        inner = [head for head in self.heads if head.rpartition(".")[0] == path and head not in self.written_heads]
-        end = self.ended(items, end, path, inner)
-        merges = max(unit.merges for unit in units)
+        within = [head for head in self.heads if head.rpartition(".")[0] == path and head not in self.written_heads]
+        end = self.ended(items, end, path, within)
+        merges = max(max(unit.merges for unit in units) - 2, 0)  # a group with a name is read on its own
         head = self.heads.get(path)
-        if head is None:
+        if head is None or "." in name:
             item = Written("layers", name=name, items=items)
             return self.unit(item, entry, end, members[0].index, members[-1].index, merges)
         self.written_heads.add(path)
         self.steer(items, end, head)
         item = Written("head", name=name, items=items)
         return self.unit(item, entry, entry, members[0].index, members[-1].index, merges)
+
+    def entry(self, first: Node, members: Sequence[Node]) -> Node:
+        """Where a group starts: where its first layer does. If that is a learnt tensor or a constant, which read
+        nothing and formally stand on the input, the latest tensor that the group reads."""
+        if not first.is_input:
+            return first
+        start = members[0].index
+        return max((node for member in members for node in member.inputs if node.index < start), key=lambda n: n.index)
 
     def ended(self, items: list[Written], end: Node, path: str, heads: Sequence[str]) -> Node:
         """Add the heads that are layers of this scope, or end here; the tensor at the end."""
@@ -301,10 +315,13 @@ class _Tree:
             here = unit.end
         return [unit.item for unit in units], here
 
-    def merge(self, node: Node, units: list[_Unit]) -> _Unit:
+    def merge(self, depth: int, node: Node, units: list[_Unit]) -> _Unit:
         """A merge, with the chains of units that lead to it alone as its branches; they are taken off the list."""
-        bounds = self.chains(node, units)
-        start = bounds[0][0]
+        name = self.name(depth, node)
+        apart = [(len(units), len(units))] * len(node.inputs)
+        # In the scopes of a name with dots the branches would stand too; what moves elements is a step among others.
+        bounds = apart if "." in name or isinstance(node.op, Opaque) else self.chains(node, units)
+        start = min(a for a, _ in bounds)
         wanted = [units[a].entry if a < b else end for (a, b), end in zip(bounds, node.inputs, strict=True)]
         times = Counter(wanted)
         before = units[start - 1].end if start else None
@@ -313,13 +330,13 @@ class _Tree:
         branches = []
         for (a, b), tensor in zip(bounds, wanted, strict=True):
             items, _ = self.line(units[a:b], tensor)
-            branch = Written("layers", items=items)
+            branch = Written("layers", items=items, first=items[0].first if items else node.index)
             self.started(branch, entry, tensor)
             branches.append(branch)
         taken = units[start:]
         del units[start:]
         options = given_options(node.op)
-        item = Written(node.op.kind, options, name=self.paths[node.index][-1], items=branches, node=node)
+        item = Written(node.op.kind, options, name=name, items=branches, node=node)
         if node.shares is not None:
             self.shared.append((item, node.shares))
         merges = 1 + max((unit.merges for unit in taken), default=0)
@@ -335,6 +352,8 @@ class _Tree:
             found.append((start, position))
             position = start
         found.reverse()
+        self.widen(node, found, units)
+        position = min(a for a, _ in found)
         inside = [(a, b) for a, b in found if a < b]
         starts = Counter([units[a].entry for a, _ in inside] + list(node.inputs))
         forked = len(inside) == len(node.inputs) == 1 or any(starts[units[a].entry] > 1 for a, _ in inside)
@@ -347,6 +366,37 @@ class _Tree:
         if not forked and len(units) - position > MOST_FREE:
             return [(len(units), len(units))] * len(node.inputs)
         return found
+
+    def widen(self, node: Node, found: list[tuple[int, int]], units: Sequence[_Unit]) -> None:
+        """Let the earliest branch begin where another does, if all that stands between leads to it alone: layers with
+        layers beside them, such as parts of a tensor that are taken apart and put together again."""
+        inside = [place for place, (a, b) in enumerate(found) if a < b]
+        if not inside or len(found) < 2:
+            return
+        first = min(inside, key=lambda place: found[place])
+        start, stop = found[first]
+        others = {units[a].entry if a < b else end for (a, b), end in zip(found, node.inputs, strict=True)}
+        for tensor in others - {units[start].entry}:
+            wider = start
+            while wider and units[wider - 1].first > tensor.index:
+                wider -= 1
+            if self.leads(units[wider:stop], tensor, node.inputs[first]):
+                found[first] = (wider, stop)
+                return
+
+    def leads(self, units: Sequence[_Unit], entry: Node, end: Node) -> bool:
+        """Whether units begin at a tensor and lead to another alone."""
+        last = units[-1].last
+        return (
+            units[0].entry is entry
+            and units[-1].end is end
+            and all(unit.merges < MOST_NESTED for unit in units)
+            and all(
+                self.last_reader[node.index] <= last
+                for node in self.graph.nodes[units[0].first : last + 1]
+                if node is not end
+            )
+        )
 
     def chain_start(self, units: Sequence[_Unit], stop: int, end: Node) -> int:
         """Where the chain of units before `stop` begins that leads to a tensor, and to nothing else."""
@@ -368,8 +418,8 @@ class _Tree:
         reserved.update(part for name in self.heads for part in name.split("."))
         automatic = {kind: re.compile(re.escape(automatic_stem(kind)) + r"\d+") for kind in KINDS}
         for node in self.graph.layers:
-            local = self.paths[node.index][-1]
-            if not automatic[node.op.kind].fullmatch(local):
+            *scopes, local = self.paths[node.index]
+            if not automatic[node.op.kind].fullmatch(local) or ".".join(scopes) in self.split:
                 reserved.add(local)
         for _ in range(_NAME_PASSES):
             wrong = self.misnamed(reserved)
@@ -379,7 +429,7 @@ class _Tree:
         else:
             return
         for item in walk(items):
-            if item.node is not None and item.name not in reserved:
+            if item.node is not None and self.paths[item.node.index][-1] not in reserved:
                 item.name = None
 
     def misnamed(self, reserved: set[str]) -> set[str]:
@@ -407,11 +457,20 @@ class _Tree:
         return scopes[path]
 
 
-def walk(items: Sequence[Written]) -> Iterator[Written]:
-    """All items, those inside included, in the order of the text."""
-    for item in items:
-        yield item
-        yield from walk(item.items)
+def split_scopes(layers: Sequence[Node]) -> set[str]:
+    """The scopes whose layers do not stand together: others stand between them."""
+    first: dict[str, int] = {}
+    found: Counter[str] = Counter()
+    split = set()
+    for node in layers:
+        parts = node.name.split(".")
+        for depth in range(1, len(parts)):
+            scope = ".".join(parts[:depth])
+            start = first.setdefault(scope, node.index)
+            if node.index - start != found[scope]:
+                split.add(scope)
+            found[scope] += 1
+    return split
 
 
 def _stem(name: str) -> str:
@@ -422,6 +481,11 @@ def _stem(name: str) -> str:
     """
     stem = name.rstrip("0123456789")
     return stem if stem != name else ""
+
+
+def _shortest(word: str) -> tuple[int, int]:
+    """How words are ordered, the best first."""
+    return word.count("."), len(word)
 
 
 class _Names:
@@ -451,14 +515,25 @@ class _Names:
         """Name where an item starts, and take it into account; the tensor after it."""
         node = self.start.get(id(item))
         if node is not None:
-            item.start = self.word(node, scope)
+            item.start, item.source = self.word(node, scope), node
+            item.called = min(filter(is_argument, self.all_words(node, scope)), key=_shortest, default=None)
             here = node
         if id(item) in self.shared:
             item.share = self.word(self.shared[id(item)], scope, layer=True)
         if item.node is not None:
+            inner = item.node.name.rpartition(".")[0]
+            alone = item.items[0] if len(item.items) == 1 else None
+            if (
+                alone is not None
+                and item.head == "concat"
+                and not alone.items
+                and self.stems[_stem(inner)] > 1
+                and here.name in self.tensors
+            ):
+                self.start.setdefault(id(alone), here)  # one alone, where its siblings may have more
             for branch in item.items:
-                self.item(branch, scope, here)
-            self.gather(item, scope)
+                self.item(branch, inner, here)
+            self.gather(item, inner)
             self.bind(item.node.name, item.node)
             return item.node
         if item.name is None:
@@ -473,11 +548,12 @@ class _Names:
         in another such sibling, which like the next ones has those before it."""
         assert item.node is not None
         sources = item.node.inputs
+        plain = not any(branch.items for branch in item.items)
         position = 0
         while position < len(item.items):
             for word, found in self.runs(sources[position], scope):
                 run = item.items[position : position + len(found)]
-                alone = len(found) == 1 and _stem(scope) != _stem(self.called[found[0]][-1])
+                alone = len(found) == 1 and not (plain and _stem(scope) == _stem(self.called[found[0]][-1]))
                 same = len(run) == len(found) and list(sources[position : position + len(found)]) == found
                 if same and not alone and not any(branch.items or branch.name or branch.when for branch in run):
                     entries = [entry for branch in run for entry in branch.entries]
@@ -510,11 +586,15 @@ class _Names:
 
     def word(self, node: Node, scope: str, layer: bool = False) -> str:
         """The shortest word that finds a node from a scope; the layer itself, not a group that ends in it."""
-        called = [node.name] if layer else self.called[node]
-        words = [word for name in called for word in self.words(name, scope)]
+        words = self.all_words(node, scope, layer)
         if not words:
             raise _unsayable(self.graph, f"in '{shorten(scope)}' other layers hide '{shorten(node.name)}'")
-        return min(words, key=lambda word: (word.count("."), len(word)))
+        return min(words, key=_shortest)
+
+    def all_words(self, node: Node, scope: str, layer: bool = False) -> list[str]:
+        """The words that find a node from a scope."""
+        called = [node.name] if layer else self.called[node]
+        return [word for name in called for word in self.words(name, scope)]
 
     def words(self, name: str, scope: str) -> Iterator[str]:
         """The words that find a full name from a scope, if any."""

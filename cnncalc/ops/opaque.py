@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+import msgspec
 
 from cnncalc.errors import OpError
 from cnncalc.formula import Formula
@@ -20,10 +22,14 @@ def as_given(given):
 
 class Opaque(Op, frozen=True):
     """An op of which only the output shape is known. It has any number of inputs. Its counts for one sample are those
-    that are given, 0 among them; the others are unknown, and so are the bytes that autograd saves.
+    that are given, 0 among them; the others are unknown, and so are the bytes that autograd saves. With `others: 0`
+    those that are not given are 0.
 
     >>> Opaque((100, 4)).output_shape((1000, 4), (1000,))
     (100, 4)
+    >>> moved = Opaque((100, 4), others=0)
+    >>> moved.macs, moved.params, moved.others
+    (0, 0, None)
     """
 
     output: tuple[Positive, ...]
@@ -36,10 +42,20 @@ class Opaque(Op, frozen=True):
     divs: Natural | None = None
     compares: Natural | None = None
     exps: Natural | None = None
+    others: Literal[0] | None = None
 
     kind: ClassVar[str] = "opaque"
     arity: ClassVar[int | None] = None
     costs: ClassVar[Costs] = UNKNOWN_COSTS
+
+    def __post_init__(self) -> None:
+        """Check the options; `others` is said of each that is not given, so that the same counts are the same op."""
+        super().__post_init__()
+        if self.others is not None:
+            for option in _OPTIONS.values():
+                if getattr(self, option) is None:
+                    msgspec.structs.force_setattr(self, option, 0)
+            msgspec.structs.force_setattr(self, "others", None)
 
     def output_shape(self, *inputs: Shape) -> Shape:
         if not 1 <= len(self.output) <= 6:

@@ -48,8 +48,8 @@ def _last(step: Step, draft: Draft, op: ops.LSTM | ops.GRU, number: int) -> Valu
         steps = draft.output[0]
         return step.value(step.between(ops.Slice((steps - 1, steps), axis=0), draft), shape)
     value = step.value(None, shape)
-    nothing = dict.fromkeys(("params", "weights", "buffers", *OPERATIONS), 0)
-    state = step.walk.add(Draft(ops.Opaque(value.sizes, **nothing), (draft,), value.sizes, step.calls, name="state"))
+    moved = ops.Opaque(value.sizes, others=0)
+    state = step.walk.add(Draft(moved, (draft,), value.sizes, step.calls, name="state"))
     return step.value(state, shape)
 
 

@@ -187,7 +187,7 @@ class Walk(steps.Walk):
             if value.sizes == result.sizes and value.axis == result.axis:
                 self.values[base] = result
             else:
-                op = Opaque(value.sizes, **dict.fromkeys(("params", "weights", "buffers", *steps.OPERATIONS), 0))
+                op = Opaque(value.sizes, others=0)
                 inputs = (self.drafted(value), self.drafted(result))
                 draft = self.add(Draft(op, inputs, value.sizes, step.calls, name="written"))
                 axis = value.axis if value.axis is not None else batch_axis(value.shape, self.batch)

@@ -158,7 +158,8 @@ class Step:
                 found.append(value)
                 continue
             known = {f"{name}s": number for name, number in counts.items()}  # the options' names: macs, adds, ...
-            op = Opaque(value.sizes, **{**dict.fromkeys(("params", "weights", "buffers"), 0), **stored, **known})
+            given: dict[str, Any] = {"params": 0, "weights": 0, "buffers": 0, **stored, **known}
+            op = Opaque(value.sizes, **given)
             draft = Draft(op, tuple(inputs), value.sizes, self.calls, name=self.unique)
             found.append(Value(value.shape, value.batch, value.axis, self.walk.add(draft, owns)))
             # What the op costs is counted with its first output, and the others are parts of it.
@@ -253,12 +254,12 @@ class Walk:
             op: Op = Parameter(sizes)
         else:
             kept = elements if value.source in self.kept and value.source not in self.owners else 0
-            op = Opaque(sizes, **{**dict.fromkeys(("params", "weights", *OPERATIONS), 0), "buffers": kept})
+            op = Opaque(sizes, buffers=kept, others=0)
         return self.add(Draft(op, (self.first,), sizes, calls, name=name), [value])
 
     def fixed(self, sizes: Shape, name: str = "constant") -> Draft:
         """A tensor of fixed numbers that is not stored with the network."""
-        op = Opaque(sizes, **dict.fromkeys(("params", "weights", "buffers", *OPERATIONS), 0))
+        op = Opaque(sizes, others=0)
         return self.add(Draft(op, (self.first,), sizes, self.calls, name=name))
 
     def word(self, source: str) -> str:
@@ -287,7 +288,7 @@ def stand_in(
 ) -> Opaque:
     """An opaque op with an op's work, that stores what is given: for weights some of which another node counts."""
     costs = cost_numbers(op, tuple(inputs), output)
-    work = {option: costs.get(option[:-1], 0) for option in OPERATIONS}
+    work: dict[str, Any] = {option: costs.get(option[:-1], 0) for option in OPERATIONS}
     return Opaque(output, params=params, weights=weights, buffers=buffers, **work)
 
 

@@ -70,6 +70,8 @@ def unfit_of(spec: Spec) -> str | None:
             return "layers share weights"
         if item.start is not None:
             return "layers are read by name"
+        if item.name is not None and "." in item.name:
+            return "names have dots"
         if isinstance(item, BlockItem):
             for option in item.arguments.values():
                 if isinstance(option.value, Word) and option.value.expression is None:

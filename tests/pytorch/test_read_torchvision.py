@@ -52,7 +52,10 @@ def test_outputs_are_those_of_the_module(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "lines"),
-    [("vgg16", 25), ("mobilenet_v2", 50), ("resnet50", 45), ("convnext_tiny", 60), ("densenet121", 95)],
+    [
+        *(("vgg16", 25), ("mobilenet_v2", 50), ("resnet50", 35), ("convnext_tiny", 30), ("densenet121", 45)),
+        *(("efficientnet_b0", 70), ("maxvit_t", 130)),
+    ],
 )
 def test_written_down_in_few_lines(name: str, lines: int) -> None:
     with torch.device("meta"):
