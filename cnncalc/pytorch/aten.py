@@ -359,6 +359,14 @@ TABLE |= {
 }
 
 
+@entry("alpha_dropout", "feature_alpha_dropout")
+def alpha_dropout(step: Step) -> Result:
+    """Dropout that keeps mean and deviation; where it is not trained, it does nothing either."""
+    if step["train"]:
+        raise Unread
+    return step.emit(ops.Dropout(step["p"]), same_axis(step))
+
+
 def _middle(step: Step) -> float:
     """The slope of a randomised leaky relu as it is not trained."""
     return float(step["lower"] + step["upper"]) / 2

@@ -1248,6 +1248,7 @@ class Random(nn.Module):
         try:
             with torch.no_grad():
                 module.eval()
+                module(tensors[reads][:1].clone())  # some normalisations do not take one sample
                 y = module(tensors[reads].clone())
                 if merge and tensors[other].dim() != y.dim():
                     return  # one would be spread over the batch
