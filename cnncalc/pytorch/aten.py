@@ -950,11 +950,9 @@ def shuffle(step: Step) -> Result:
     return each_image(step, ops.ChannelShuffle(step["groups"]), step.x)
 
 
-@entry("grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "affine_grid_generator")
+@entry("grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
 def sampled(step: Step) -> Result:
-    """An image read at places that are computed, and those of a grid: nothing is summed over channels."""
-    if step.name == "affine_grid_generator":  # places [H, W, 3] by matrices [3, 2]; the same in each sample
-        return step.opaque((), **{**NOTHING, "mac": step.macs()})
+    """An image read at places that are computed: nothing is summed over channels."""
     return _in_part(step)
 
 

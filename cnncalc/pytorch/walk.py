@@ -117,21 +117,29 @@ class Walk(steps.Walk):
         return tuple(names)
 
     def counted(self, node: fx.Node) -> int:
-        """Multiply-accumulates of an op on tensors of its shapes, without computing anything."""
+        """Multiply-accumulates of an op on tensors of its shapes, without computing anything.
+
+        Raises:
+            Unread: it does not run so.
+        """
 
         def tensor(argument: Any) -> Any:
             if isinstance(argument, fx.Node):
                 value = argument.meta.get("val")
                 if isinstance(value, Tensor):
-                    return torch.empty_like(value, device="meta")
+                    return torch.empty(tuple(value.shape), dtype=value.dtype, device="meta")
                 return value
             if isinstance(argument, (list, tuple)):
                 return type(argument)(tensor(item) for item in argument)
             return "meta" if isinstance(argument, torch.device) else argument
 
         counter = FlopCounterMode(display=False)
-        with torch.no_grad(), counter:
-            node.target(*tensor(node.args), **{key: tensor(value) for key, value in node.kwargs.items()})  # type: ignore[operator]
+        given = {key: tensor(value) for key, value in node.kwargs.items()}
+        try:
+            with torch.no_grad(), counter:
+                node.target(*tensor(node.args), **given)  # type: ignore[operator]
+        except Exception:  # a function that does not run without data
+            raise Unread from None
         return counter.get_total_flops() // 2
 
     def run(self, node: fx.Node, table: Mapping[str, Callable[[Step], Result]]) -> None:
@@ -190,7 +198,7 @@ class Walk(steps.Walk):
         counts: dict[str, int] = {}
         try:
             macs = step.macs()
-        except Exception:  # the function may not run without data: then it is unknown
+        except Unread:
             macs = -1
         if macs > 0:
             counts["mac"] = macs

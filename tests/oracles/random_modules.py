@@ -1249,11 +1249,11 @@ class Random(nn.Module):
             with torch.no_grad():
                 module.eval()
                 module(tensors[reads][:1].clone())  # some normalisations do not take one sample
-                y = module(tensors[reads].clone())
+                y = module(tensors[reads])  # as it lies: what is spread over cannot be written to in place
                 if merge and tensors[other].dim() != y.dim():
                     return  # one would be spread over the batch
                 if merge:
-                    y = MERGES[merge](tensors[other].clone(), y)
+                    y = MERGES[merge](tensors[other], y)
         except Exception:  # PyTorch does not take it
             return
         small = isinstance(y, Tensor) and y.dtype == torch.float32 and y.dim() > 1 and y.shape[0] == TRIED

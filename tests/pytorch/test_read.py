@@ -510,6 +510,14 @@ def test_a_function_is_known_by_each_of_its_names(function: Any, kinds: list[str
     assert torch.allclose(build(graph)(x, y), function({}, x, y), atol=1e-6)
 
 
+def test_a_function_that_makes_tensors_within_is_read() -> None:
+    """PyTorch's tensors without data once refused it, in a traceback; its products are in no counter."""
+    module = Of(lambda _, x: F.affine_grid(x, [x.shape[0], 1, 4, 5], False))
+    found = reading(module, (2, 3))
+    assert found.unknown == {"affine_grid_generator": 1}
+    assert found.graph.outputs["output"].output == (4, 5, 2)
+
+
 def test_padding_with_a_value() -> None:
     module = Of(lambda _, x: F.pad(x, (1, 2), value=-1.5))
     built, x = build(read(module, (3, 4))), torch.randn(2, 3, 4)
