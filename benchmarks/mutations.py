@@ -9,9 +9,9 @@ functions of the core it enters; `--survey` keeps that in a file. A change is th
 function, the quick ones first, until one fails. Every run is forked from this process, which has imported PyTorch and
 all else that is no part of cnncalc.
 
-Prints the changes that lived: each is the same program still, dead code, or a test that is missing. With the same
-sources and seed the changes are the same. Left out are the texts of errors, `zip`'s `strict`, and the last for the first
-of a list.
+Prints the changes that lived: each is the same program still, dead code, or a test that is missing, or that takes
+longer than `--longest`, or stands behind `--seconds` of others. With the same sources and seed the changes are the
+same. Left out are the texts of errors, `zip`'s `strict`, and the last for the first of a list of one.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -281,8 +282,8 @@ class Survey:
 
 
 def surveyed(copy: Path, files: list[str], kept: Path | None) -> dict[str, tuple[float, list[str]]]:
-    """The surveyed tests of some files; what they import beside cnncalc is imported here too. A file whose survey is
-    kept already is not surveyed again."""
+    """The surveyed tests of some files; what they import beside cnncalc is imported here too. Only test files that are
+    new, or have changed since their survey was kept, are surveyed."""
     known: dict[str, Any] = json.loads(kept.read_text()) if kept and kept.exists() else {}
     found = copy.parent / "survey.json"
     for file in files:
@@ -386,8 +387,7 @@ def main() -> int:
 
 def judge(chosen: list[Change], copy: Path, tests: Tests, arguments: argparse.Namespace) -> bool:
     """Run the tests on each change, and print those that lived. Whether any did."""
-    lived = []
-    began = time.monotonic()
+    lived: list[str] = []
     for number, change in enumerate(chosen, 1):
         target = copy / change.file
         data, times = target.read_bytes(), target.stat()
@@ -395,11 +395,8 @@ def judge(chosen: list[Change], copy: Path, tests: Tests, arguments: argparse.Na
         files = list(dict.fromkeys(name.split("::")[0] for name in names))
         limit = 60 + 4 * sum(tests.seconds[name] for name in names)
         target.write_bytes(change.made(data))
-        start = time.monotonic()
-        status = (
-            forked(lambda files=files, names=names: ran(copy, files, Selection(names), "-x"), limit) if names else 0
-        )
-        took = time.monotonic() - start
+        job = partial(ran, copy, files, Selection(names), "-x")
+        status = forked(job, limit) if names else 0
         target.write_bytes(data)
         os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
         if status in (0, 5):  # passed, or none of the tests is there any more
@@ -408,8 +405,8 @@ def judge(chosen: list[Change], copy: Path, tests: Tests, arguments: argparse.Na
             print(f"line {line}, {len(names)} tests: {lived[-1]}", flush=True)
             if arguments.lived:
                 arguments.lived.write_text("\n".join(lived) + "\n")
-        print(f"{number} of {len(chosen)}, {len(lived)} lived, {time.monotonic() - began:.0f} s, "
-              f"last {took:.1f} s, {status}, {len(names)} tests in {len(files)} files", file=sys.stderr, flush=True)  # fmt: skip
+        if number % 20 == 0:
+            print(f"{number} of {len(chosen)}, {len(lived)} lived", file=sys.stderr, flush=True)
     print(f"{len(chosen)} changes, {len(lived)} lived")
     return bool(lived)
 

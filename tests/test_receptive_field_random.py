@@ -10,8 +10,12 @@ import pytest
 from msgspec import structs
 
 from cnncalc.costs.fields.positions import count, ends, seen_through, tidy, within
-from cnncalc.costs.fields.sights import Lens
+from cnncalc.costs.fields.sights import Lens, Sights
+from cnncalc.costs.fields.states import Survey, Term
 from cnncalc.costs.fields.tracks import Loom, Taps, Track, Work, taps
+from cnncalc.costs.fields.walk import Walk
+from cnncalc.graph import Builder
+from cnncalc.ops import Concat, ReLU
 from cnncalc.ops.sight import Binned, Resampled, Sliding, Transposed, Window
 from tests.oracles import fields as oracle
 
@@ -217,6 +221,54 @@ def test_the_middle_of_a_track_is_the_mean_of_its_fields() -> None:
         if spans:
             offsets = [oracle.Fraction(sum(span), 2) - unit * oracle.Fraction(*track.rate) for unit, span in spans]
             assert track.middle() == sum(offsets) / len(offsets)
+
+
+class Charged(Work):
+    """Work that notes what was spent since the last `asked`."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.spent: list[int] = []
+
+    def spend(self, steps: int) -> None:
+        self.spent.append(steps)
+
+    def asked(self) -> int:
+        steps, self.spent = sum(self.spent), []
+        return steps
+
+
+def test_what_is_written_down_is_charged_for() -> None:
+    """At least one step for each interval, range or lens; nothing is ever given back."""
+    rng, work = random.Random(9), Charged()
+    loom = Loom(work)
+    for _ in range(500):
+        window, n, m = windows(rng)
+        look = taps(window, n, m, work)
+        assert work.asked() >= len(look.spans) * (look.period > 1)
+        a, b = random_track(rng, loom), random_track(rng, loom)
+        before = len(loom._chained), len(loom._joined)
+        found = loom.chain(a, look)
+        made = len(loom._chained) - before[0]
+        assert work.asked() >= made * found.period
+        if a.rate == b.rate and not a.empty and not b.empty:
+            found = loom.joined(a, b)
+            assert work.asked() >= (len(loom._joined) - before[1]) * found.period
+        assert loom.masked((0, 1), a).period * a.gaps <= work.asked() or not a.gaps
+        terms = [Term((a, b)), Term((b, a))]
+        sizes = rng.randint(1, 12), rng.randint(1, 12)
+        survey = Survey(terms, sizes, work)
+        assert work.asked() >= sum(len(row) for rows in survey.rows for row in rows) / 2
+        survey.spans(0)
+        assert work.asked() >= len(survey.rows[0]) * bool(survey.alive)
+    case = oracle.draw(3).graph
+    builder = Builder()
+    branches = [builder.add(ReLU(), builder.input(*case.inputs[0].output, name=f"i{i}")) for i in range(40)]
+    graph = builder.graph(builder.add(Concat(), *branches))
+    walk = Walk(graph, graph.inputs[0].index, Sights(graph, work))
+    work.asked()
+    walk._ways(graph.nodes[-1].index)
+    assert work.asked() >= 40
 
 
 def test_the_oracle_finds_a_fault() -> None:

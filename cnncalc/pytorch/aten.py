@@ -581,7 +581,7 @@ def _one_each(*kinds: str) -> Entry:
 _COMPARED = (
     "eq ne lt gt le ge where masked_fill clamp_min clamp_max logical_not logical_and logical_or bitwise_not floor ceil "
     "round trunc isnan argmax argmin any all bitwise_and bitwise_or bitwise_xor logical_xor __and__ __or__ __xor__ "
-    "threshold isinf isfinite"
+    "threshold isinf isfinite cummax cummin bitwise_left_shift bitwise_right_shift __lshift__ __rshift__"
 )
 for _name in _COMPARED.split():
     TABLE[_name] = _one_each("compare")
@@ -605,7 +605,12 @@ def _reduction(kind: Any) -> Entry:
     def read(step: Step) -> Result:
         x, dims, keep = step.x, step.args.get("dim"), step.args.get("keepdim") or False
         dims = list(range(len(x.shape))) if dims in (None, []) else [dims] if isinstance(dims, int) else dims
-        return reduced(step, kind, x, dims, keep)
+        found = step.walk.tried(lambda: reduced(step, kind, x, dims, keep))
+        if found is not None:
+            return found
+        n, m = x.elements, step.value(None).elements  # such as over the batch
+        sums = "compare" if kind is ops.Max else "add"
+        return step.opaque((), **{**NOTHING, sums: n - m, "div": m * (kind is ops.Mean)})
 
     return read
 
@@ -625,6 +630,15 @@ def logsumexp(step: Step) -> Result:
     """The logarithm of a sum of exponentials, the largest taken away before."""
     n, m = step.x.elements, step.value(None).elements
     return step.opaque(mac=0, mul=0, add=2 * n, div=0, compare=n - m, exp=n + m)
+
+
+@entry("cdist")
+def distances(step: Step) -> Result:
+    """How far each vector of the one is from each of the other: differences, their squares, a sum and its root."""
+    n, d = step.value(None).elements, step.x.shape[-1]
+    if step["p"] != 2:
+        raise Unread
+    return step.opaque(mac=0, mul=n * d, add=n * (2 * d - 1), div=0, compare=0, exp=n)
 
 
 @entry("cosine_similarity", "pairwise_distance")
@@ -661,7 +675,10 @@ def weight_norm(step: Step) -> Result:
 def vector_norm(step: Step) -> Result:
     """The root of a sum of squares; or a sum of absolute values."""
     n, m = step.x.elements, step.value(None).elements
-    if step.args.get("ord", 2) != 2:
+    power = step.args.get("ord", step.args.get("p", 2))
+    if power == 1:
+        return step.opaque((), **{**NOTHING, "compare": n, "add": n - m})
+    if power not in (2, None):
         raise Unread
     return step.opaque(mac=0, mul=n, add=n - m, exp=m, div=0, compare=0)
 
@@ -802,8 +819,8 @@ def stack(step: Step) -> Result:
     result = step.value(None)
     place = result.place(step["dim"])
     if place is None or result.folded or len({value.axis for value in step["tensors"]}) > 1:
-        raise Unread
-    return step.emit(ops.Stack(axis=place), *step["tensors"])
+        return step.moved()
+    return step.walk.tried(lambda: step.emit(ops.Stack(axis=place), *step["tensors"])) or step.moved()
 
 
 @entry("pad", "constant_pad_nd")

@@ -361,6 +361,7 @@ def with_a_number(d: random.Random, shape: Shape) -> nn.Module | None:
         *(lambda x: number / (x.abs() + 1), lambda x: x**2, lambda x: x**3, lambda x: (x.abs() + 1) ** 0.5),
         *(lambda x: x % 2, lambda x: x // number, lambda x: torch.fmod(x, 2), lambda x: 2**x, lambda x: 1 - x),
         *(lambda x: (x * 2).add_(number), lambda x: (x + 0).mul_(number), lambda x: (x + 0).div_(number)),
+        *(lambda x: torch.positive(x), lambda x: torch.true_divide(x, 3)),
         *(lambda x: torch.add(x, 2, alpha=3), lambda x: torch.rsub(x, 2), lambda x: torch.rsub(x, 2, alpha=3)),
         *(lambda x: torch.div(x, 2, rounding_mode="floor"), lambda x: torch.remainder(x, 3), lambda x: -x),
     )
@@ -417,6 +418,75 @@ def with_stored(d: random.Random, shape: Shape) -> nn.Module | None:
     return Call(lambda self, x: function(x, self.stored), stored=stored)
 
 
+@piece
+def whole_numbers(d: random.Random, shape: Shape) -> nn.Module | None:
+    """Bits of whole numbers, and questions."""
+
+    def bits(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        return lambda x: function((x * 4).int(), (x * 3).int()).float()
+
+    return one_of(
+        d,
+        *(bits(torch.bitwise_and), bits(torch.bitwise_or), bits(torch.bitwise_xor), bits(torch.bitwise_left_shift)),
+        *(bits(lambda a, b: a & b), bits(lambda a, b: a | b), bits(lambda a, b: a ^ b), bits(lambda a, b: ~a)),
+        *(lambda x: x.isfinite().float(), lambda x: x.isinf() + x, lambda x: torch.logical_xor(x > 0, x > 1).float()),
+        lambda x: F.one_hot(x.abs().long().clamp(max=2), 3).float(),
+    )
+
+
+@piece
+def made(d: random.Random, shape: Shape) -> nn.Module | None:
+    """With tensors that are made of nothing."""
+    last = shape[-1]
+    return one_of(
+        d,
+        *(lambda x: x + torch.eye(last, device=x.device)[0], lambda x: x * torch.linspace(0, 1, last, device=x.device)),
+        *(lambda x: x + torch.full((last,), 2.0, device=x.device), lambda x: x * torch.ones(last, device=x.device)),
+        *(lambda x: x + torch.zeros(x.shape, device=x.device), lambda x: x * torch.arange(last, device=x.device)),
+        *(
+            lambda x: x + torch.tensor(2.0),
+            lambda x: x * torch.scalar_tensor(3.0),
+            lambda x: x + x.new_empty(last).fill_(1),
+        ),
+        lambda x: (
+            x
+            + torch.meshgrid(torch.arange(last, device=x.device), torch.arange(2, device=x.device), indexing="ij")[0][
+                :, 0
+            ]
+        ),
+        lambda x: torch.empty(x.shape, device=x.device).copy_(x),
+    )
+
+
+@piece
+def in_pairs(d: random.Random, shape: Shape) -> nn.Module | None:
+    """Complex numbers of pairs, and turns of them."""
+    if shape[-1] % 2:
+        return None
+
+    def turned(x: Tensor) -> Tensor:
+        y = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+        return torch.view_as_real(y * y).flatten(-2)
+
+    def summed(x: Tensor) -> Tensor:
+        y = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+        return torch.view_as_real(y + y).flatten(-2)
+
+    return one_of(d, turned, summed)
+
+
+@piece
+def alike(d: random.Random, shape: Shape) -> nn.Module | None:
+    """How alike vectors are."""
+    if len(shape) < 2:
+        return None
+    return one_of(
+        d,
+        *(lambda x: F.cosine_similarity(x, x + 1, -1), lambda x: F.cosine_similarity(x, x.flip(1))),
+        *(lambda x: F.pairwise_distance(x, x * 2), lambda x: x.norm(dim=-1)),
+    )
+
+
 # Reductions
 
 
@@ -452,6 +522,8 @@ def running(d: random.Random, shape: Shape) -> nn.Module | None:
     return one_of(
         d,
         *(lambda x: x.cumsum(axis), lambda x: x.cumprod(axis), lambda x: x.sort(axis)[0], lambda x: x.topk(1, axis)[0]),
+        *(lambda x: x.kthvalue(1, axis)[0], lambda x: x.msort() * 0 + x, lambda x: x.nanmedian(axis)[0]),
+        *(lambda x: x.mode(axis)[0], lambda x: x.cummax(axis)[0]),
         *(lambda x: x.diff(dim=axis), lambda x: x.argsort(axis).float(), lambda x: x.logcumsumexp(axis)),
     )
 
@@ -681,6 +753,8 @@ def pixels(d: random.Random, shape: Shape) -> nn.Module | None:
         *(nn.PixelUnshuffle(2) if h % 2 == w % 2 == 0 else nn.ChannelShuffle(groups), nn.Unfold(2, stride=2)),
         *(lambda x: F.fold(F.unfold(x, 2, stride=1), (h, w), 2, stride=1), lambda x: F.unfold(x, 3, padding=1)),
         lambda x: x.view(x.shape[0], groups, c // groups, h, w).transpose(1, 2).reshape(x.shape),
+        lambda x: F.affine_grid(x.flatten(1).repeat(1, 2)[:, :6].reshape(-1, 2, 3), x.shape, False).movedim(-1, 1),
+        lambda x: torch.native_channel_shuffle(x, groups),
         lambda x: F.grid_sample(x, x.mean(1).tanh()[..., None].expand(-1, -1, -1, 2), align_corners=False),
     )
 
@@ -760,6 +834,10 @@ def product(d: random.Random, shape: Shape) -> nn.Module | None:
             *(lambda self, x: torch.bmm(x, x.mT), lambda self, x: torch.baddbmm(x, x @ x.mT, x)),
             lambda self, x: torch.cdist(x, x),
             lambda self, x: x.mT @ self.square,
+            lambda self, x: torch.chain_matmul(self.square, self.square) @ x,
+            lambda self, x: x * torch.dot(self.vector, self.vector),
+            lambda self, x: x * torch.addmv(self.vector, self.weight @ self.weight.t(), self.vector),
+            lambda self, x: x.adjoint(),
             lambda self, x: self.square @ x,
         ]
     square = learnt(shape[0], shape[0])

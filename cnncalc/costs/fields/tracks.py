@@ -160,18 +160,26 @@ def taps(window: Window, n: int, m: int, work: Work) -> Taps:
     if isinstance(window, Transposed):
         return _stretched(window, work)
     assert isinstance(window, (Binned, Resampled))
+    if isinstance(window, Resampled) and window.corners:
+        return _between_corners(window, n, m, work)
     period, shift = m // gcd(n, m), n // gcd(n, m)
     work.spend(6 * period)
     if isinstance(window, Binned):
         return Taps(period, shift, tuple((u * n // m, -(-(u + 1) * n // m) - 1) for u in range(period)))
-    if window.corners and (n == 1 or m == 1):
-        return Taps(m, n, ((0, 0),) * m)
-    if window.corners:  # around u (n - 1) / (m - 1)
-        period, shift = (m - 1) // gcd(n - 1, m - 1), (n - 1) // gcd(n - 1, m - 1)
-        return Taps(period, shift, _around([u * (n - 1) for u in range(period)], m - 1, window.cubic))
     if window.linear or window.cubic:  # around ((2 u + 1) n - m) / (2 m)
         return Taps(period, shift, _around([(2 * u + 1) * n - m for u in range(period)], 2 * m, window.cubic))
     return Taps(period, shift, tuple((u * n // m, u * n // m) for u in range(period)))
+
+
+def _between_corners(window: Resampled, n: int, m: int, work: Work) -> Taps:
+    """Resampling around u (n - 1) / (m - 1); of one element, or for one unit, all at the first."""
+    if n == 1 or m == 1:
+        work.spend(6 * m)
+        return Taps(m, n, ((0, 0),) * m)
+    common = gcd(n - 1, m - 1)
+    period, shift = (m - 1) // common, (n - 1) // common
+    work.spend(6 * period)
+    return Taps(period, shift, _around([u * (n - 1) for u in range(period)], m - 1, window.cubic))
 
 
 def _around(middles: Sequence[int], parts: int, cubic: bool) -> tuple[tuple[int, int], ...]:
