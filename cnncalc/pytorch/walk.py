@@ -70,9 +70,23 @@ class Step(steps.Step):
 
 
 OTHER_NAMES = {
-    "multiply": "mul", "subtract": "sub", "divide": "div", "true_divide": "div", "absolute": "abs", "fix": "trunc",
-    "negative": "neg", "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arctan2": "atan2", "not_equal": "ne",
-    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "special_expit": "sigmoid",
+    "multiply": "mul",
+    "subtract": "sub",
+    "divide": "div",
+    "true_divide": "div",
+    "absolute": "abs",
+    "fix": "trunc",
+    "negative": "neg",
+    "arccos": "acos",
+    "arcsin": "asin",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "not_equal": "ne",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+    "special_expit": "sigmoid",
     **{f"special_{name}": name for name in ("erf", "erfc", "exp2", "expm1", "log1p", "logsumexp", "round")},
     **{f"special_{name}": name for name in ("softmax", "log_softmax")},
 }
