@@ -524,6 +524,20 @@ def test_a_long_row_of_layers_with_numbered_names_takes_no_time():
     assert given_back(builder.graph(x)).count("linear:") > 2_000
 
 
+def test_the_number_of_a_repetition_is_not_that_of_another_inside():
+    builder = Builder()
+    x = builder.input(8, 16, 16)
+    for number in range(4):
+        with builder.scope(f"block{number}"):
+            x = builder.add(ReLU(), x)
+            for _ in range(3):
+                x = builder.add(Conv(8, kernel=3, padding=1 + number % 2, dilation=2, bias=False), x)
+                x = builder.add(BatchNorm(), x)
+    graph = builder.graph(x)
+    holds(graph)
+    assert ": 1 + index % 2, repeat: 4, name: block0..}" in given_back(graph)
+
+
 def test_automatic_names_are_not_numbered():
     """`relu1..` would keep the automatic names of all others."""
     builder = Builder()

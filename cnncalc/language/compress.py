@@ -467,6 +467,9 @@ class _Compressor:
         values = {**block.variables, **call.options}
         if any(re.search(r"\b(channels|sizes)\b", value_text(value)) for value in values.values()):
             return False
+        indexed = any(re.search(r"\bindex\b", value_text(value)) for value in call.options.values())
+        if indexed and any(item.repeat is not None for item in walk(block.items)):
+            return False  # in which it would be another number
         try:
             inner = [_substituted(item, values) for item in block.items]
         except Unfit:

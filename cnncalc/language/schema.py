@@ -101,7 +101,7 @@ def _published(variables: Schema) -> Schema:
 def _item_keys() -> Schema:
     """The keys of every item."""
     return {
-        "name": {"type": ["string", "integer"], "description": "opens a scope of names"},
+        "name": {"type": ["string", "integer"], "description": "opens a scope of names; layer1.0.. numbers repeats"},
         "repeat": {"type": ["integer", "string"], "description": "how often, in a row"},
         "when": {"type": ["boolean", "string"], "description": "only if this holds"},
         "from": {"type": ["string", "integer"], "description": "the earlier layer to start at"},

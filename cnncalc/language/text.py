@@ -26,7 +26,7 @@ _INDENT = "  "
 _PLAIN = re.compile(r"[A-Za-z0-9_(][A-Za-z0-9_+\-*/%=!<>(). ]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_+\-.]*")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+")
-_FROM = re.compile(r"[0-9]+\.\.")
+_FROM = re.compile(r"[0-9]+(\.[0-9]+)*\.\.")
 _YAML_1_1 = yaml.resolver.Resolver()  # what other readers than ours take a plain word for
 
 
