@@ -43,7 +43,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CORE = [
     *("cnncalc/ops", "cnncalc/costs", "cnncalc/formula.py", "cnncalc/graph.py", "cnncalc/rewrite.py"),
-    *(f"cnncalc/language/{name}.py" for name in ("expressions", "expand", "model", "reader")),
+    *(f"cnncalc/language/{name}.py" for name in ("expressions", "expand", "model", "reader", "values")),
 ]
 TESTS = [
     *("every_kind", "operations", "formula", "expressions", "pytorch/ops", "memory", "receptive_field", "expand"),
