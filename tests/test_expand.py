@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from cnncalc import Network, SpecError, load, load_text
-from cnncalc.graph import Graph
+from cnncalc import Network, OpError, SpecError, load, load_text
+from cnncalc.graph import Builder, Graph
 from cnncalc.language.expand import MAX_NESTING, WORK, WORK_PER_LAYER, expand, full_shapes
+from cnncalc.ops import Conv, ReLU
 
 
 def network(layers: str, head: str = "input: [8, 16, 16]", **request: Any) -> Graph:
@@ -305,6 +306,38 @@ def test_a_wrong_name_is_marked_where_it_stands(item):
         line = place.source.line(place.line)
         assert line[place.column :].startswith(name)
         assert line[: place.column].endswith(" name: ")
+
+
+def test_a_layer_without_a_name_in_scopes_with_long_ones_is_marked_itself():
+    long = "x" * 49
+    text = "[" + "{layers: [" * 4 + "tanh" + f"], name: {long}}}" * 4 + "]"
+    with pytest.raises(SpecError, match="longer than") as caught:
+        network(text)
+    place = caught.value.place
+    assert place.source.line(place.line)[place.column :].startswith(("tanh", "x"))
+
+
+def test_automatic_names_of_a_builder_avoid_given_ones():
+    builder = Builder()
+    x = builder.input(3, 8, 8)
+    given = builder.add(ReLU(), x, name="relu1")
+    assert [given.name, builder.add(ReLU(), x).name, builder.add(ReLU(), x).name] == ["relu1", "relu2", "relu3"]
+
+
+def test_layers_that_cannot_share_say_in_what_they_differ():
+    builder = Builder()
+    first = builder.add(Conv(4, kernel=3), builder.input(3, 8, 8), name="first")
+    for op, message in ((Conv(4, kernel=1), "kernel is 3 and 1"), (Conv(5, kernel=3), "out_channels is 4 and 5")):
+        with pytest.raises(OpError) as caught:
+            builder.add(op, first.inputs[0], shares=first)
+        assert caught.value.label == message
+    with pytest.raises(OpError) as caught:
+        builder.add(Conv(4, kernel=3), first, shares=first)
+    assert caught.value.label == "they read 3x8x8 and 4x6x6"
+
+
+def test_sizes_of_a_billion_are_read():
+    assert load_text("input: [1, 1000000000]\nlayers: []\n").inputs
 
 
 def test_layers_are_counted_up_to_the_bound():

@@ -420,7 +420,7 @@ def test_a_spec_without_layers():
 
     assert "layers: [{conv" in no_layers(load_text("input: [3]\n")).render()
     assert "its members" in no_layers(load("families/resnet")).render()
-    assert "families/resnet" in no_layers(load_text("extends: families/resnet\n")).render()
+    assert "families/resnet has none either" in no_layers(load_text("extends: families/resnet\n")).render()
 
 
 def test_words_of_a_spec_stay_on_their_line():

@@ -63,6 +63,13 @@ def test_recurrent_layers(kind: Any, bias: bool, depth: int, directions: int) ->
     assert ours(kind(4, depth=depth, bidirectional=directions == 2, bias=bias), (5, 3)) == expected
 
 
+def test_recurrent_layers_are_one_layer_in_one_direction_unless_said() -> None:
+    for kind, step, gates in ((ops.LSTM, scalars.lstm, 4), (ops.GRU, scalars.gru, 3)):
+        assert ours(kind(4), (5, 3)) == counted(scalars.recurrent, step, 5, 3, 4, 1, 1, True)
+        assert Site(kind(4), ((5, 3),), (5, 4)).count("params") == gates * (4 * 3 + 4 * 4 + 2 * 4)
+        assert kind.gates == gates
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_softmax(axis: int) -> None:
     x = (4, 5, 6)

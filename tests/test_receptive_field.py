@@ -40,6 +40,7 @@ from cnncalc.ops import (
     Upsample,
 )
 from cnncalc.ops.base import Op
+from cnncalc.ops.sight import WHOLE
 from tests.oracles.work import Work
 
 
@@ -738,3 +739,38 @@ def pixels_with_gradient(torch: Any, model: Any, shape: tuple[int, ...], unit: t
         hits = line.nonzero().flatten().tolist()
         seen.append(Seen(hits[0], hits[-1], len(hits)) if hits else Seen(0, -1, 0))
     return seen
+
+
+class Sequence(Op, frozen=True):
+    """Units along one axis, each of which sees all of an image."""
+
+    length: int
+
+    kind: ClassVar[str] = "sequence"
+
+    def output_shape(self, *inputs: Any) -> Any:
+        return (inputs[0][0], self.length)
+
+    def windows(self, *inputs: Any) -> Any:
+        return (WHOLE,)
+
+
+def test_units_of_other_axes_than_the_images() -> None:
+    """Vectors of two parts of an image see the hull of both; so do units along one axis, some of them by one way
+    alone."""
+    builder = Builder()
+    image = builder.input(1, 9, 9)
+    top, corner = (builder.add(Pad(pads), image) for pads in (((0, -5), (-1, 0)), ((-6, 0), (0, -2))))
+    for first, second in ((top, corner), (corner, top)):
+        vectors = [builder.add(Linear(4), builder.add(Flatten(), part)) for part in (first, second)]
+        both = builder.add(Add(), *vectors)
+        field = receptive_fields(builder.graph(both))[both.index]
+        assert (field.size, field.padding, field.whole) == ((9, 9), (0, 0), True)
+        field = receptive_fields(builder.graph(vectors[0]))[vectors[0].index]
+        assert (field.size, field.padding) == (((4, 8), (0, -1)) if first is top else ((3, 7), (-6, 0)))
+    whole = builder.add(Sequence(9), top)
+    sparse = builder.add(ConvTranspose(1, kernel=1, stride=2), builder.add(Sequence(5), top))
+    for inputs in ((whole, sparse), (sparse, whole), (sparse, sparse)):
+        both = builder.add(Add(), *inputs)
+        field = receptive_fields(builder.graph(both))[both.index]
+        assert (field.size, field.padding) == ((4, 8), (0, -1))

@@ -595,7 +595,21 @@ TABLE["addcmul"] = _one_each("add", "mul")
 TABLE["lerp"] = _one_each("add", "mul")
 TABLE["remainder"] = TABLE["fmod"] = _one_each("div")
 TABLE["floor_divide"] = _one_each("div", "compare")
-for _name in ("log2", "log1p", "expm1", "atan2", "atan", "log10", "exp2", "acos", "asin", "sinh", "cosh"):
+for _name in (
+    "log2",
+    "log1p",
+    "expm1",
+    "atan2",
+    "atan",
+    "log10",
+    "exp2",
+    "acos",
+    "asin",
+    "sinh",
+    "cosh",
+    "tan",
+    "erfc",
+):
     TABLE[_name] = _one_each("exp")
 
 

@@ -40,6 +40,7 @@ class Step(steps.Step):
         self.name = schema.name.partition("::")[2] if schema else str(node.target)
         self.in_place = self.name.endswith("_") and not self.name.endswith("__")
         self.name = self.name.rstrip("_") if self.in_place else self.name
+        self.name = OTHER_NAMES.get(self.name, self.name)
         arguments = schema.arguments if schema else ()
         names = [argument.name for argument in arguments] or map(str, range(len(node.args)))
         given = dict(zip(names, node.args, strict=False))
@@ -67,6 +68,29 @@ class Step(steps.Step):
             return self.walk.counted(self.node)
         return self.walk.counted(self.node) // self.walk.batch
 
+
+OTHER_NAMES = {
+    "multiply": "mul",
+    "subtract": "sub",
+    "divide": "div",
+    "true_divide": "div",
+    "absolute": "abs",
+    "fix": "trunc",
+    "negative": "neg",
+    "arccos": "acos",
+    "arcsin": "asin",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "not_equal": "ne",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+    "special_expit": "sigmoid",
+    **{f"special_{name}": name for name in ("erf", "erfc", "exp2", "expm1", "log1p", "logsumexp", "round")},
+    **{f"special_{name}": name for name in ("softmax", "log_softmax")},
+}
+"""Names that PyTorch has for the same functions."""
 
 _SPREAD = frozenset(
     {"expand", "expand_as", "repeat", "zeros", "ones", "full", "empty", "new_zeros", "new_ones", "rand"}

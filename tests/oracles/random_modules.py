@@ -336,6 +336,8 @@ def of_each(d: random.Random, shape: Shape) -> nn.Module | None:
             lambda x: x.abs().sqrt(),
             torch.square,
         ),
+        *(torch.absolute, torch.negative, torch.fix, torch.arctan, torch.special.expit, torch.special.erf, torch.tan),
+        *(torch.special.exp2, torch.special.expm1, torch.erfc, lambda x: torch.special.log1p(x.abs())),
         *(torch.floor, torch.ceil, torch.round, torch.trunc, torch.expm1, torch.atan, torch.sinh, torch.cosh),
         *(lambda x: x.abs().log1p(), lambda x: (x.abs() + 1).log2(), lambda x: (x.abs() + 1).log10(), torch.exp2),
         *(
@@ -379,6 +381,12 @@ def with_itself(d: random.Random, shape: Shape) -> nn.Module | None:
             lambda x: x / (x.abs() + 1),
         ),
         *(lambda x: x * x.mean(dim=tuple(range(1, x.dim())), keepdim=True), lambda x: x - x.amax(1, keepdim=True)),
+        *(lambda x: torch.multiply(x, x + 1), lambda x: torch.subtract(x, x * 2), lambda x: torch.arctan2(x, x + 3)),
+        *(
+            lambda x: torch.divide(x, x.abs() + 1),
+            lambda x: torch.greater(x, 0).float(),
+            lambda x: torch.not_equal(x, 1) * x,
+        ),
         *(lambda x: torch.maximum(x, -x), lambda x: torch.minimum(x, x * 2), lambda x: torch.where(x > 0, x, x * 0.5)),
         *(lambda x: x.masked_fill(x < 0, 0.0), lambda x: x * (x > 0), lambda x: torch.lerp(x, x * 2, 0.3)),
         *(

@@ -494,6 +494,22 @@ def test_what_a_module_with_children_gives_is_compared() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("function", "kinds"),
+    [
+        (lambda _, x, y: torch.multiply(x, y), ["multiply"]),
+        (lambda _, x, y: torch.subtract(x, torch.absolute(y)), ["apply", "subtract"]),
+        (lambda _, x, y: torch.true_divide(x, torch.special.expit(y)), ["sigmoid", "divide"]),
+        (lambda _, x, y: torch.special.softmax(torch.negative(x), 1) + y, ["apply", "softmax", "add"]),
+    ],
+)
+def test_a_function_is_known_by_each_of_its_names(function: Any, kinds: list[str]) -> None:
+    graph = read(Of(function), [(3, 4), (3, 4)])
+    assert [node.op.kind for node in graph.layers] == kinds
+    x, y = torch.randn(2, 3, 4), torch.rand(2, 3, 4) + 1
+    assert torch.allclose(build(graph)(x, y), function({}, x, y), atol=1e-6)
+
+
 def test_padding_with_a_value() -> None:
     module = Of(lambda _, x: F.pad(x, (1, 2), value=-1.5))
     built, x = build(read(module, (3, 4))), torch.randn(2, 3, 4)
