@@ -61,6 +61,19 @@ def test_a_name_that_ends_in_a_number_and_two_dots_numbers_what_is_repeated():
     assert inputs(net, "add1") == ["x1", "s.3.tanh1", "x0", "x1"]
 
 
+def test_a_dot_before_a_name_makes_it_a_full_name():
+    net = network(
+        "[{relu: , name: a}, {relu: , name: b.x}, {name: g, layers: [{tanh: , name: a}, {tanh: , name: b.x},"
+        " {add: [{from: a}, {from: .a}, {from: b.*}, {from: .b.*}, {from: .g.a}], name: sum},"
+        " {relu: , from: .a, name: r}]}]"
+    )
+    assert inputs(net, "g.sum") == ["g.a", "a", "g.b.x", "b.x", "g.a"]
+    assert inputs(net, "g.r") == ["a"]
+    for item in ("{relu: , from: .x}", "{relu: , from: .}", "{add: [{from: .x*}]}", "{relu: , name: .a}"):
+        with pytest.raises(SpecError):
+            network(f"[{{relu: , name: a}}, {item}]")
+
+
 def test_what_is_numbered_reads_the_repetitions_before_it():
     net = network("[{name: d1.., repeat: 3, layers: [{concat: [[], {from: d*, when: index > 0}]}]}]")
     assert inputs(net, "d1.concat1") == ["input"]

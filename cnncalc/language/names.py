@@ -56,7 +56,9 @@ class Names:
 
     def named(self, name: str, scope: Scope, variables: Mapping[str, Any]) -> str | None:
         """The full name that a name means in a scope, if any: that of a variable which stands for a layer, or else
-        one in this scope, then outwards."""
+        one in this scope, then outwards. With a dot before it, it is a full name."""
+        if name.startswith("."):
+            return name[1:] if name[1:] in self._nodes else None
         layers = variables.get(LAYERS)
         if layers:
             first, dot, rest = name.partition(".")
@@ -151,12 +153,14 @@ class Names:
         if "*" not in name:
             full = self.full(option, scope, variables)
             return [(full, self._nodes[full])]
+        around: Scope | None = scope
+        if name.startswith("."):
+            name, around = name[1:], scope.at(0)
         parts = name.split(".")
         hint = "a * is one part of a name, or some of its letters: stack.*.skip, enc*"
         if len(name) > MAX_PATTERN or any(part.count("*") > 1 for part in parts):
             message = f"a name with * has at most {MAX_PATTERN} letters, and one * in each part"
             raise SpecError(message, option.place, hint=hint, code="bad-name")
-        around: Scope | None = scope
         while around is not None:
             found = [(full, self._nodes[full]) for full in self._matches(around.path, parts, option.place)]
             if found:

@@ -586,9 +586,7 @@ class _Names:
 
     def word(self, node: Node, scope: str, layer: bool = False) -> str:
         """The shortest word that finds a node from a scope; the layer itself, not a group that ends in it."""
-        words = self.all_words(node, scope, layer)
-        if not words:
-            raise _unsayable(self.graph, f"in '{shorten(scope)}' other layers hide '{shorten(node.name)}'")
+        words = self.all_words(node, scope, layer) or [f".{node.name}"]  # others hide it: its full name
         return min(words, key=_shortest)
 
     def all_words(self, node: Node, scope: str, layer: bool = False) -> list[str]:
