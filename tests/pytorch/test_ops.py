@@ -197,7 +197,7 @@ def test_how_channels_lie_in_memory() -> None:
 # What is alive at once
 
 
-# Several steps in PyTorch, whose tensors docs/memory.md does not say are counted.
+# Several steps in PyTorch, whose tensors are not all counted, as docs/memory.md says.
 STEP_BY_STEP = (
     *("embedding", "gru", "instancenorm", "layernorm", "lstm", "power", "rmsnorm", "softsign", "window_attention"),
     "multihead_attention",  # where values have other sizes than keys
