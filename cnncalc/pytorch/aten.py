@@ -888,7 +888,11 @@ def roll(step: Step) -> Result:
 
 @entry(*(f"{word}{n}d" for n in (1, 2, 3) for word in ("upsample_nearest", "_upsample_nearest_exact")))
 def nearest(step: Step) -> Result:
-    """Upsampling that repeats elements."""
+    """Upsampling that repeats elements. `nearest-exact` looks from the middle of an output, and finds the same ones only
+    where the sizes divide."""
+    pairs = zip(step.shape[2:], step.x.shape[2:], strict=True)
+    if "exact" in step.name and any(size % before for size, before in pairs):
+        return step.moved()
     return each_image(step, ops.Upsample(size=short(step.shape[2:])), step.x)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from cnncalc import ops
@@ -84,7 +85,7 @@ def cell(step: Step) -> Result:
     kind = ops.LSTM if step.name == "lstm_cell" else ops.GRU
     x, owns = step["input"], [step["w_ih"], step["w_hh"], step["b_ih"], step["b_hh"]]
     op = kind(owns[1].shape[1], bias=owns[2] is not None)
-    return step.opaque(owns, **_counts(op, x.elements // x.shape[-1], x.shape[-1]))
+    return step.opaque(owns, **_counts(op, prod(x.sizes[:-1]), x.shape[-1]))
 
 
 @entry("rnn_tanh", "rnn_relu", "rnn_tanh_cell", "rnn_relu_cell")
@@ -95,7 +96,7 @@ def plain(step: Step) -> Result:
     kernels = [value for value in owns if value is not None and len(value.shape) == 2]
     if not isinstance(x, Value) or not all(isinstance(value, Value) for value in kernels):
         raise Unread
-    rows = x.elements // x.shape[-1]
+    rows = prod(x.sizes[:-1])
     hidden = kernels[0].shape[0] * len(kernels) // 2 * rows
     activation = ops.Tanh() if "tanh" in step.name else ops.ReLU()
     numbers = cost_numbers(activation, ((hidden,),), (hidden,))

@@ -549,3 +549,36 @@ def test_a_transformer_is_verified_on_a_processor(norm_first: bool) -> None:
     report = verify_module(reading(module, (5, 8)))
     assert report.equal, report.mismatches
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 4), (10, 16)])
+def test_nearest_exact_finds_other_elements_where_the_sizes_do_not_divide(size: tuple[int, int]) -> None:
+    """There it is no `upsample`, which would give other outputs."""
+
+    class Resized(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.interpolate(x, size=size, mode="nearest-exact")
+
+    net = read(Resized(), (4, 5, 8))
+    assert net.layers[-1].output == (4, *size)
+    kind = net.layers[-1].op.kind
+    assert kind == ("upsample" if size == (10, 16) else "opaque")
+    if kind == "upsample":
+        x = torch.rand(2, 4, 5, 8)
+        assert torch.equal(build(net).eval()(x), Resized()(x))
+
+
+def test_a_cell_without_features_is_read() -> None:
+    """It has weights of size 0, and no traceback."""
+
+    class Cell(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = nn.GRUCell(0, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.cell(x[:, :0])
+
+    analysis = cc.network(Cell(), input=(4,)).analyze()
+    assert analysis.params == sum(parameter.numel() for parameter in Cell().parameters()) == 45
+    assert analysis.macs == 9 * 3
