@@ -888,7 +888,7 @@ def roll(step: Step) -> Result:
 
 @entry(*(f"{word}{n}d" for n in (1, 2, 3) for word in ("upsample_nearest", "_upsample_nearest_exact")))
 def nearest(step: Step) -> Result:
-    """Upsampling that repeats elements. `nearest-exact` looks from the middle of an output, and finds the same ones only
+    """Upsampling that repeats elements. `nearest-exact` looks from the middle of an output: the same ones only
     where the sizes divide."""
     pairs = zip(step.shape[2:], step.x.shape[2:], strict=True)
     if "exact" in step.name and any(size % before for size, before in pairs):

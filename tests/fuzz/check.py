@@ -9,7 +9,7 @@ from typing import Any
 
 from cnncalc import Analysis, AtLeast, Network
 from cnncalc.costs.analysis import Row
-from cnncalc.costs.receptive_field import seen_by
+from cnncalc.costs.receptive_field import UnknownField, seen_by
 from cnncalc.errors import CnncalcError, RequestError, SpecError
 from cnncalc.explain import explain_layer
 from cnncalc.graph import Graph
@@ -165,6 +165,8 @@ def _check_views(analysis: Analysis) -> None:
         if len(fields) != len(network.nodes):
             raise Finding("a layer has no receptive field")
         for field in fields:
+            if isinstance(field, UnknownField):  # too irregular, or through an op that does not say
+                continue
             if len(field.size) != len(network.input) - 1 or any(size < 0 for size in field.size):
                 raise Finding(f"a receptive field is {field}")
     with time_limit("explaining"):
