@@ -229,8 +229,12 @@ _STACK_LINE = re.compile(r'File "([^"]+)", line (\d+)')
 
 def _mixes(program: Any, batch: int) -> bool:
     """Whether a module reckons with every two samples of a batch, so that what one of them costs depends on it: a
-    tensor has the batch twice."""
+    tensor has the batch twice, or attention takes it for the sequence."""
     for node in program.graph.nodes:
+        if node.target is torch.ops.aten.scaled_dot_product_attention.default:
+            keys = node.args[1].meta["val"].shape[-2]
+            if keys and keys % batch == 0:
+                return True
         for shape in shapes_of(node.meta.get("val")):
             if sum(size % batch == 0 for size in shape if size) > 1 or any(
                 size % batch**2 == 0 for size in shape if size

@@ -582,3 +582,19 @@ def test_a_cell_without_features_is_read() -> None:
     analysis = cc.network(Cell(), input=(4,)).analyze()
     assert analysis.params == sum(parameter.numel() for parameter in Cell().parameters()) == 45
     assert analysis.macs == 9 * 3
+
+
+def test_attention_between_the_samples_of_a_batch_is_read_with_one() -> None:
+    """Unbatched attention takes the batch of [N, C] for a sequence: what a sample costs depends on it."""
+
+    class Attends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.attention(x, x, x, need_weights=False)[0]
+
+    net = cc.network(Attends(), input=(8,))
+    assert net.analyze().macs == counted(Attends(), torch.rand(1, 8))
+    assert "Read with a batch of one: the module mixes the samples of a batch." in net.notes
