@@ -8,7 +8,18 @@ from typing import NamedTuple
 
 from cnncalc.check.rule import Found, Subject, rule
 from cnncalc.language.expressions import Expression
-from cnncalc.language.model import BlockItem, GroupItem, Item, LayerItem, MergeItem, Option, Spec, Word
+from cnncalc.language.model import (
+    BlockItem,
+    GroupItem,
+    Item,
+    LayerItem,
+    MergeItem,
+    Option,
+    Spec,
+    inside,
+    names_of,
+    options_of,
+)
 from cnncalc.ops import Add, Concat, Multiply
 
 
@@ -24,15 +35,15 @@ def when_on_merge(subject: Subject) -> Iterator[Found]:
     if subject.spec is None:
         return
     for items in _lists(subject.spec):
-        conditions = {_condition(item) for item in items if item.when is not None}
+        conditions = {_condition(item.when) for item in items if item.when is not None}
         for item in items:
             if not isinstance(item, MergeItem) or item.when is None or isinstance(item.kind, Concat):
                 continue
-            condition = _condition(item)
-            if condition.opposite not in conditions and any(_has_layers(branch.items) for branch in item.branches):
+            stands_in = _condition(item.when).opposite in conditions
+            if not stands_in and any(_has_layers(branch.items) for branch in item.branches):
                 yield Found(
                     item.when.place,
-                    f"without '{condition.text}' all branches of this {item.kind.kind} are left out",
+                    f"without '{_text(item.when)}' all branches of this {item.kind.kind} are left out",
                     "",
                     "if only the shortcut is meant, put 'when' on its layers, inside the branch",
                 )
@@ -54,15 +65,15 @@ def when_again(subject: Subject) -> Iterator[Found]:
         for item in items:
             if item.when is None:
                 continue
-            condition = _condition(item)
+            condition = _condition(item.when)
             if condition.opposite in asked:
                 yield Found(
                     item.when.place,
-                    f"'{condition.text}' is asked again, after the item that stands in for this one",
+                    f"'{_text(item.when)}' is asked again, after the item that stands in for this one",
                     "",
                     "work it out once, in a variable of the block: vars: {fits: channels == 64}, when: fits",
                 )
-            if condition.moves and not _passes_on(item):
+            if not {"channels", "sizes"}.isdisjoint(names_of(item.when.value)) and not _passes_on(item):
                 asked.add(condition)
 
 
@@ -98,61 +109,42 @@ def two_indices(subject: Subject) -> Iterator[Found]:
 
 def _reads_index(value: object) -> bool:
     """Whether a value's expressions speak of `index`."""
-    if isinstance(value, Word):
-        value = value.expression
-    if isinstance(value, tuple):
-        return any(map(_reads_index, value))
-    return isinstance(value, Expression) and "index" in value.variables
+    return "index" in names_of(value)
 
 
 def _own_values(item: Item) -> Iterator[object]:
     """The values of an item's options, and of the items in it that are not repeated themselves."""
-    options: dict[str, Option] = {}
-    inside: Sequence[Item] = []
-    if isinstance(item, LayerItem):
-        options = item.options
-    if isinstance(item, BlockItem):
-        options = item.arguments
-    if isinstance(item, GroupItem):
-        inside = item.items
-    if isinstance(item, MergeItem):
-        inside = item.branches
-    yield from (option.value for option in options.values())
-    for each in inside:
-        if each.repeat is None:
-            yield from _own_values(each)
+    yield from options_of(item)
+    for inner in inside(item):
+        if inner.repeat is None:
+            yield from _own_values(inner)
 
 
 class Condition(NamedTuple):
-    """A condition: what it asks, and whether for its contrary; as it is written; whether it asks for the shape."""
+    """What a condition asks, and whether for its contrary."""
 
     asks: str
-    negated: bool
-    text: str = ""
-    moves: bool = False
+    negated: bool = False
 
     @property
     def opposite(self) -> Condition:
         """What holds where it does not."""
-        return self._replace(negated=not self.negated)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Condition) and (self.asks, self.negated) == (other.asks, other.negated)
-
-    def __hash__(self) -> int:
-        return hash((self.asks, self.negated))
+        return Condition(self.asks, not self.negated)
 
 
-def _condition(item: Item) -> Condition:
-    """An item's condition."""
-    value = item.when.value if item.when is not None else ""
-    if not isinstance(value, Expression):
-        return Condition(str(value), False, str(value))
-    tree, negated = ast.parse(value.text.strip(), mode="eval").body, False
+def _condition(when: Option) -> Condition:
+    """What the value of a `when` asks."""
+    if not isinstance(when.value, Expression):
+        return Condition(str(when.value))
+    tree, negated = ast.parse(when.value.text.strip(), mode="eval").body, False
     while isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
         tree, negated = tree.operand, not negated
-    moves = not {"channels", "sizes"}.isdisjoint(value.variables)
-    return Condition(ast.dump(tree), negated, value.text.strip(), moves)
+    return Condition(ast.dump(tree), negated)
+
+
+def _text(when: Option) -> str:
+    """A condition as it is written."""
+    return when.value.text.strip() if isinstance(when.value, Expression) else str(when.value)
 
 
 def _lists(spec: Spec) -> Iterator[Sequence[Item]]:

@@ -66,16 +66,17 @@ def largest_field(costs: Costs) -> tuple[int, ...] | UnknownField | None:
     >>> largest_field(Costs(expand(load("resnet50"))))
     (483, 483)
     """
-    fields = [row.receptive_field for row in costs.layers]
-    for field in fields:
+    fields = []
+    for row in costs.layers:
+        field = row.receptive_field
         if isinstance(field, UnknownField):
             return field
+        fields.append(field)
     spread = [row for row in costs.layers if prod(row.output[1:]) > 1]
     last = spread[-1].receptive_field if spread else None
     if isinstance(last, ReceptiveField) and last.whole:
         return None
-    known = [field for field in fields if isinstance(field, ReceptiveField)]
-    local = [field.size for field in known if field.size and not field.whole]
+    local = [field.size for field in fields if field.size and not field.whole]
     return tuple(max(sizes) for sizes in zip(*local, strict=True))
 
 

@@ -6,7 +6,7 @@ where the item stands in the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import index
 from typing import Any
@@ -284,3 +284,29 @@ class Spec:
     names: frozenset[str] = frozenset()  # every name that an item is given, which automatic names avoid
     numbered: dict[str, range] = field(default_factory=dict)  # the numbers in such as conv1.., by what is before them
     extends: str | None = None
+
+
+def names_of(value: Any) -> tuple[str, ...]:
+    """The variables that a value's expressions speak of."""
+    if isinstance(value, Expression):
+        return value.variables
+    if isinstance(value, Word):
+        return value.expression.variables if value.expression is not None else ()
+    if isinstance(value, tuple):
+        return tuple(dict.fromkeys(name for part in value for name in names_of(part)))
+    return ()
+
+
+def options_of(item: Item) -> Iterator[Any]:
+    """The values of a layer's options, or of a block's arguments."""
+    if isinstance(item, LayerItem):
+        yield from (option.value for option in item.options.values())
+    if isinstance(item, BlockItem):
+        yield from (option.value for option in item.arguments.values())
+
+
+def inside(item: Item) -> Sequence[Item]:
+    """The items of a group or head, or the branches of a merge; not those of the block that is called."""
+    if isinstance(item, GroupItem):
+        return item.items
+    return item.branches if isinstance(item, MergeItem) else ()

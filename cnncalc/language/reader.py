@@ -108,7 +108,6 @@ _OTHER_NAMES = {
     "interpolate": "upsample",
     "zeropadding": "pad",
 }
-# What other tools call the options, and what they may be called here: the first that the kind has.
 _ITEMS_OF_THEIR_OWN = {
     "activation": "relu",
     "act": "relu",
@@ -121,6 +120,7 @@ _ITEMS_OF_THEIR_OWN = {
 }
 """What other libraries give a layer as an option."""
 
+# What other tools call the options, and what they may be called here: the first that the kind has.
 _OTHER_OPTIONS = {
     "kernelsize": ("kernel",),
     "ksize": ("kernel",),

@@ -35,11 +35,12 @@ from cnncalc.language.model import (
     Word,
     evaluate,
     given_value,
+    names_of,
 )
 from cnncalc.ops.base import Op
 from cnncalc.ops.options import make
 from cnncalc.sweeps.amounts import LARGEST, Count, Counts, add, counted, counts_of, plus, product, times_of
-from cnncalc.sweeps.items import fits_memory, names_of, read_condition, read_times, unfit_of, values_of, walk
+from cnncalc.sweeps.items import fits_memory, read_condition, read_times, unfit_of, values_of, walk
 from cnncalc.sweeps.many import Codes, Many, Mask, Whole, combined, many, taken
 from cnncalc.sweeps.parts import (
     Here,

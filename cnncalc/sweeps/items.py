@@ -7,19 +7,7 @@ from typing import Any
 
 from cnncalc.errors import OpError
 from cnncalc.language.expand import MAX_LAYERS
-from cnncalc.language.expressions import Expression
-from cnncalc.language.model import BlockItem, GroupItem, HeadItem, Item, LayerItem, MergeItem, Spec, Word
-
-
-def names_of(value: Any) -> tuple[str, ...]:
-    """The variables that a value's expressions speak of."""
-    if isinstance(value, Expression):
-        return value.variables
-    if isinstance(value, Word):
-        return value.expression.variables if value.expression is not None else ()
-    if isinstance(value, tuple):
-        return tuple(dict.fromkeys(name for part in value for name in names_of(part)))
-    return ()
+from cnncalc.language.model import BlockItem, HeadItem, Item, LayerItem, Spec, Word, inside, options_of
 
 
 def read_condition(value: Any) -> bool:
@@ -43,20 +31,14 @@ def values_of(item: Item) -> Iterable[Any]:
         yield item.when.value
     if item.repeat is not None:
         yield item.repeat.value
-    if isinstance(item, LayerItem):
-        yield from (option.value for option in item.options.values())
-    if isinstance(item, BlockItem):
-        yield from (option.value for option in item.arguments.values())
+    yield from options_of(item)
 
 
 def walk(items: Iterable[Item]) -> Iterable[Item]:
     """Items with those in their groups and branches, without those of the blocks that they call."""
     for item in items:
         yield item
-        if isinstance(item, GroupItem):
-            yield from walk(item.items)
-        elif isinstance(item, MergeItem):
-            yield from walk(item.branches)
+        yield from walk(inside(item))
 
 
 def unfit_of(spec: Spec) -> str | None:

@@ -357,13 +357,15 @@ def layer_record(row: Row, **more: Any) -> LayerRecord:
 
 def unknown_numbers(row: Row) -> dict[str, str]:
     """What is unknown of a layer, counts, bytes and receptive field, each with the reason."""
-    found = row.unknown
+    from cnncalc.costs.receptive_field import UnknownField  # tables have no need of it
+
+    found, field = row.unknown, row.receptive_field
     if row.read_bytes is None:
         found["read_bytes"] = found.get("params") or found["buffers"]
     if row.saved_bytes is None:
         found["saved_bytes"] = f"{row.op.kind} does not say what autograd saves of it"
-    if field_record(row.receptive_field) is None:
-        found["receptive_field"] = row.receptive_field.reason  # type: ignore[union-attr]
+    if isinstance(field, UnknownField):
+        found["receptive_field"] = field.reason
     return found
 
 
