@@ -744,10 +744,10 @@ def resize(step: Step) -> Result:
     step.args = {"0": x}  # the others are settings
     if step.shape[:2] != x.shape[:2]:
         raise Unread
-    mode = step.text("mode", "nearest")
+    mode: Any = step.text("mode", "nearest")  # what the op does not take it refuses
     corners = mode != "nearest" and step.text("coordinate_transformation_mode", "half_pixel") == "align_corners"
     size = short(step.shape[2:])
-    return emit(step, ops.Upsample(size=size, mode=mode, align_corners=corners), x)  # type: ignore[arg-type]
+    return emit(step, ops.Upsample(size=size, mode=mode, align_corners=corners), x)
 
 
 @entry("DepthToSpace", "SpaceToDepth")

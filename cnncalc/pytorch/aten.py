@@ -34,14 +34,11 @@ from cnncalc.reading.forms import (
     weight,
 )
 from cnncalc.reading.letters import macs_of, product_by_letters, spelt_out
-from cnncalc.reading.steps import Result, Unread, entries
+from cnncalc.reading.steps import NOTHING, Result, Unread, entries
 
 Entry = Callable[[Step], Result]
 TABLE: dict[str, Entry] = {**RECURRENT}
 entry = entries(TABLE)
-
-NOTHING = dict.fromkeys(("mac", "add", "mul", "div", "compare", "exp"), 0)
-"""The counts of an op that computes nothing."""
 
 
 # Convolutions

@@ -134,10 +134,11 @@ class Walk(steps.Walk):
             return "meta" if isinstance(argument, torch.device) else argument
 
         counter = FlopCounterMode(display=False)
+        function: Any = node.target
         given = {key: tensor(value) for key, value in node.kwargs.items()}
         try:
             with torch.no_grad(), counter:
-                node.target(*tensor(node.args), **given)  # type: ignore[operator]
+                function(*tensor(node.args), **given)
         except Exception:  # a function that does not run without data
             raise Unread from None
         return counter.get_total_flops() // 2

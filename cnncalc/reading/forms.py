@@ -12,7 +12,7 @@ from typing import Any
 from cnncalc import ops
 from cnncalc.ops.base import Op, Shape, cost_numbers
 from cnncalc.reading.drafts import Draft, Value
-from cnncalc.reading.steps import OPERATIONS, Result, Step, Unread
+from cnncalc.reading.steps import NOTHING, OPERATIONS, Result, Step, Unread
 
 
 def short(sizes: Any) -> Any:
@@ -260,7 +260,7 @@ def _short_axes(axes: tuple[int, ...]) -> Any:
 
 def one_each(step: Step, *kinds: str) -> Result:
     """An op that is one operation of each kind for each element of its output; two of a kind that is told twice."""
-    counts = dict.fromkeys(("mac", "add", "mul", "div", "compare", "exp"), 0)
+    counts = dict(NOTHING)
     for kind in kinds:
         counts[kind] += step.value(None).elements
     return step.opaque((), **counts)

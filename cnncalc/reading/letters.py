@@ -74,7 +74,8 @@ def _without_batch(terms: Sequence[str], result: str, values: Sequence[Value], w
         raise Unread
     if any(len(set(term)) < len(term) for term in [*terms, result]) or len(result) != len(whole.shape):
         raise Unread
-    batch = {term[value.axis] for term, value in zip([*terms, result], [*values, whole], strict=True)}  # type: ignore[index]
+    axes = [value.axis for value in (*values, whole) if value.axis is not None]  # which is so of all
+    batch = {term[axis] for term, axis in zip([*terms, result], axes, strict=True)}
     if len(batch) > 1:
         raise Unread
     gone = "" if whole.folded else batch.pop()

@@ -25,6 +25,8 @@ R = TypeVar("R")
 
 OPERATIONS = ("macs", "adds", "muls", "divs", "compares", "exps")
 """The options of an opaque op that are operations."""
+NOTHING = dict.fromkeys((option[:-1] for option in OPERATIONS), 0)
+"""The operations of an op that computes nothing."""
 
 
 def entries(
@@ -163,7 +165,7 @@ class Step:
             draft = Draft(op, tuple(inputs), value.sizes, self.calls, name=self.unique)
             found.append(Value(value.shape, value.batch, value.axis, self.walk.add(draft, owns)))
             # What the op costs is counted with its first output, and the others are parts of it.
-            stored, counts = {}, dict.fromkeys(("mac", "add", "mul", "div", "compare", "exp"), 0)
+            stored, counts = {}, dict(NOTHING)
         return found[0] if self.single else tuple(found)
 
     @property
@@ -173,7 +175,7 @@ class Step:
 
     def moved(self) -> Result:
         """The op as one that moves elements and computes nothing."""
-        return self.opaque(mac=0, add=0, mul=0, div=0, compare=0, exp=0)
+        return self.opaque((), **NOTHING)
 
 
 class Walk:
