@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnncalc.check.flow import channels_in, channels_out
+from cnncalc.check.channels import channels_in, channels_out
 from cnncalc.check.rule import ADVICE, Found, Subject, rule
 from cnncalc.ops import Conv, ConvTranspose, Linear
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnncalc.check import flow, hardware, sight, spec
+from cnncalc.check import channels, flow, hardware, sight, spec
 from cnncalc.check.rule import WARNING, Found, Rule, Subject, Warned
 from cnncalc.costs.analysis import Costs
 from cnncalc.errors import Place
@@ -15,7 +15,7 @@ RULES: tuple[Rule, ...] = (
     flow.unread,
     flow.unread_input,
     flow.bias_before_norm,
-    flow.sequence_axis,
+    channels.sequence_axis,
     flow.rank,
     flow.idle,
     flow.pad_before_conv,
