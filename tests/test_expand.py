@@ -7,7 +7,9 @@ import pytest
 from cnncalc import Network, OpError, SpecError, load, load_text
 from cnncalc.graph import Builder, Graph
 from cnncalc.language.expand import MAX_NESTING, WORK, WORK_PER_LAYER, expand, full_shapes
+from cnncalc.language.least import Least
 from cnncalc.ops import Conv, ReLU
+from cnncalc.zoo import index as zoo
 
 
 def network(layers: str, head: str = "input: [8, 16, 16]", **request: Any) -> Graph:
@@ -345,6 +347,45 @@ def test_layers_are_counted_up_to_the_bound():
     assert len(expand(spec, max_layers=9).layers) == 9
     with pytest.raises(SpecError, match="more than 8 layers"):
         expand(spec, max_layers=8)
+
+
+@pytest.mark.parametrize(
+    ("layers", "least", "made"),
+    [
+        ("[relu, {pair: , repeat: 3}]", 7, 7),
+        ("[{add: [[relu], [pair]]}, {layers: [tanh], name: a, repeat: 0}]", 4, 4),
+        ("[{add: [[relu], {layers: [pair], repeat: 2}, []], repeat: 2}]", 12, 12),
+        ("[{relu: , when: channels > 1}, {pair: , repeat: 2 if channels > 1 else 0}]", 0, 5),
+        ("[{relu: , name: r1}, {concat: [{from: r*, layers: [relu]}]}]", 2, 3),
+    ],
+)
+def test_the_least_number_of_layers_is_known_before_they_are_made(layers, least, made):
+    spec = load_text(f"input: [8, 4, 4]\nblocks: {{pair: {{layers: [relu, tanh]}}}}\nlayers: {layers}\n")
+    assert Least(spec.blocks).several(spec.layers) == least
+    assert len(expand(spec).layers) == made
+
+
+@pytest.mark.parametrize("name", zoo.names(fragments=False))
+def test_no_network_has_fewer_layers_than_its_least(name):
+    spec = load(name)
+    assert Least(spec.blocks).several(spec.layers or []) <= len(expand(spec).layers)
+
+
+def test_blocks_without_end_are_not_followed_to_it():
+    blocks = ", ".join(f"b{i}: {{layers: [{{b{i + 1}: , repeat: 1000}}]}}" for i in range(2000))
+    spec = load_text(f"input: [8]\nblocks: {{{blocks}, b2000: {{layers: [relu]}}}}\nlayers: [b0]\n")
+    assert Least(spec.blocks).several(spec.layers) == 0
+
+
+def test_a_repeat_that_makes_too_many_layers_makes_none(monkeypatch):
+    spec = load_text("input: [3]\nblocks: {b: {layers: [relu, tanh]}}\nlayers: [gelu, {layers: [{b: , repeat: 5}], repeat: 4}]\n")
+    assert len(expand(spec, max_layers=41).layers) == 41
+    made = []
+    place = Builder.place
+    monkeypatch.setattr(Builder, "place", lambda self, op, *rest: made.append(op) or place(self, op, *rest))
+    with pytest.raises(SpecError, match="would have more than 40 layers"):
+        expand(spec, max_layers=40)
+    assert [op.kind for op in made] == ["gelu"]
 
 
 @pytest.mark.parametrize("use", ["many", "'many if true else many'"])

@@ -14,6 +14,7 @@ from cnncalc.errors import OpError, Place, RequestError, SpecError, did_you_mean
 from cnncalc.formula import is_array
 from cnncalc.graph import MAX_SIZE, Builder, Graph, Node, Scope, checked_shape, join
 from cnncalc.language.expressions import LAYERS, Expression
+from cnncalc.language.least import Least
 from cnncalc.language.model import (
     BlockItem,
     GroupItem,
@@ -260,6 +261,7 @@ class _Expander:
         self.names = Names(spec, self.spend)
         self.heads: dict[str, Node] = {}
         self.sharing: list[_Sharing] = []
+        self.least = Least(spec.blocks)
         self.expand_by: dict[type[Item], Callable[[Any, Node, _Here, str | None], Node]] = {
             LayerItem: self.layer,
             BlockItem: self.block,
@@ -318,7 +320,7 @@ class _Expander:
             tensor = self.names.find(item.start, here.scope, here.variables)
         if item.repeat is None:
             return self.once(item, tensor, here, item.name)
-        times = self.times(item.repeat, tensor, here)
+        times = self.times(item, item.repeat, tensor, here)
         numbered = item.numbers is not None
         inside = here if item.name is None or numbered else self.inside(item, here, item.name)
         stem, number = item.numbers or ("", 1)
@@ -421,14 +423,15 @@ class _Expander:
             )
         return bool(value)
 
-    def times(self, option: Option, tensor: Node, here: _Here) -> int:
+    def times(self, item: Item, option: Option, tensor: Node, here: _Here) -> int:
+        """How often an item is repeated."""
         value = self.value(option, tensor, here)
         number = _as_integer(value)
         if number is None or number < 0:
             raise SpecError(
                 "'repeat' is a whole number from 0", option.place, label=f"got {str(value)[:40]}", code="unfit-repeat"
             )
-        if number > self.max_layers:
+        if number and max(number, self.layers + number * self.least.once(item)) > self.max_layers:
             raise SpecError(
                 f"the network would have more than {self.max_layers:,} layers", option.place, code="too-many-layers"
             )

@@ -14,6 +14,7 @@ from cnncalc.errors import CnncalcError, RequestError, SpecError
 from cnncalc.explain import explain_layer
 from cnncalc.graph import Graph
 from cnncalc.language.expand import expand
+from cnncalc.language.least import Least
 from cnncalc.language.model import Spec
 from cnncalc.ops.base import cost_steps
 from cnncalc.views.records import builtins, network_document
@@ -71,6 +72,9 @@ def _check_spec(spec: Spec, text: str, request: Mapping[str, Any]) -> str:
     except Exception as error:
         raise Finding(f"expanding raises {_named(error)}") from error
     _check_published(spec, text)
+    least = Least(spec.blocks).several(spec.layers or [])
+    if least > len(network.layers):
+        raise Finding(f"{least} layers at the least, and there are {len(network.layers)}")
     try:
         _check_network(network)
         _check_analysis(analysis)
