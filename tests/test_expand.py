@@ -378,7 +378,9 @@ def test_blocks_without_end_are_not_followed_to_it():
 
 
 def test_a_repeat_that_makes_too_many_layers_makes_none(monkeypatch):
-    spec = load_text("input: [3]\nblocks: {b: {layers: [relu, tanh]}}\nlayers: [gelu, {layers: [{b: , repeat: 5}], repeat: 4}]\n")
+    spec = load_text(
+        "input: [3]\nblocks: {b: {layers: [relu, tanh]}}\nlayers: [gelu, {layers: [{b: , repeat: 5}], repeat: 4}]\n"
+    )
     assert len(expand(spec, max_layers=41).layers) == 41
     made = []
     place = Builder.place

@@ -19,6 +19,7 @@ from cnncalc.graph import Builder
 from cnncalc.ops import Concat, ReLU
 from cnncalc.ops.sight import Binned, Resampled, Sliding, Transposed, Window
 from tests.oracles import fields as oracle
+from tests.oracles.work import Work as Load
 
 GRAPHS = 250
 """Their numbers are their seeds; some are left out, whose units come again only after too many others."""
@@ -147,6 +148,25 @@ def test_units_that_surely_see_some_positions_do() -> None:
         assert found is None or set(found[0]) <= set(seeing)
         if look.seamless or (look.window and look.window.dilation <= len(below)):
             assert list(found[0] if found else ()) == seeing
+
+
+def test_many_ranges_are_the_same_set_when_tidied() -> None:
+    rng = random.Random(5)
+    for _ in range(3000):
+        starts = [rng.randrange(90) for _ in range(rng.randint(1, 12))]
+        parts = [range(start, start + rng.randint(1, 40), rng.choice([1, 1, 2, 3, 7])) for start in starts]
+        found = tidy(parts, Work(0))
+        assert {e for part in found for e in part} == {e for part in parts for e in part}
+        solid = [part for part in found if part.step == 1]
+        assert all(a.stop < b.start for a, b in pairwise(solid))  # in order, and apart
+
+
+def test_ranges_with_holes_are_looked_at_only_beside_those_without() -> None:
+    parts = [range(4 * k, 4 * k + 2) for k in range(10_000)]
+    combs = [range(10 * k + 2, 10 * k + 2 * step, step) for k, step in enumerate(range(5, 305))]
+    with Load() as load:
+        assert len(tidy([*parts, *combs], Work(0))) >= 10_000
+    assert load.done < 8
 
 
 def test_few_ranges_are_left_of_many() -> None:

@@ -6,7 +6,9 @@ that may overlap; what has no holes is one range of step 1, but for long sets th
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from math import gcd
+from operator import attrgetter
 from typing import TypeAlias
 
 from cnncalc.costs.fields.tracks import Taps, Work
@@ -16,6 +18,8 @@ Positions: TypeAlias = tuple[range, ...]
 
 Box: TypeAlias = tuple[Positions, ...]
 """The positions whose place along each axis is in the axis' set; none of the sets is empty."""
+
+_start = attrgetter("start")
 
 SHORT = 64
 """The elements of ranges with holes up to which it is tried whether there are holes at all."""
@@ -123,8 +127,8 @@ def tidy(parts: list[range], work: Work) -> Positions:
     if combs:
         filled, combs = _filled(combs)
         solid = _merged([*solid, *filled])
-        work.spend(2 * len(combs) * (len(solid) + len(combs)))
-        combs = [_plain(part) for comb in combs for part in _outside(comb, solid) if part]
+        work.spend(2 * len(combs) * len(combs))
+        combs = [_plain(part) for comb in combs for part in _outside(comb, solid, work)]
         solid = _merged([*solid, *[part for part in combs if part.step == 1]])
         combs = [comb for comb in combs if comb.step > 1 and not any(_within(comb, other) for other in combs)]
     if combs and sum(map(len, combs)) < SHORT:  # they may still fill each other's holes
@@ -139,17 +143,19 @@ def _plain(part: range) -> range:
     return part if len(part) > 1 else range(part[0], part[0] + 1)
 
 
-def _outside(comb: range, solid: list[range]) -> list[range]:
-    """A range without what is in ranges without holes."""
-    parts = [comb]
-    for stretch in solid:
-        cut = []
-        for part in parts:
-            before = max(-(-(stretch.start - part.start) // part.step), 0)
-            through = max((stretch[-1] - part.start) // part.step + 1, 0)
-            cut += [piece for piece in (part[:before], part[through:]) if piece] if before < through else [part]
-        parts = cut
-    return parts
+def _outside(comb: range, solid: list[range], work: Work) -> list[range]:
+    """A range without what is in ranges without holes, which are in order and apart."""
+    parts = []
+    first = bisect_right(solid, comb[0], key=_start) - 1
+    stretches = solid[max(first, 0) : bisect_right(solid, comb[-1], key=_start)]
+    work.spend(4 + 4 * len(stretches))
+    for stretch in stretches:
+        before = max(-(-(stretch.start - comb.start) // comb.step), 0)
+        through = max((stretch[-1] - comb.start) // comb.step + 1, 0)
+        if before < through:
+            parts.append(comb[:before])
+            comb = comb[through:]
+    return [part for part in (*parts, comb) if part]
 
 
 def _within(part: range, other: range) -> bool:
