@@ -82,6 +82,10 @@ class Power(Elementwise, frozen=True):
     def is_view(self, *inputs: Shape, training: bool = False) -> bool:
         return self.power == 1 and self.factor == 1 and self.shift == 0
 
+    def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
+        steps = (self.factor != 1) + (self.shift != 0) + (self.power != 1)
+        return prod(output) if steps > 1 else 0  # what one step gives the next
+
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         if self.power == 1:
             return Saved()
