@@ -40,6 +40,7 @@ def list(
 
     Example: cnncalc list resnet --sort macs
     """
+    from cnncalc.errors import shorten
     from cnncalc.views import catalogue
     from cnncalc.zoo.catalogue import entries, picked
 
@@ -56,4 +57,4 @@ def list(
     if found or output.is_data:
         output.write(shown)
     else:
-        print(f"No network has '{text}' in its name, title or family.")
+        print(f"No network has '{shorten(text)}' in its name, title or family.")

@@ -326,7 +326,9 @@ class Output:
         if strict and view.unknown:
             import sys
 
-            print(f"error: unknown: {'; '.join(view.unknown)}", file=sys.stderr)
+            from cnncalc.render.table import printable
+
+            print(f"error: unknown: {printable('; '.join(view.unknown))}", file=sys.stderr)
             raise typer.Exit(1)
 
     @contextmanager

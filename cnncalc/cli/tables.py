@@ -112,7 +112,9 @@ def tables(
     output.write(View(tuple(parts), lambda: report.document(chosen)))
     unexplained = [f"{table.table.name} {cell.id}" for table in checked for cell in table.unexplained]
     if strict and unexplained:
-        which = ", ".join(unexplained)
+        from cnncalc.render.table import printable
+
+        which = printable(", ".join(unexplained))
         print(f"error: {len(unexplained)} cells differ, and no cause is known: {which}", file=sys.stderr)
         raise typer.Exit(1)
 

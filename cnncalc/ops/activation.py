@@ -249,7 +249,7 @@ class Softsign(Elementwise, frozen=True):
     costs: ClassVar[Costs] = {"compare": each, "add": each, "div": each}
 
     def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
-        return prod(output)  # |x|, then 1 + |x|
+        return int(prod(output))  # |x|, then 1 + |x|
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         return Saved((0,), extra=(Extra("1 + |x|", prod(output)),))

@@ -84,7 +84,7 @@ class Power(Elementwise, frozen=True):
 
     def temporaries(self, inputs: tuple[Shape, ...], output: Shape) -> int:
         steps = (self.factor != 1) + (self.shift != 0) + (self.power != 1)
-        return prod(output) if steps > 1 else 0  # what one step gives the next
+        return int(prod(output)) if steps > 1 else 0  # what one step gives the next
 
     def saved(self, inputs: tuple[Shape, ...], output: Shape, needed: tuple[bool, ...]) -> Saved | None:
         if self.power == 1:

@@ -3,7 +3,8 @@
     python -m tests.fuzz --count 200000 --seed 1 --findings /tmp/findings
 
 tries so many changed specs of the zoo, half as trees and half as bytes, and prints how many were refused, read
-and analysed, and what was found. Every finding is written to a file with the text that shows it. The process's
+and analysed, and what was found. Some are given to a command too, with options, files and an environment that may be
+odd (`--commands 1` for all). Every finding is written to a file with the text that shows it. The process's
 memory is bounded to 512 MB more than it starts with. Should the interpreter itself crash, the input is left in the
 folder for temporary files, as `fuzz-PROCESS.yaml`.
 """
@@ -22,7 +23,7 @@ from collections import Counter
 from pathlib import Path
 
 from .check import check_file, check_text
-from .commands import check_command
+from .commands import check_command, prepare
 from .limits import Finding, bound_memory
 from .mutate import Mutator
 
@@ -39,6 +40,7 @@ def main() -> int:
     arguments = parser.parse_args()
     faulthandler.enable()
     mutator = Mutator(arguments.seed)
+    prepare()
     bound_memory()
     outcomes: Counter[str] = Counter()
     findings: Counter[str] = Counter()
@@ -79,7 +81,7 @@ def try_one(mutator: Mutator, share: float, commands: float, file: Path, outcome
     try:
         outcomes[check_file(file) if text is None else check_text(text, **request)] += 1
         if mutator.random.random() < commands:
-            check_command(file, mutator.random)
+            check_command(data, mutator.random)
     except Finding as finding:
         outcomes["found"] += 1
         file.write_bytes(data + f"\n# {finding}\n# {request}\n".encode("utf-8", "backslashreplace"))
