@@ -23,6 +23,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from cnncalc.costs.amount import AtLeast, total
+from cnncalc.costs.layout import Sizes, Strides, alike, channels_last, contiguous, is_contiguous, is_last, viewed
 from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import Formula, Step, Switch, prod
 from cnncalc.formula import total as sum_of
@@ -328,13 +329,6 @@ class _Sizes(NamedTuple):
     temporaries: int  # of tensors alive at once inside it
 
 
-class _Layout(NamedTuple):
-    """How a tensor lies in memory: with its channels last, [N, *spatial, C]; with gaps, as a slice of another."""
-
-    last: bool = False
-    gaps: bool = False
-
-
 class _Types(NamedTuple):
     """Bytes per number of a node's inputs as the op takes them, and of its output; and what casts them."""
 
@@ -361,9 +355,9 @@ class _Account:
             sizes if node.shares is None else sizes._replace(params=0, buffers=0, weights=0)
             for node, sizes in zip(graph.nodes, self.sizes, strict=True)
         ]
-        self.layouts: list[_Layout] = []
+        self.strides: list[Strides | None] = []  # None for a tensor that lies in order, as most do
         for node in graph.nodes:
-            self.layouts.append(self._layout(node))
+            self.strides.append(self._strides(node))
         self.types: list[_Types] = []
         for node in graph.nodes:
             self.types.append(self._types(node))
@@ -384,37 +378,67 @@ class _Account:
             self.known[key] = _Sizes(params, buffers, weights, inner, temporaries)
         return self.known[key]
 
-    def _layout(self, node: Node) -> _Layout:
+    def _strides(self, node: Node) -> Strides | None:
         """How a node's output lies in memory, in training."""
-        shapes = node.input_shapes
-        if not shapes:
-            return _Layout()
-        inputs = [self.layouts[source.index] for source in node.inputs]
-        if isinstance(node.op, Permute):
-            return _Layout()
+        if not node.inputs:
+            return None
+        sizes = (self.batch, *node.output)
+        strides = self._new_strides(node, sizes)
+        return None if strides is None or strides == contiguous(sizes) else strides
+
+    def _new_strides(self, node: Node, sizes: Sizes) -> Strides | None:
+        """The same, of more than one batch."""
         if self._views(node, training=True):
-            cut = isinstance(node.op, Slice) and node.output != shapes[0]
-            return _Layout(inputs[0].last and len(node.output) > 1, inputs[0].gaps or cut)
-        return _Layout(node.op.gives_last(shapes, tuple([layout.last for layout in inputs])))
+            return self._viewed(node, sizes)
+        if isinstance(node.op, Permute):
+            return None
+        lasts = tuple([self._is_last(source) for source in node.inputs])
+        if node.op.keeps_order and any(self.strides[source.index] is not None for source in node.inputs):
+            whole = [source for source in node.inputs if source.output == node.output]
+            if whole:  # of several inputs the first that is not spread over the output decides
+                return alike(sizes, self._lies(whole[0]))
+        return channels_last(sizes) if node.op.gives_last(node.input_shapes, lasts) else None
+
+    def _lies(self, node: Node) -> Strides:
+        """The strides of a node's output."""
+        strides = self.strides[node.index]
+        return contiguous((self.batch, *node.output)) if strides is None else strides
+
+    def _is_last(self, node: Node) -> bool:
+        """Whether PyTorch takes a node's output for one whose channels come last in memory."""
+        strides = self.strides[node.index]
+        return strides is not None and len(strides) > 2 and is_last((self.batch, *node.output), strides)
+
+    def _viewed(self, node: Node, sizes: Sizes) -> Strides | None:
+        """The strides with which a node shows the memory of what it reads."""
+        (source, *_) = node.inputs
+        if isinstance(node.op, Permute):
+            return None
+        if isinstance(node.op, Slice) or source.output == node.output:
+            return self._lies(source)
+        return viewed((self.batch, *source.output), self._lies(source), sizes)
 
     def _views(self, node: Node, training: bool) -> bool:
         """Whether an op gives its input's memory, the way it lies there."""
-        if not node.op.is_view(*node.input_shapes, training=training) and not isinstance(node.op, Permute):
-            return False
-        layout = self.layouts[node.inputs[0].index]
-        if isinstance(node.op, Permute):
-            return not layout.gaps and node.op.keeps_order(node.inputs[0].output, layout.last)
-        return not self._gathers(node)
+        source = node.inputs[0]
+        if isinstance(node.op, Permute):  # which moves everything into its order, if it is not in it
+            order = (0, *[axis + 1 for axis in node.op.order])
+            strides = self._lies(source)
+            return is_contiguous((self.batch, *node.output), tuple([strides[axis] for axis in order]))
+        return node.op.is_view(*node.input_shapes, training=training) and not self._gathers(node)
 
     def _gathers(self, node: Node) -> bool:
         """Whether an op copies its input first, because of how it lies in memory."""
-        if not node.op.gathers:
+        source = node.inputs[0]
+        strides = self.strides[source.index]
+        if not node.op.gathers or strides is None:
             return False
-        (source,) = node.inputs
-        layout = self.layouts[source.index]
-        channels, *sizes = source.output
-        last = layout.last and channels > 1 and prod(sizes) > 1 and len(sizes) not in node.op.keeps_last
-        return last or (layout.gaps and not node.op.is_view(source.output))
+        sizes = (self.batch, *source.output)
+        if node.op.is_view(source.output):
+            return viewed(sizes, strides, (self.batch, *node.output)) is None
+        if self._is_last(source) and len(source.output) - 1 in node.op.keeps_last:
+            return not is_contiguous((sizes[0], *sizes[2:], sizes[1]), (strides[0], *strides[2:], strides[1]))
+        return not is_contiguous(sizes, strides)
 
     def _types(self, node: Node) -> _Types:
         """The types in which a node takes its inputs and gives its output. Of an op that does not say what mixed

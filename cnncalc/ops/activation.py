@@ -307,6 +307,7 @@ class _AlongAxis(Elementwise, frozen=True):
         return inputs[0]
 
     keeps_last: ClassVar[frozenset[int]] = frozenset()
+    keeps_order: ClassVar[bool] = False
 
     def symbols(self, inputs: tuple[Shape, ...], output: Shape) -> dict[str, Any]:
         return {"elements": prod(output), "m": prod(output[: self.axis] + output[self.axis + 1 :])}

@@ -185,6 +185,7 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
     - `casts`: what mixed precision does with its types, where that does not depend on options and shapes;
     - `keeps_last`: the numbers of spatial dimensions in which PyTorch's layer keeps the order in memory of an input
       whose channels come last, [N, *spatial, C], which changes no number and no shape;
+    - `keeps_order`: whether it keeps any order in memory at all, that of the first input which is not spread;
     - `gathers`: whether it first copies an input whose memory is not in one piece and in the order that it needs;
     - `in_place`: whether PyTorch's layer can overwrite its input, and what its backward pass then needs: its
       "output" alone, or a "copy" of the input;
@@ -202,6 +203,7 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
     saves: ClassVar[Saved | None] = None
     casts: ClassVar[Casts | None] = None
     keeps_last: ClassVar[frozenset[int]] = frozenset()
+    keeps_order: ClassVar[bool] = False
     gathers: ClassVar[bool] = False
     in_place: ClassVar[str] = ""
     tools: ClassVar[Mapping[str, Any]] = {}
@@ -304,6 +306,7 @@ class Elementwise(Op, frozen=True):
     over the output's. With one input the shape is kept, and the order in memory."""
 
     keeps_last: ClassVar[frozenset[int]] = EVERY
+    keeps_order: ClassVar[bool] = True
 
     def output_shape(self, *inputs: Shape) -> Shape:
         return inputs[0]

@@ -229,6 +229,7 @@ class Concat(_Merge, frozen=True):
     axis: AxisNumber = 0
 
     kind: ClassVar[str] = "concat"
+    keeps_order: ClassVar[bool] = False
     casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
 
@@ -268,6 +269,7 @@ class Stack(_Merge, frozen=True):
     axis: AxisNumber = 0
 
     kind: ClassVar[str] = "stack"
+    keeps_order: ClassVar[bool] = False
     keeps_last: ClassVar[frozenset[int]] = frozenset()
     casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
@@ -299,6 +301,7 @@ class MatMul(_Merge, frozen=True):
     """
 
     kind: ClassVar[str] = "matmul"
+    keeps_order: ClassVar[bool] = False
     casts: ClassVar[Casts | None] = HALF
     keeps_last: ClassVar[frozenset[int]] = frozenset()
     arity: ClassVar[int | None] = 2

@@ -123,6 +123,7 @@ class BatchNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-5
 
     kind: ClassVar[str] = "batchnorm"
+    keeps_order: ClassVar[bool] = False
     keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {
@@ -185,6 +186,7 @@ class LayerNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-6
 
     kind: ClassVar[str] = "layernorm"
+    keeps_order: ClassVar[bool] = False
     casts: ClassVar[Casts | None] = AS_GIVEN
     words: ClassVar[Words] = OVER_WORDS
     costs: ClassVar[Costs] = MOMENTS
@@ -219,6 +221,7 @@ class InstanceNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-5
 
     kind: ClassVar[str] = "instancenorm"
+    keeps_order: ClassVar[bool] = False
     gathers: ClassVar[bool] = True
     keeps_last: ClassVar[frozenset[int]] = frozenset()
     casts: ClassVar[Casts | None] = AS_GIVEN
@@ -285,6 +288,7 @@ class RMSNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-6
 
     kind: ClassVar[str] = "rmsnorm"
+    keeps_order: ClassVar[bool] = False
     keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = Casts("float32", "given")
     words: ClassVar[Words] = OVER_WORDS
@@ -333,6 +337,7 @@ class GroupNorm(Elementwise, frozen=True):
     eps: Epsilon = 1e-5
 
     kind: ClassVar[str] = "groupnorm"
+    keeps_order: ClassVar[bool] = False
     gathers: ClassVar[bool] = True
     keeps_last: ClassVar[frozenset[int]] = frozenset({2, 3})
     casts: ClassVar[Casts | None] = AS_GIVEN

@@ -53,13 +53,9 @@ class Permute(_Rearrangement, frozen=True):
         return self.order == tuple(range(len(self.order)))
 
     def is_view(self, *inputs: Shape, training: bool = False) -> bool:
-        return self.keeps_order(inputs[0])
-
-    def keeps_order(self, x: Shape, last: bool = False) -> bool:
-        """Whether the elements lie in memory as before, where the channels came first, or last; axes of size 1 lie
-        anywhere."""
-        lay = [*range(1, len(x)), 0] if last else [*range(len(x))]
-        return [axis for axis in self.order if x[axis] != 1] == [axis for axis in lay if x[axis] != 1]
+        # Axes of size 1 lie anywhere.
+        large = [axis for axis in self.order if inputs[0][axis] != 1]
+        return large == sorted(large)
 
 
 @Formula
@@ -170,6 +166,7 @@ class PixelShuffle(_Rearrangement, frozen=True):
     factor: Positive
 
     kind: ClassVar[str] = "pixel_shuffle"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2})
     main: ClassVar[str | None] = "factor"
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -215,6 +212,7 @@ class PixelUnshuffle(_Rearrangement, frozen=True):
     factor: Positive
 
     kind: ClassVar[str] = "pixel_unshuffle"
+    keeps_last: ClassVar[frozenset[int]] = frozenset({2})
     main: ClassVar[str | None] = "factor"
 
     def output_shape(self, *inputs: Shape) -> Shape:

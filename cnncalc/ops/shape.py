@@ -187,6 +187,7 @@ class Slice(Elementwise, frozen=True):
     step: Positive = 1
 
     kind: ClassVar[str] = "slice"
+    keeps_order: ClassVar[bool] = False
     casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}
     saves: ClassVar[Saved | None] = Saved()
@@ -238,6 +239,7 @@ class ChannelShuffle(Elementwise, frozen=True):
     groups: Positive
 
     kind: ClassVar[str] = "channel_shuffle"
+    keeps_order: ClassVar[bool] = False
     keeps_last: ClassVar[frozenset[int]] = frozenset()
     casts: ClassVar[Casts | None] = AS_GIVEN
     costs: ClassVar[Costs] = {}

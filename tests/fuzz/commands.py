@@ -129,7 +129,8 @@ def check_run(words: list[str], here: Place, text: bytes) -> None:
     check_files(words, here, before, text, ran.status)
     check_text("message", ran.errors)
     if ran.status != WRONG:
-        form = words[words.index("--format") + 1] if "--format" in words[:-1] else "table"
+        options = words[: words.index("--")] if "--" in words else words
+        form = options[options.index("--format") + 1] if "--format" in options[:-1] else "table"
         check_output(form, ran.output, here)
 
 

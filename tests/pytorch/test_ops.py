@@ -165,10 +165,10 @@ def in_order(shape: Shape, last: bool) -> Any:
 
 def trivial(op: Op, x: Shape) -> bool:
     """What PyTorch does in another way, for nothing is to be done, or little: rolls by nothing; kernels of volumes with
-    one place in height and width; shuffles of pixels, which are a view where they can."""
+    one place in height and width."""
     if op.kind in ("conv", "conv_transpose", "depthwise"):
         return len(x) == 4 and op.kernel == 1
-    return op.kind in ("pixel_shuffle", "pixel_unshuffle") or (op.kind == "roll" and op.shift == 0)
+    return op.kind == "roll" and op.shift == 0
 
 
 def test_how_channels_lie_in_memory() -> None:
