@@ -190,16 +190,18 @@ class Graph:
     def end(self, nodes: Sequence[Node]) -> Node:
         """The last of some nodes that others read; the last of all where nobody does."""
         inside = {node.index for node in nodes}
-        read = (node for node in reversed(nodes) if not inside.issuperset(self._reading[node.index]))
+        read = (
+            node for node in reversed(nodes) if any(reader.index not in inside for reader in self.readers[node.index])
+        )
         return next(read, nodes[-1])
 
     @cached_property
-    def _reading(self) -> list[list[int]]:
-        """The nodes that read each node, by its index, as indices."""
-        found: list[list[int]] = [[] for _ in self.nodes]
+    def readers(self) -> list[list[Node]]:
+        """The nodes that read each node, by its index; one that reads it twice is there twice."""
+        found: list[list[Node]] = [[] for _ in self.nodes]
         for node in self.nodes:
             for source in node.inputs:
-                found[source.index].append(node.index)
+                found[source.index].append(node)
         return found
 
     def unknown(self, name: str, known: Any) -> RequestError:
@@ -214,14 +216,6 @@ class Graph:
             inside = node.scope.depth >= depth
             members.setdefault(node.scope.at(depth).path if inside else node.name, []).append(node)
         return [self._group(name, tuple(nodes)) for name, nodes in members.items()]
-
-    def readers(self) -> list[int]:
-        """How many inputs of nodes read each node, by its index."""
-        found = [0] * len(self.nodes)
-        for node in self.nodes:
-            for source in node.inputs:
-                found[source.index] += 1
-        return found
 
 
 def automatic_stem(kind: str) -> str:

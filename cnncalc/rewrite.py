@@ -42,14 +42,13 @@ def fold_batchnorm(graph: Graph) -> Graph:
             "batch normalisation is folded at inference: in training it depends on the batch",
             hint="take the network without training",
         )
-    readers = graph.readers()
     outputs = set(graph.outputs.values())
     folded: dict[Node, Node] = {}  # each batch normalisation that goes, and the layer that takes it in
     for node in graph.nodes:
         if not isinstance(node.op, BatchNorm):
             continue
         (source,) = node.inputs
-        if isinstance(source.op, FOLDABLE) and readers[source.index] == 1 and source not in outputs:
+        if isinstance(source.op, FOLDABLE) and len(graph.readers[source.index]) == 1 and source not in outputs:
             folded[node] = source
     folded = _alike(graph, folded)
     changed: dict[Node, Op] = {layer: msgspec.structs.replace(layer.op, bias=True) for layer in folded.values()}

@@ -168,6 +168,12 @@ def test_a_message_marks_the_word_at_fault():
         assert lines[3][column : column + lines[4].count("^")] == mark
 
 
+def test_an_expression_of_several_lines_is_at_its_first():
+    text = "input: [3]\nvars: {a: 1}\nlayers: [{linear: a}]\n"
+    assert check_text(text, vars={"a": "1 +\n      2 +"}) == "read"
+    assert check_text(text, vars={"a": "\n"}) == "read"
+
+
 def test_published_variables_are_worked_out():
     """They may be expressions, as everywhere."""
     spec = load_text("vars: {a: 2}\ninput: [a]\nlayers: []\npublished: [{params: 0, source: x, vars: {a: 1 + 2}}]")

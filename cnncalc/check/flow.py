@@ -25,7 +25,7 @@ def unread(subject: Subject) -> Iterator[Found]:
     a result of the network, make it a `head`, or name it under `outputs`.
     """
     for node in subject.graph.layers:
-        if not subject.readers[node.index] and node not in subject.outputs:
+        if not subject.graph.readers[node.index] and node not in subject.outputs:
             yield Found(
                 node,
                 f"nothing reads the output of '{node.name}'",
@@ -38,7 +38,7 @@ def unread(subject: Subject) -> Iterator[Found]:
 def unread_input(subject: Subject) -> Iterator[Found]:
     """An input of the network that no layer reads."""
     for node in subject.graph.inputs:
-        if not subject.readers[node.index] and node not in subject.outputs:
+        if not subject.graph.readers[node.index] and node not in subject.outputs:
             hint = "read it with 'from', or leave it out"
             yield Found(node, f"nothing reads the input '{node.name}'", "", hint)
 

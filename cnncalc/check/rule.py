@@ -65,15 +65,6 @@ class Subject:
         self._strides: dict[Op, bool] = {}
 
     @cached_property
-    def readers(self) -> list[list[tuple[Node, int]]]:
-        """The nodes that read each node, by its index, each with the number of its input."""
-        found: list[list[tuple[Node, int]]] = [[] for _ in self.graph.nodes]
-        for node in self.graph.nodes:
-            for number, source in enumerate(node.inputs):
-                found[source.index].append((node, number))
-        return found
-
-    @cached_property
     def outputs(self) -> frozenset[Node]:
         """The nodes that are outputs of the network."""
         return frozenset(self.graph.outputs.values())
@@ -109,8 +100,8 @@ class Subject:
 
     def only_reader(self, node: Node) -> Node | None:
         """The one node that reads a node which is no output; None if there is no such one."""
-        readers = self.readers[node.index]
-        return readers[0][0] if len(readers) == 1 and node not in self.outputs else None
+        readers = self.graph.readers[node.index]
+        return readers[0] if len(readers) == 1 and node not in self.outputs else None
 
 
 class Report(SpecError):

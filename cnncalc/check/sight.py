@@ -28,13 +28,13 @@ def unseen(subject: Subject) -> Iterator[Found]:
     padding or a size that the strides divide mends it.
     """
     for node in subject.graph.nodes:
-        readers = subject.readers[node.index]
+        readers = subject.graph.readers[node.index]
         if not readers or len(node.output) < 2 or node in subject.outputs:
             continue
-        if not all(subject.strides(reader) for reader, _ in readers):
+        if not all(map(subject.strides, readers)):
             continue
         for axis, (name, size) in enumerate(zip(dimension_names(len(node.output) - 1), node.output[1:], strict=True)):
-            lost = _unseen(subject, readers, axis, size)
+            lost = _unseen(subject, node, axis)
             if not lost:
                 continue
             if lost < 0:
@@ -42,18 +42,24 @@ def unseen(subject: Subject) -> Iterator[Found]:
             else:
                 which, hint = f"{lost:,} of {size:,}", "a kernel as large as the stride sees them"
             message = f"no layer reads {which} positions of '{node.name}' along its {name.lower()}"
-            yield Found(readers[0][0], message, "", hint)
+            yield Found(readers[0], message, "", hint)
             break
 
 
-def _unseen(subject: Subject, readers: list[tuple[Node, int]], axis: int, size: int) -> int:
-    """How many positions along an axis no reader sees; negative if they are the last ones; 0 if none."""
+def _unseen(subject: Subject, node: Node, axis: int) -> int:
+    """How many positions of a node along an axis no reader sees; negative if they are the last ones; 0 if none."""
+    size = node.output[1 + axis]
+    sights = [
+        (sight, reader.output)
+        for reader in dict.fromkeys(subject.graph.readers[node.index])
+        for sight, source in zip(subject.sights(reader), reader.inputs, strict=True)
+        if source is node
+    ]
     common: frozenset[int] | None = None
-    for node, number in readers:
-        sight = subject.sights(node)[number]
+    for sight, output in sights:
         if isinstance(sight, Reach) or axis >= len(sight):
             return 0
-        missing = _missing(sight[axis], node.output[1 + axis], size)
+        missing = _missing(sight[axis], output[1 + axis], size)
         common = missing if common is None else common & missing
         if not common:
             return 0

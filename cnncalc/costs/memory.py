@@ -292,7 +292,6 @@ def overwriting_nodes(graph: Graph) -> frozenset[Node]:
     >>> sorted(node.name for node in overwriting_nodes(expand(load("vgg11"))))[:2]
     ['block1.relu1', 'block2.relu1']
     """
-    readers = graph.readers()
     outputs = set(graph.outputs.values())
     found: set[Node] = set()
     sharing = {member for node in graph.layers if node.shares is not None for member in (node, node.shares)}
@@ -300,7 +299,7 @@ def overwriting_nodes(graph: Graph) -> frozenset[Node]:
         if not node.op.in_place or node in sharing:
             continue
         (source,) = node.inputs
-        if source.is_input or source in outputs or readers[source.index] != 1:
+        if source.is_input or source in outputs or len(graph.readers[source.index]) != 1:
             continue
         shapes = source.input_shapes
         saved = source.op.saved(shapes, source.output, (True,) * len(shapes))

@@ -228,9 +228,15 @@ def parse_expression(text: str, place: Place, names: Collection[str] = ()) -> Ex
         raise _located(error, text, place) from None
 
 
+def place_of(text: str) -> Place:
+    """Where an expression stands that is in no file: all of its text, or the first line of several."""
+    source = Source("<expression>", text)
+    return Place(source, 0, 0, max(1, len(source.line(0))))
+
+
 def evaluate_text(text: str, scope: Scope) -> Any:
     """The value of an expression that stands in no file, such as one given on the command line."""
-    return parse_expression(text, Place(Source("<expression>", text), 0, 0, len(text)))(scope)
+    return parse_expression(text, place_of(text))(scope)
 
 
 def _located(error: ExpressionError, text: str, place: Place) -> SpecError:

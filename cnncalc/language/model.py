@@ -12,7 +12,7 @@ from operator import index
 from typing import Any
 
 from cnncalc.errors import Place, RequestError, Source, SpecError, shorten
-from cnncalc.language.expressions import Expression, Scope, parse_expression
+from cnncalc.language.expressions import Expression, Scope, parse_expression, place_of
 from cnncalc.language.nodes import MAX_DEPTH, MAX_NODES, MAX_NUMBER
 from cnncalc.ops import Op
 
@@ -135,7 +135,7 @@ def _given(value: Any, what: str, depth: int) -> Value:
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return parse_expression(value, Place(Source("<expression>", value), 0, 0, max(1, len(value))))
+        return parse_expression(value, place_of(value))
     if not isinstance(value, float):
         try:
             value = index(value)  # also of numpy's integers

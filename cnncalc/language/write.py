@@ -181,7 +181,6 @@ class _Tree:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.readers = graph.readers()
         self.last_reader = list(range(len(graph.nodes)))
         for node in graph.nodes:
             for source in node.inputs:
@@ -347,7 +346,7 @@ class _Tree:
         position = len(units)
         found: list[tuple[int, int]] = []
         for end in reversed(node.inputs):
-            alone = self.readers[end.index] == 1
+            alone = len(self.graph.readers[end.index]) == 1
             start = self.chain_start(units, position, end) if alone else position
             found.append((start, position))
             position = start

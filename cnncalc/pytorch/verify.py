@@ -226,9 +226,8 @@ def _compare(costs: Costs, report: Report) -> None:
 def _with_unread_as_outputs(graph: Graph) -> Graph:
     """The network with the tensors that nobody reads as further outputs: a trace leaves out what no output depends
     on, and cnncalc counts it."""
-    readers = graph.readers()
     ends = set(graph.outputs.values())
-    unread = [node for node in graph.layers if not readers[node.index] and node not in ends]
+    unread = [node for node in graph.layers if not graph.readers[node.index] and node not in ends]
     return replace(graph, outputs={**graph.outputs, **{f"unread {node.name}": node for node in unread}})
 
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from cnncalc.errors import Place, RequestError, Source, did_you_mean, shorten
-from cnncalc.language.expressions import Expression, parse_expression
+from cnncalc.errors import RequestError, did_you_mean, shorten
+from cnncalc.language.expressions import Expression, parse_expression, place_of
 from cnncalc.language.model import Values as ValueList
 from cnncalc.language.model import given_value
 from cnncalc.language.reader import read_value
@@ -205,13 +205,8 @@ def conditions(texts: Sequence[str]) -> tuple[Expression, ...]:
     """
     found = []
     for text in texts:
-        found += [parse_expression(part, place(part)) for part in parse_expression(text, place(text)).conjuncts]
+        found += [parse_expression(part, place_of(part)) for part in parse_expression(text, place_of(text)).conjuncts]
     return tuple(found)
-
-
-def place(text: str) -> Place:
-    """Where an expression stands that is in no file."""
-    return Place(Source("<expression>", text), 0, 0, max(1, len(text)))
 
 
 def check_names(names: Sequence[str], known: Sequence[str], what: str) -> None:

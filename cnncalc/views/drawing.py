@@ -46,7 +46,6 @@ class _Artist:
 
     Attributes:
         graph: the network.
-        readers: the nodes that read each node.
         outputs: the nodes whose tensors leave the network.
     """
 
@@ -55,10 +54,6 @@ class _Artist:
         self.depth = depth
         self.fold = fold
         self.outputs = set(graph.outputs.values())
-        self.readers: dict[Node, list[Node]] = {}
-        for node in graph.nodes:
-            for source in node.inputs:
-                self.readers.setdefault(source, []).append(node)
 
     def drawing(self, nodes: Sequence[Node], level: int) -> Drawing:
         """The drawing of the nodes of one scope, which is as deep as the level."""
@@ -113,7 +108,7 @@ class _Artist:
         own = set(box.nodes)
         both = own | set(before.nodes)
         reads = {source for node in box.nodes for source in node.inputs} - own
-        elsewhere = any(reader not in both for node in before.nodes for reader in self.readers.get(node, ()))
+        elsewhere = any(reader not in both for node in before.nodes for reader in self.graph.readers[node.index])
         return reads == {before.nodes[-1]} and not elsewhere and not self.outputs & set(before.nodes)
 
     def arranged(self, boxes: Sequence[Box]) -> Drawing:
@@ -127,7 +122,7 @@ class _Artist:
                     if from_ != number:
                         edges[Edge(from_, number, source.output)] = None
         for node, number in owner.items():
-            if any(reader not in owner for reader in self.readers.get(node, ())):
+            if any(reader not in owner for reader in self.graph.readers[node.index]):
                 edges[Edge(number, EXIT, node.output)] = None
         return Drawing(tuple(boxes), tuple(edges), _rows(len(boxes), tuple(edges)))
 
