@@ -255,11 +255,9 @@ class Maker:
             if of_kernel and all(value == mine[number] // 2 for number, value in values.items()):
                 return f"{variable.name} // 2"
             if measure != "size" and variable.measure in LIKE.get(measure, ()):
-                for factor in FACTORS:
-                    if all(value == factor * mine[number] for number, value in values.items()):
-                        return f"{factor} * {variable.name}"
-                    if all(factor * value == mine[number] for number, value in values.items()):
-                        return f"{variable.name} // {factor}"
+                found = times_of([(value, mine[number]) for number, value in values.items()], FACTORS)
+                if found and found != "{}":
+                    return found.format(variable.name)
             if measure == "size" and variable.measure in SIZES:
                 found = times_of([(value, mine[number]) for number, value in values.items()])
                 if found:

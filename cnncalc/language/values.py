@@ -3,7 +3,7 @@ Nothing is a guess: an expression is taken only where it gives the very value of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -13,7 +13,7 @@ from cnncalc.ops.base import Shape
 
 FACTORS = (2, 3, 4, 6, 8)
 """Numbers of channels are so many times others, in expressions that read well."""
-MOST_TIMES = 64
+TIMES = range(2, 65)
 """A size is at most so many times another that gives it."""
 SIZES = ("size", "channels", "features")
 # What an option measures: only like things are expressed by each other.
@@ -51,22 +51,25 @@ def of_tensor(measure: str, places: Mapping[int, tuple[Any, Sequence[Shape]]], f
     if not pairs or not all(type(value) is int and shapes for value, shapes in places.values()):
         return None
     if measure == "channels":
-        return multiple_of("channels", [(value, shape[0]) for value, shape in pairs])
+        found = times_of([(value, shape[0]) for value, shape in pairs], FACTORS)
+        return found and found.format("channels")
     rank = len(pairs[0][1])
     if measure == "features" and (rank == 1) is (min(len(shape) for _, shape in pairs) == 1):
-        return multiple_of("channels" if rank == 1 else "sizes[-1]", [(value, shape[-1]) for value, shape in pairs])
+        found = times_of([(value, shape[-1]) for value, shape in pairs], FACTORS)
+        return found and found.format("channels" if rank == 1 else "sizes[-1]")
     if any(len(shape) != rank for _, shape in pairs) or measure == "features":
         return None
     order = [*([first] if first is not None and first < rank else []), *range(rank)]
-    for factor in (False, True):
+    for factors in ((), TIMES):
         for axis in order:
-            found = times_of([(value, shape[axis]) for value, shape in pairs], factor)
+            found = times_of([(value, shape[axis]) for value, shape in pairs], factors)
             if found:
                 return found.format(_size(axis))
     products = [range(start, stop) for start in range(rank) for stop in range(start + 2, rank + 1)]
     squares = [(axis, axis) for axis in range(rank)] if measure == "count" else []
     for axes in (*products, *squares):
-        found = times_of([(value, prod(shape[axis] for axis in axes)) for value, shape in pairs], measure == "count")
+        factors = TIMES if measure == "count" else ()
+        found = times_of([(value, prod(shape[axis] for axis in axes)) for value, shape in pairs], factors)
         if found:
             return found.format(" * ".join(map(_size, axes)))
     return None
@@ -77,35 +80,23 @@ def _size(axis: int) -> str:
     return f"sizes[{axis - 1}]" if axis else "channels"
 
 
-def times_of(pairs: Sequence[tuple[int, int]], factors: bool = True) -> str | None:
-    """How each value comes of a number, with a {} for it: as it is, or a multiple or part of it.
+def times_of(pairs: Sequence[tuple[int, int]], factors: Collection[int] = TIMES) -> str | None:
+    """How each value comes of a number, with a {} for it: as it is, or one of these multiples or parts of it.
 
-    >>> times_of([(6, 3), (8, 4)]), times_of([(1, 7), (2, 14)]), times_of([(6, 3), (8, 5)])
-    ('2 * {}', '{} // 7', None)
+    >>> times_of([(6, 3), (8, 4)]), times_of([(1, 7), (2, 14)]), times_of([(6, 3), (8, 5)]), times_of([(6, 3)], ())
+    ('2 * {}', '{} // 7', None, None)
     """
     if all(value == number for value, number in pairs):
         return "{}"
     value, number = pairs[0]
-    if not factors or not value or not number:
+    if not value or not number:
         return None
-    factor, rest = divmod(value, number)
-    if not rest and 1 < factor <= MOST_TIMES and all(value == factor * number for value, number in pairs):
+    factor = value // number
+    if factor in factors and all(value == factor * number for value, number in pairs):
         return f"{factor} * {{}}"
-    factor, rest = divmod(number, value)
-    if not rest and 1 < factor <= MOST_TIMES and all(factor * value == number for value, number in pairs):
+    factor = number // value
+    if factor in factors and all(factor * value == number for value, number in pairs):
         return f"{{}} // {factor}"
-    return None
-
-
-def multiple_of(word: str, pairs: Sequence[tuple[int, int]]) -> str | None:
-    """A word such as `channels`, or a multiple or part of it, that gives each value from each number of channels."""
-    if all(value == number for value, number in pairs):
-        return word
-    for factor in FACTORS:
-        if all(value == factor * number for value, number in pairs):
-            return f"{factor} * {word}"
-        if all(factor * value == number for value, number in pairs):
-            return f"{word} // {factor}"
     return None
 
 
