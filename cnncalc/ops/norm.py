@@ -77,9 +77,10 @@ def batchnorm_roots(c, training):
 
 
 @Formula
-def moments_adds(elements, affine):
-    """The sum for the mean, the centring, the sum for the variance; and the shift, if learnt."""
-    return 3 * elements + elements * affine
+def moments_adds(elements, m, affine):
+    """The sums for the mean and the variance of each group, the centring, the small constant eps; and the shift, if
+    learnt."""
+    return 3 * elements - m + elements * affine
 
 
 @Formula
