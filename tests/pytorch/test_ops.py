@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from cnncalc import ops  # noqa: E402
 from cnncalc.costs.amount import AtLeast  # noqa: E402
+from cnncalc.costs.layout import alike, channels_last, contiguous, is_last  # noqa: E402
 from cnncalc.costs.memory import Memory  # noqa: E402
 from cnncalc.errors import OpError, RequestError  # noqa: E402
 from cnncalc.ops.base import Op, Shape, Site  # noqa: E402
@@ -192,6 +193,47 @@ def test_how_channels_lie_in_memory() -> None:
                 compared.add((op.kind, len(output) - 1))
     assert len(compared) > 150
     assert {dimensions for kind, dimensions in compared if kind == "conv"} == {1, 2, 3}
+
+
+def orders(axes: int) -> list[tuple[int, ...]]:
+    """Ways in which axes lie in memory: in order, channels last, channels inside the first, the batch inside all."""
+    inner = tuple(range(1, axes))
+    return [(0, *inner), (0, *inner[1:], 1), (0, *reversed(inner)), (0, 2, 1, *inner[2:]), (*inner, 0)]
+
+
+def test_how_outputs_lie_whatever_the_order_of_the_input() -> None:
+    torch.set_num_threads(1)
+    alike_kinds = [case for kind in SAYING.values() if kind.kind not in PLACES for case in everywhere(kind)]
+    kept, compared = set(), 0
+    for op, shapes in [*(case for cases in CASES.values() for case in cases), *alike_kinds]:
+        x = shapes[0]
+        if (
+            len(shapes) > 1
+            or len(x) < 2
+            or op.is_view(x, training=True)
+            or trivial(op, x)
+            or op.kind in ("permute", "lstm", "gru")
+        ):
+            continue  # recurrent layers turn steps and samples, and what they save is unknown
+        module = build_op(op, Site(op, shapes, op.output_shape(x))).train()
+        for order in orders(len(x) + 1):
+            if op.kind == "lrn" and len(x) == 4:  # PyTorch's own takes volumes in few orders
+                continue
+            back = [order.index(axis) for axis in range(len(order))]
+            given = torch.rand(2, *x).permute(order).contiguous().permute(back).requires_grad_()
+            y = module(given)
+            sizes, strides = tuple(y.shape), tuple(given.stride())
+            last = is_last(tuple(given.shape), strides)
+            if op.keeps_order:
+                ours = alike(sizes, strides)
+                kept.add(op.kind)
+            else:
+                ours = channels_last(sizes) if op.gives_last(shapes, (last,)) else contiguous(sizes)
+            lies = zip(sizes, ours, y.stride(), strict=True)
+            assert all(mine == theirs for size, mine, theirs in lies if size > 1), (op, x, order)
+            compared += 1
+    assert len(kept) > 20
+    assert compared > 1000
 
 
 # What is alive at once
