@@ -334,3 +334,14 @@ def test_what_mixed_precision_does_with_types_is_unknown_where_an_op_does_not_sa
     assert net.analyze(mixed=True).memory.layers[1].saved is None
     assert isinstance(net.analyze(mixed=True).memory.saved, cnncalc.AtLeast)
     assert net.analyze().memory.layers[1].saved_bytes == 4 * 64
+
+
+@pytest.mark.parametrize(("values", "scores"), [(4, 0), (3, 2 * 5 * 5)])
+def test_traffic_between_the_steps_of_attention(values: int, scores: int) -> None:
+    """Two heads of queries and keys of 4 and of values, and what they attend to; and the scores, where they are kept."""
+    net = network(f"  - {{multihead_attention: 2, head_size: 4, value_size: {values}}}", "[5, 8]")
+    row = net.analyze().layers[0]
+    layer = net.analyze().memory.layers[0]
+    between = 5 * 2 * (4 + 4 + values) + 5 * 2 * values + scores
+    assert layer.written == 4 * (5 * 8 + between)
+    assert layer.read == 4 * (row.counts.params + 5 * 8 + between)
