@@ -315,6 +315,11 @@ def test_tensors_inside_a_layer_at_inference(layer: str, size: str) -> None:
     assert net.analyze(2).memory.layers[0].alive + masks == peak_by_pytorch(net, 2, False)
 
 
+def test_flatten_copies_what_has_its_steps_outside_the_batch() -> None:
+    net = network("  - {lstm: 4}\n  - flatten", "[5, 3]")
+    assert [net.analyze(batch).memory.layers[1].output for batch in (1, 2)] == [0, 2 * 4 * 20]
+
+
 def test_flatten_copies_what_has_its_channels_last() -> None:
     net = network("  - {conv: 4, kernel: 1}\n  - layernorm\n  - flatten\n  - {linear: 2}", "[4, 6, 6]")
     row = net.analyze(2).memory
@@ -338,7 +343,7 @@ def test_what_mixed_precision_does_with_types_is_unknown_where_an_op_does_not_sa
 
 @pytest.mark.parametrize(("values", "scores"), [(4, 0), (3, 2 * 5 * 5)])
 def test_traffic_between_the_steps_of_attention(values: int, scores: int) -> None:
-    """Two heads of queries and keys of 4 and of values, and what they attend to; and the scores, where they are kept."""
+    """Two heads of queries and keys of 4 and of values, what they attend to, and the scores where they are stored."""
     net = network(f"  - {{multihead_attention: 2, head_size: 4, value_size: {values}}}", "[5, 8]")
     row = net.analyze().layers[0]
     layer = net.analyze().memory.layers[0]

@@ -33,6 +33,16 @@ def channels_last(sizes: Sizes) -> Strides:
     return (batch, channels, *spatial)
 
 
+def steps_first(sizes: Sizes) -> Strides:
+    """The strides of a tensor [N, T, C] that lies as [T, N, C].
+
+    >>> steps_first((2, 5, 4))
+    (4, 8, 1)
+    """
+    batch, steps, *others = contiguous((sizes[1], sizes[0], *sizes[2:]))
+    return (steps, batch, *others)
+
+
 def is_contiguous(sizes: Sizes, strides: Strides) -> bool:
     """Whether a tensor lies in order, in one piece. The stride of an axis of size 1 says nothing.
 

@@ -23,7 +23,17 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from cnncalc.costs.amount import AtLeast, total
-from cnncalc.costs.layout import Sizes, Strides, alike, channels_last, contiguous, is_contiguous, is_last, viewed
+from cnncalc.costs.layout import (
+    Sizes,
+    Strides,
+    alike,
+    channels_last,
+    contiguous,
+    is_contiguous,
+    is_last,
+    steps_first,
+    viewed,
+)
 from cnncalc.errors import RequestError, did_you_mean
 from cnncalc.formula import Formula, Step, Switch, prod
 from cnncalc.formula import total as sum_of
@@ -391,6 +401,8 @@ class _Account:
             return self._viewed(node, sizes)
         if isinstance(node.op, Permute):
             return None
+        if node.op.steps_first:
+            return steps_first(sizes)
         lasts = tuple([self._is_last(source) for source in node.inputs])
         if node.op.keeps_order and any(self.strides[source.index] is not None for source in node.inputs):
             whole = [source for source in node.inputs if source.output == node.output]

@@ -186,6 +186,7 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
     - `keeps_last`: the numbers of spatial dimensions in which PyTorch's layer keeps the order in memory of an input
       whose channels come last, [N, *spatial, C], which changes no number and no shape;
     - `keeps_order`: whether it keeps any order in memory at all, that of the first input which is not spread;
+    - `steps_first`: whether its output lies with the first axis outside the batch, as recurrent layers leave it;
     - `gathers`: whether it first copies an input whose memory is not in one piece and in the order that it needs;
     - `in_place`: whether PyTorch's layer can overwrite its input, and what its backward pass then needs: its
       "output" alone, or a "copy" of the input;
@@ -204,6 +205,7 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=Tru
     casts: ClassVar[Casts | None] = None
     keeps_last: ClassVar[frozenset[int]] = frozenset()
     keeps_order: ClassVar[bool] = False
+    steps_first: ClassVar[bool] = False
     gathers: ClassVar[bool] = False
     in_place: ClassVar[str] = ""
     tools: ClassVar[Mapping[str, Any]] = {}

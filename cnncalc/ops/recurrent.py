@@ -73,6 +73,7 @@ class _Recurrent(Op, frozen=True):
     bias: bool = True
 
     main: ClassVar[str | None] = "hidden"
+    steps_first: ClassVar[bool] = True
     gates: ClassVar[int]
 
     @property
