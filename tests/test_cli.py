@@ -483,6 +483,7 @@ def test_list_shows_fragments_when_asked() -> None:
 def test_list_of_nothing() -> None:
     assert "No network has 'quux'" in run("list", "quux").stdout
     assert "'a?[2J?b'" in run("list", "a\x1b[2J\u202eb").stdout
+    assert "quux" not in run("list", "quux", "--format", "markdown").stdout
     assert document("list", "quux")["networks"] == []
 
 

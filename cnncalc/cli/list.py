@@ -54,7 +54,7 @@ def list(
     elif reverse:
         found = found[::-1]
     shown = catalogue.view(found, output.column_names or catalogue.DEFAULT, hidden)
-    if found or output.is_data:
+    if found or output.form != "table":
         output.write(shown)
     else:
         print(f"No network has '{shorten(text)}' in its name, title or family.")
