@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from cnncalc import RequestError, SpecError, load_text, network
 from cnncalc.language.expand import expand
 from cnncalc.ops.pool import adaptive_taps
+from tests.fuzz import commands
 from tests.fuzz.check import MAX_LAYERS, check_file, check_text
-from tests.fuzz.commands import run
+from tests.fuzz.commands import check_csv, check_files, check_json, check_markdown, run
+from tests.fuzz.limits import Finding
+from tests.fuzz.lines import place
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = ("show", "params", "flops", "shapes", "memory", "rf", "compare", "explain", "bottleneck", "reconcile")
@@ -225,3 +230,39 @@ def test_commands_on_no_layers_and_on_large_numbers(tmp_path):
                 else:
                     assert ran.status == 0, (words, form, ran)
                     assert ran.output
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (check_json, '{"layers": [], "layers": []}'),
+        (check_json, '{"macs": NaN}'),
+        (check_json, '{"layers": [{"name": "a", "params": 1}, {"name": "a", "params": 1}], "totals": {"params": 2}}'),
+        (check_json, '{"layers": [{"name": "a", "params": 1}], "totals": {"params": 2}}'),
+        (check_csv, "name,params\n=1+1,2\n"),
+        (check_csv, "name,params\n-x,2\n"),
+        (check_csv, "name,params\na\n"),
+        (check_markdown, "| a | b |\n| - | - |\n| 1 | 2 | 3 |"),
+        (check_markdown, "<script>x</script>"),
+        (partial(commands.check_text, "output"), "a\x1b[2J"),
+        (partial(commands.check_text, "output"), "a\u202eb"),
+        (partial(commands.check_text, "output"), "a\tb"),
+    ],
+)
+def test_the_fuzzer_sees_what_must_not_be_printed(check, text):
+    with pytest.raises(Finding):
+        check(text)
+
+
+def test_the_fuzzer_sees_what_a_command_loses(tmp_path):
+    text = b"input: [3]\nlayers: [relu]\n"
+    here = place(Random(1), tmp_path, text)
+    before = {path.name for path in tmp_path.iterdir()}
+    check_files(["params", here.file.name], here, before, text, 0)
+    (tmp_path / "left.txt").touch()
+    with pytest.raises(Finding, match="left.txt"):
+        check_files(["params", here.file.name], here, before, text, 0)
+    (tmp_path / "left.txt").unlink()
+    (tmp_path / "old.txt").write_text("")
+    with pytest.raises(Finding, match="old file"):
+        check_files(["params", "-o", "old.txt"], here, before, text, 2)
