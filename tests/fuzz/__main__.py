@@ -74,7 +74,11 @@ def try_one(mutator: Mutator, share: float, commands: float, file: Path, outcome
     if mutator.random.random() < share:
         data = mutator.junk()
     else:
-        text, _ = mutator.spec()
+        try:
+            text, _ = mutator.spec()
+        except MemoryError:  # copies of copies
+            outcomes["too large to make"] += 1
+            return None
         request = mutator.request()
         data = text.encode("utf-8", "surrogatepass")
     file.write_bytes(data)
