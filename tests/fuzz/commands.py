@@ -249,9 +249,10 @@ def run(words: list[str], here: Place | None = None) -> Ran:
         if child == 0:
             _be_the_command(words, here, output, errors)
         _, code = os.waitpid(child, 0)
-        encoding = here.encoding
+        status = os.waitstatus_to_exitcode(code)
+        encoding = here.encoding if status >= 0 else "utf-8"  # a library that crashes writes bytes
         return Ran(
-            os.waitstatus_to_exitcode(code),
+            status,
             output.read_bytes().decode(encoding, "replace"),
             errors.read_bytes().decode(encoding, "replace"),
         )
