@@ -480,6 +480,11 @@ def test_list_shows_fragments_when_asked() -> None:
     assert "inception_3a" in run("list", "inception_3a").stdout
 
 
+def test_names_of_files_are_printable(tmp_path: Path) -> None:
+    told = run("page", "lenet5", "--output", str(tmp_path / "a\x7f\x1b[2J.html")).stderr
+    assert told.startswith(f"{tmp_path}/a??[2J.html: ")
+
+
 def test_list_of_nothing() -> None:
     assert "No network has 'quux'" in run("list", "quux").stdout
     assert "'a?[2J?b'" in run("list", "a\x1b[2J\u202eb").stdout

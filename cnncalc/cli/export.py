@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cnncalc.cli.options import Request, command
-from cnncalc.errors import RequestError
+from cnncalc.errors import RequestError, shorten
 
 File = Annotated[Path, typer.Option("--output", "-o", metavar="FILE.onnx", help="The file to write.")]
 Weights = Annotated[
@@ -41,4 +41,4 @@ def export(request: Request, file: File, weights: Weights = "random", seed: Seed
     write(network, file, weights, seed)
     words = {"random": f"random weights of seed {seed}", "torch": f"PyTorch's initial weights of seed {seed}"}
     size = f"{file.stat().st_size:,} bytes, {words.get(weights, 'no weights')}"
-    typer.echo(f"{file}: {network.title or network.name}, {size}", err=True)
+    typer.echo(shorten(f"{file}: {network.title or network.name}, {size}", 1000), err=True)

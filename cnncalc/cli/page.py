@@ -10,7 +10,7 @@ import typer
 
 from cnncalc.cli.options import Conditions, command
 from cnncalc.cli.plot import Device, Dtype, Networks
-from cnncalc.errors import RequestError, did_you_mean
+from cnncalc.errors import RequestError, did_you_mean, shorten
 
 if TYPE_CHECKING:
     from cnncalc.face import Analysis
@@ -73,7 +73,7 @@ def page(
     target = file or Path(f"{data['networks'][0]['name']}.html")
     with replaced(target) as out:
         out.write(text)
-    typer.echo(f"{target}: {len(text.encode()):,} bytes", err=True)
+    typer.echo(shorten(f"{target}: {len(text.encode()):,} bytes", 1000), err=True)
 
 
 def _watch(networks: Sequence[str], make: Callable[[], dict[str, Any]], port: int) -> None:
@@ -92,7 +92,7 @@ def _watch(networks: Sequence[str], make: Callable[[], dict[str, Any]], port: in
             raise RequestError(f"--watch is for files of networks: {what}", hint="name a .yaml or .onnx file")
     files = [file_of(name) for name in networks]
     shown = ", ".join(map(str, files))
-    serve(make, files, port, lambda address: typer.echo(f"{shown}: {address} (Ctrl-C ends)"))
+    serve(make, files, port, lambda address: typer.echo(f"{shorten(shown, 1000)}: {address} (Ctrl-C ends)"))
 
 
 def title_of(data: dict[str, Any]) -> str:

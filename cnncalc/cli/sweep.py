@@ -407,6 +407,7 @@ def _progress(made: Sweep) -> Iterator[None]:
 
 def _say(found: Found) -> None:
     """Say how many variants there were, on standard error."""
+    from cnncalc.render.table import printable
     from cnncalc.views.sweep import summary
 
-    print(summary(found), file=sys.stderr)
+    print(printable(summary(found)), file=sys.stderr)
