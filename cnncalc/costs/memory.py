@@ -396,7 +396,7 @@ class _Account:
         return None if strides is None or strides == contiguous(sizes) else strides
 
     def _new_strides(self, node: Node, sizes: Sizes) -> Strides | None:
-        """The same, of more than one batch."""
+        """The same, as the op leaves it: perhaps in order too, and said in full."""
         if self._views(node, training=True):
             return self._viewed(node, sizes)
         if isinstance(node.op, Permute):

@@ -12,7 +12,6 @@ import io
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import sys
@@ -30,12 +29,12 @@ from typing import Any, NoReturn
 import typer
 
 from cnncalc import __main__ as program
-from cnncalc.cli.app import COMMANDS, app
+from cnncalc.cli.app import app
 from cnncalc.errors import CnncalcError
 from cnncalc.language.expand import expand
 from cnncalc.zoo import index as zoo
 
-from .limits import MEMORY, Finding
+from .limits import MEMORY, Finding, bound_memory
 from .lines import OLD, Place, line, parameters, place
 
 SECONDS = 6.0  # a large network's table is laid out by another library
@@ -65,8 +64,6 @@ def prepare() -> None:
     ):
         with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
             typer.main.get_command(app).main([words[0], "lenet5", *words[1:]], "cnncalc")
-    for name in COMMANDS:
-        typer.main.get_command(app).get_command(None, name)  # type: ignore[attr-defined]
     parameters()
 
 
@@ -273,10 +270,7 @@ def _be_the_command(words: list[str], here: Place, output: Path, errors: Path) -
         sys.argv = ["cnncalc", *words]
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        _, most = resource.getrlimit(resource.RLIMIT_AS)
-        wanted = used + MEMORY
-        resource.setrlimit(resource.RLIMIT_AS, (wanted if most < 0 else min(wanted, most), most))
+        bound_memory()
         program.main()
         status = 0
     except SystemExit as end:
@@ -306,6 +300,7 @@ def _connect(number: int, name: str, usual: Path | str, here: Place) -> None:
         if opened != number:
             os.dup2(opened, number)
             os.close(opened)
+    # It stays open for as long as the process runs.
     stream = open(number, "w" if number else "r", encoding=here.encoding, errors="strict", closefd=False)  # noqa: SIM115
     setattr(sys, name, stream)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -187,24 +188,22 @@ def line(random: Random, place: Place) -> list[str]:
     return [word.replace("\0", "") for word in words]
 
 
+@cache
 def parameters() -> dict[str, list[tuple[str, str, bool, bool]]]:
     """For each command its parameters: argument or option, the name, whether it is a flag, whether it takes several."""
-    if not _PARAMETERS:
-        group: Any = typer.main.get_command(app)
-        for name in COMMANDS:
-            _PARAMETERS[name] = [
-                (
-                    found.param_type_name,
-                    found.opts[0] if found.param_type_name == "option" else found.name,
-                    bool(getattr(found, "is_flag", False)),
-                    found.nargs != 1,
-                )
-                for found in group.get_command(None, name).params
-            ]
-    return _PARAMETERS
-
-
-_PARAMETERS: dict[str, list[tuple[str, str, bool, bool]]] = {}
+    group: Any = typer.main.get_command(app)
+    return {
+        name: [
+            (
+                found.param_type_name,
+                found.opts[0] if found.param_type_name == "option" else found.name,
+                bool(getattr(found, "is_flag", False)),
+                found.nargs != 1,
+            )
+            for found in group.get_command(None, name).params
+        ]
+        for name in COMMANDS
+    }
 
 
 def _argument(random: Random, place: Place, command: str) -> str:
